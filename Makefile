@@ -1,0 +1,56 @@
+# The only definition of how attune is built, checked and run. Needs python3 (>= 3.11), pip and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --quiet install
+PROTOS := $(shell cd proto && find attune -name '*.proto' | sort)
+SERVICES := $(filter %_service.proto,$(PROTOS))
+
+.PHONY: help serve demo test check format proto bench clean
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+# --without-pip: Debian ships python3 without ensurepip; pip installs into the environment from outside.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "attune needs python3 >= 3.11, found " + sys.version)'
+	$(PYTHON) -m venv --without-pip $(VENV)
+
+$(VENV)/.run: pyproject.toml | $(BIN)/python
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.run
+
+serve: $(VENV)/.run  ## Serve decisions on 127.0.0.1:50051 with the example placement
+	$(BIN)/attune serve --apply examples/shop.yaml
+
+demo: $(VENV)/.run  ## Run the whole story in under a minute
+	$(BIN)/attune demo
+
+test: $(VENV)/.dev  ## Run every test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev  ## Lint, types, contract, stale stubs
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/buf lint proto
+	$(BIN)/buf format proto --diff --exit-code
+	$(BIN)/python -m pytest -q tests/unit/test_architecture.py tests/unit/test_stubs.py
+
+format: $(VENV)/.dev  ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/buf format proto --write
+
+proto: $(VENV)/.dev  ## Make the stubs in service/ from proto/
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=service --pyi_out=service $(PROTOS)
+	$(BIN)/python -m grpc_tools.protoc -I proto --grpc_python_out=service $(SERVICES)
+
+bench: $(VENV)/.dev  ## Measure the decision path
+	$(BIN)/python -m benchmarks
+
+clean:  ## Remove what make made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

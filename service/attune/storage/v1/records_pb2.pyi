@@ -1,0 +1,70 @@
+from attune.v1 import decision_service_pb2 as _decision_service_pb2
+from attune.v1 import features_pb2 as _features_pb2
+from attune.v1 import placement_pb2 as _placement_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class PlacementRecord(_message.Message):
+    __slots__ = ("placement", "revision")
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    placement: _placement_pb2.Placement
+    revision: int
+    def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class DecisionRecord(_message.Message):
+    __slots__ = ("event_id", "decided_at_ms", "context", "offers", "pmf", "chosen", "policy_version", "mode", "request_digest")
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    OFFERS_FIELD_NUMBER: _ClassVar[int]
+    PMF_FIELD_NUMBER: _ClassVar[int]
+    CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    event_id: str
+    decided_at_ms: int
+    context: _features_pb2.Features
+    offers: _containers.RepeatedCompositeFieldContainer[_features_pb2.Offer]
+    pmf: _containers.RepeatedScalarFieldContainer[float]
+    chosen: int
+    policy_version: int
+    mode: _decision_service_pb2.Mode
+    request_digest: bytes
+    def __init__(self, event_id: _Optional[str] = ..., decided_at_ms: _Optional[int] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., offers: _Optional[_Iterable[_Union[_features_pb2.Offer, _Mapping]]] = ..., pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[_decision_service_pb2.Mode, str]] = ..., request_digest: _Optional[bytes] = ...) -> None: ...
+
+class OutcomeRecord(_message.Message):
+    __slots__ = ("name", "value", "occurred_at_ms")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    OCCURRED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: float
+    occurred_at_ms: int
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., occurred_at_ms: _Optional[int] = ...) -> None: ...
+
+class VersionRecord(_message.Message):
+    __slots__ = ("version", "created_at_ms", "policy", "reward", "interactions", "cursor", "sha256", "size_bytes")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    REWARD_FIELD_NUMBER: _ClassVar[int]
+    INTERACTIONS_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    created_at_ms: int
+    policy: _placement_pb2.PolicySpec
+    reward: _placement_pb2.RewardSpec
+    interactions: int
+    cursor: str
+    sha256: bytes
+    size_bytes: int
+    def __init__(self, version: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., policy: _Optional[_Union[_placement_pb2.PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[_placement_pb2.RewardSpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[bytes] = ..., size_bytes: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,133 @@
+import datetime
+
+from attune.v1 import features_pb2 as _features_pb2
+from attune.v1 import reward_service_pb2 as _reward_service_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MODE_UNSPECIFIED: _ClassVar[Mode]
+    MODE_LEARNED: _ClassVar[Mode]
+    MODE_CONTROL: _ClassVar[Mode]
+    MODE_FALLBACK: _ClassVar[Mode]
+
+class DecisionState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DECISION_STATE_UNSPECIFIED: _ClassVar[DecisionState]
+    DECISION_STATE_PENDING: _ClassVar[DecisionState]
+    DECISION_STATE_CLOSED: _ClassVar[DecisionState]
+MODE_UNSPECIFIED: Mode
+MODE_LEARNED: Mode
+MODE_CONTROL: Mode
+MODE_FALLBACK: Mode
+DECISION_STATE_UNSPECIFIED: DecisionState
+DECISION_STATE_PENDING: DecisionState
+DECISION_STATE_CLOSED: DecisionState
+
+class DecideRequest(_message.Message):
+    __slots__ = ("placement", "event_id", "context", "customer_id", "offers", "excluded_offer_ids", "slots", "ranking_size")
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    OFFERS_FIELD_NUMBER: _ClassVar[int]
+    EXCLUDED_OFFER_IDS_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    RANKING_SIZE_FIELD_NUMBER: _ClassVar[int]
+    placement: str
+    event_id: str
+    context: _features_pb2.Features
+    customer_id: str
+    offers: _containers.RepeatedCompositeFieldContainer[_features_pb2.Offer]
+    excluded_offer_ids: _containers.RepeatedScalarFieldContainer[str]
+    slots: int
+    ranking_size: int
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[_Union[_features_pb2.Offer, _Mapping]]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ...) -> None: ...
+
+class DecideResponse(_message.Message):
+    __slots__ = ("event_id", "choices", "ranking", "policy_version", "mode", "logged")
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    CHOICES_FIELD_NUMBER: _ClassVar[int]
+    RANKING_FIELD_NUMBER: _ClassVar[int]
+    POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    LOGGED_FIELD_NUMBER: _ClassVar[int]
+    event_id: str
+    choices: _containers.RepeatedCompositeFieldContainer[Choice]
+    ranking: _containers.RepeatedCompositeFieldContainer[ScoredOffer]
+    policy_version: int
+    mode: Mode
+    logged: bool
+    def __init__(self, event_id: _Optional[str] = ..., choices: _Optional[_Iterable[_Union[Choice, _Mapping]]] = ..., ranking: _Optional[_Iterable[_Union[ScoredOffer, _Mapping]]] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ..., logged: _Optional[bool] = ...) -> None: ...
+
+class Choice(_message.Message):
+    __slots__ = ("slot", "offer_id", "propensity")
+    SLOT_FIELD_NUMBER: _ClassVar[int]
+    OFFER_ID_FIELD_NUMBER: _ClassVar[int]
+    PROPENSITY_FIELD_NUMBER: _ClassVar[int]
+    slot: int
+    offer_id: str
+    propensity: float
+    def __init__(self, slot: _Optional[int] = ..., offer_id: _Optional[str] = ..., propensity: _Optional[float] = ...) -> None: ...
+
+class ScoredOffer(_message.Message):
+    __slots__ = ("offer_id", "probability")
+    OFFER_ID_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    offer_id: str
+    probability: float
+    def __init__(self, offer_id: _Optional[str] = ..., probability: _Optional[float] = ...) -> None: ...
+
+class GetDecisionRequest(_message.Message):
+    __slots__ = ("placement", "event_id")
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    placement: str
+    event_id: str
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ...) -> None: ...
+
+class GetDecisionResponse(_message.Message):
+    __slots__ = ("decision",)
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    decision: Decision
+    def __init__(self, decision: _Optional[_Union[Decision, _Mapping]] = ...) -> None: ...
+
+class Decision(_message.Message):
+    __slots__ = ("placement", "event_id", "decided_at", "context", "offers", "choices", "policy_version", "mode", "state", "outcomes")
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_AT_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    OFFERS_FIELD_NUMBER: _ClassVar[int]
+    CHOICES_FIELD_NUMBER: _ClassVar[int]
+    POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    placement: str
+    event_id: str
+    decided_at: _timestamp_pb2.Timestamp
+    context: _features_pb2.Features
+    offers: _containers.RepeatedCompositeFieldContainer[EligibleOffer]
+    choices: _containers.RepeatedCompositeFieldContainer[Choice]
+    policy_version: int
+    mode: Mode
+    state: DecisionState
+    outcomes: _containers.RepeatedCompositeFieldContainer[_reward_service_pb2.Outcome]
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., offers: _Optional[_Iterable[_Union[EligibleOffer, _Mapping]]] = ..., choices: _Optional[_Iterable[_Union[Choice, _Mapping]]] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ..., state: _Optional[_Union[DecisionState, str]] = ..., outcomes: _Optional[_Iterable[_Union[_reward_service_pb2.Outcome, _Mapping]]] = ...) -> None: ...
+
+class EligibleOffer(_message.Message):
+    __slots__ = ("offer", "probability")
+    OFFER_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    offer: _features_pb2.Offer
+    probability: float
+    def __init__(self, offer: _Optional[_Union[_features_pb2.Offer, _Mapping]] = ..., probability: _Optional[float] = ...) -> None: ...

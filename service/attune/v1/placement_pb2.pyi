@@ -1,0 +1,164 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class StoreFailure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STORE_FAILURE_UNSPECIFIED: _ClassVar[StoreFailure]
+    STORE_FAILURE_ANSWER: _ClassVar[StoreFailure]
+    STORE_FAILURE_REFUSE: _ClassVar[StoreFailure]
+
+class Crossings(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CROSSINGS_UNSPECIFIED: _ClassVar[Crossings]
+    CROSSINGS_CONTEXT_OFFER: _ClassVar[Crossings]
+    CROSSINGS_NONE: _ClassVar[Crossings]
+
+class Aggregation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AGGREGATION_UNSPECIFIED: _ClassVar[Aggregation]
+    AGGREGATION_FIRST: _ClassVar[Aggregation]
+    AGGREGATION_SUM: _ClassVar[Aggregation]
+STORE_FAILURE_UNSPECIFIED: StoreFailure
+STORE_FAILURE_ANSWER: StoreFailure
+STORE_FAILURE_REFUSE: StoreFailure
+CROSSINGS_UNSPECIFIED: Crossings
+CROSSINGS_CONTEXT_OFFER: Crossings
+CROSSINGS_NONE: Crossings
+AGGREGATION_UNSPECIFIED: Aggregation
+AGGREGATION_FIRST: Aggregation
+AGGREGATION_SUM: Aggregation
+
+class Placement(_message.Message):
+    __slots__ = ("name", "policy", "reward", "control", "store_failure")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    REWARD_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
+    STORE_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    policy: PolicySpec
+    reward: RewardSpec
+    control: ControlSpec
+    store_failure: StoreFailure
+    def __init__(self, name: _Optional[str] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[RewardSpec, _Mapping]] = ..., control: _Optional[_Union[ControlSpec, _Mapping]] = ..., store_failure: _Optional[_Union[StoreFailure, str]] = ...) -> None: ...
+
+class PolicySpec(_message.Message):
+    __slots__ = ("vw", "uniform", "fixed", "min_probability")
+    VW_FIELD_NUMBER: _ClassVar[int]
+    UNIFORM_FIELD_NUMBER: _ClassVar[int]
+    FIXED_FIELD_NUMBER: _ClassVar[int]
+    MIN_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    vw: VwSpec
+    uniform: UniformSpec
+    fixed: FixedSpec
+    min_probability: float
+    def __init__(self, vw: _Optional[_Union[VwSpec, _Mapping]] = ..., uniform: _Optional[_Union[UniformSpec, _Mapping]] = ..., fixed: _Optional[_Union[FixedSpec, _Mapping]] = ..., min_probability: _Optional[float] = ...) -> None: ...
+
+class VwSpec(_message.Message):
+    __slots__ = ("squarecb", "epsilon", "softmax", "crossings", "learning_rate", "bits")
+    SQUARECB_FIELD_NUMBER: _ClassVar[int]
+    EPSILON_FIELD_NUMBER: _ClassVar[int]
+    SOFTMAX_FIELD_NUMBER: _ClassVar[int]
+    CROSSINGS_FIELD_NUMBER: _ClassVar[int]
+    LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    BITS_FIELD_NUMBER: _ClassVar[int]
+    squarecb: SquareCbSpec
+    epsilon: EpsilonSpec
+    softmax: SoftmaxSpec
+    crossings: Crossings
+    learning_rate: float
+    bits: int
+    def __init__(self, squarecb: _Optional[_Union[SquareCbSpec, _Mapping]] = ..., epsilon: _Optional[_Union[EpsilonSpec, _Mapping]] = ..., softmax: _Optional[_Union[SoftmaxSpec, _Mapping]] = ..., crossings: _Optional[_Union[Crossings, str]] = ..., learning_rate: _Optional[float] = ..., bits: _Optional[int] = ...) -> None: ...
+
+class SquareCbSpec(_message.Message):
+    __slots__ = ("gamma_scale", "gamma_exponent")
+    GAMMA_SCALE_FIELD_NUMBER: _ClassVar[int]
+    GAMMA_EXPONENT_FIELD_NUMBER: _ClassVar[int]
+    gamma_scale: float
+    gamma_exponent: float
+    def __init__(self, gamma_scale: _Optional[float] = ..., gamma_exponent: _Optional[float] = ...) -> None: ...
+
+class EpsilonSpec(_message.Message):
+    __slots__ = ("epsilon",)
+    EPSILON_FIELD_NUMBER: _ClassVar[int]
+    epsilon: float
+    def __init__(self, epsilon: _Optional[float] = ...) -> None: ...
+
+class SoftmaxSpec(_message.Message):
+    __slots__ = ()
+    LAMBDA_FIELD_NUMBER: _ClassVar[int]
+    def __init__(self, **kwargs) -> None: ...
+
+class UniformSpec(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class FixedSpec(_message.Message):
+    __slots__ = ("offer_id",)
+    OFFER_ID_FIELD_NUMBER: _ClassVar[int]
+    offer_id: str
+    def __init__(self, offer_id: _Optional[str] = ...) -> None: ...
+
+class RewardSpec(_message.Message):
+    __slots__ = ("window", "default_reward", "outcomes", "min", "max")
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_REWARD_FIELD_NUMBER: _ClassVar[int]
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    MIN_FIELD_NUMBER: _ClassVar[int]
+    MAX_FIELD_NUMBER: _ClassVar[int]
+    window: _duration_pb2.Duration
+    default_reward: float
+    outcomes: _containers.RepeatedCompositeFieldContainer[OutcomeRule]
+    min: float
+    max: float
+    def __init__(self, window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., default_reward: _Optional[float] = ..., outcomes: _Optional[_Iterable[_Union[OutcomeRule, _Mapping]]] = ..., min: _Optional[float] = ..., max: _Optional[float] = ...) -> None: ...
+
+class OutcomeRule(_message.Message):
+    __slots__ = ("name", "weight", "aggregation")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    AGGREGATION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    weight: float
+    aggregation: Aggregation
+    def __init__(self, name: _Optional[str] = ..., weight: _Optional[float] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ...) -> None: ...
+
+class ControlSpec(_message.Message):
+    __slots__ = ("share", "uniform", "fixed")
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    UNIFORM_FIELD_NUMBER: _ClassVar[int]
+    FIXED_FIELD_NUMBER: _ClassVar[int]
+    share: float
+    uniform: UniformSpec
+    fixed: FixedSpec
+    def __init__(self, share: _Optional[float] = ..., uniform: _Optional[_Union[UniformSpec, _Mapping]] = ..., fixed: _Optional[_Union[FixedSpec, _Mapping]] = ...) -> None: ...
+
+class PolicyVersion(_message.Message):
+    __slots__ = ("version", "created_at", "policy", "interactions", "cursor", "sha256", "size_bytes", "serving")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    INTERACTIONS_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SERVING_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    created_at: _timestamp_pb2.Timestamp
+    policy: PolicySpec
+    interactions: int
+    cursor: str
+    sha256: str
+    size_bytes: int
+    serving: bool
+    def __init__(self, version: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ..., serving: _Optional[bool] = ...) -> None: ...

@@ -1,0 +1,97 @@
+import datetime
+
+from attune.v1 import placement_pb2 as _placement_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ApplyPlacementRequest(_message.Message):
+    __slots__ = ("placement",)
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    placement: _placement_pb2.Placement
+    def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ...) -> None: ...
+
+class ApplyPlacementResponse(_message.Message):
+    __slots__ = ("placement", "revision", "changed")
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    placement: _placement_pb2.Placement
+    revision: int
+    changed: bool
+    def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ..., changed: _Optional[bool] = ...) -> None: ...
+
+class GetPlacementRequest(_message.Message):
+    __slots__ = ("placement",)
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    placement: str
+    def __init__(self, placement: _Optional[str] = ...) -> None: ...
+
+class GetPlacementResponse(_message.Message):
+    __slots__ = ("placement", "revision", "status")
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    placement: _placement_pb2.Placement
+    revision: int
+    status: PlacementStatus
+    def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ..., status: _Optional[_Union[PlacementStatus, _Mapping]] = ...) -> None: ...
+
+class ListPlacementsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListPlacementsResponse(_message.Message):
+    __slots__ = ("placements",)
+    PLACEMENTS_FIELD_NUMBER: _ClassVar[int]
+    placements: _containers.RepeatedCompositeFieldContainer[GetPlacementResponse]
+    def __init__(self, placements: _Optional[_Iterable[_Union[GetPlacementResponse, _Mapping]]] = ...) -> None: ...
+
+class PlacementStatus(_message.Message):
+    __slots__ = ("decisions", "pending", "outcomes", "late_outcomes", "interactions", "learned", "policy_version", "learner_lag", "learner")
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    LATE_OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    INTERACTIONS_FIELD_NUMBER: _ClassVar[int]
+    LEARNED_FIELD_NUMBER: _ClassVar[int]
+    POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    LEARNER_LAG_FIELD_NUMBER: _ClassVar[int]
+    LEARNER_FIELD_NUMBER: _ClassVar[int]
+    decisions: int
+    pending: int
+    outcomes: int
+    late_outcomes: int
+    interactions: int
+    learned: int
+    policy_version: int
+    learner_lag: _duration_pb2.Duration
+    learner: str
+    def __init__(self, decisions: _Optional[int] = ..., pending: _Optional[int] = ..., outcomes: _Optional[int] = ..., late_outcomes: _Optional[int] = ..., interactions: _Optional[int] = ..., learned: _Optional[int] = ..., policy_version: _Optional[int] = ..., learner_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., learner: _Optional[str] = ...) -> None: ...
+
+class DeletePlacementRequest(_message.Message):
+    __slots__ = ("placement",)
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    placement: str
+    def __init__(self, placement: _Optional[str] = ...) -> None: ...
+
+class DeletePlacementResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListPolicyVersionsRequest(_message.Message):
+    __slots__ = ("placement",)
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    placement: str
+    def __init__(self, placement: _Optional[str] = ...) -> None: ...
+
+class ListPolicyVersionsResponse(_message.Message):
+    __slots__ = ("versions",)
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    versions: _containers.RepeatedCompositeFieldContainer[_placement_pb2.PolicyVersion]
+    def __init__(self, versions: _Optional[_Iterable[_Union[_placement_pb2.PolicyVersion, _Mapping]]] = ...) -> None: ...
