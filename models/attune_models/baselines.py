@@ -1,0 +1,63 @@
+"""Policies that learn nothing: what a control group, a cold start and a comparison are made of."""
+
+from dataclasses import dataclass
+
+from attune_models import pmf as pmfs
+from attune_models.types import FloatArray, Interaction, PolicyError, Situation
+
+
+@dataclass(frozen=True, slots=True)
+class UniformSpec:
+    """Every action with the same probability."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixedSpec:
+    """Always the same action.
+
+    Attributes:
+        action_id: The action; where it is empty or not among the actions, the first action stands in for it.
+    """
+
+    action_id: str = ""
+
+
+class _Stateless:
+    """The learning half of a policy that has nothing to learn."""
+
+    def learn(self, interaction: Interaction) -> None:
+        """Learn nothing."""
+
+    def dumps(self) -> bytes:
+        """Return the empty state."""
+        return b""
+
+    def loads(self, state: bytes) -> None:
+        """Accept the empty state.
+
+        Raises:
+            PolicyError: The state is not empty.
+        """
+        if state:
+            raise PolicyError(f"expected an empty state, got {len(state)} bytes")
+
+
+class UniformPolicy(_Stateless):
+    """Every action with the same probability 1 / n_actions."""
+
+    def pmf(self, situation: Situation) -> FloatArray:
+        """Return float64, shape (n_actions,), all equal."""
+        return pmfs.uniform(len(situation.actions))
+
+
+class FixedPolicy(_Stateless):
+    """One action with probability 1."""
+
+    def __init__(self, spec: FixedSpec) -> None:
+        """Remember which action."""
+        self._action_id = spec.action_id
+
+    def pmf(self, situation: Situation) -> FloatArray:
+        """Return float64, shape (n_actions,): 1 for the fixed action, or the first where it is missing, 0 else."""
+        ids = list(situation.action_ids)
+        return pmfs.one_hot(len(ids), ids.index(self._action_id) if self._action_id in ids else 0)

@@ -1,0 +1,144 @@
+"""Encoding: from named features to one line of tokens, checked on the way.
+
+The encoding is injective (different features never share a token) and canonical (the same features give the same
+line, whatever the order of a map), so that a model sees the same bits in every process. Names and values may hold any
+Unicode: what has a meaning in Vowpal Wabbit's text format, or in ours, is percent-encoded.
+
+    numeric      price = 9.5                price:9.5
+    categorical  device = mobile            device=mobile
+    tags         interests = {run, yoga}    interests~run interests~yoga
+    dense        embedding = [.1, .2]       embedding@0:0.1 embedding@1:0.2
+"""
+
+import math
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from attune_models.types import Action, Features, Situation
+
+MAX_FEATURES = 200
+"""Most features of one context or action; tags and vector components count one each."""
+MAX_TEXT_BYTES = 256
+"""Longest name or value, in bytes of UTF-8."""
+MAX_NUMBER = 1e9
+"""Largest magnitude of a number. The square of a product of two such numbers still fits the float32 that Vowpal Wabbit
+computes with; beyond, one request could turn weights into NaN."""
+
+_RESERVED = re.compile(r"[\x00-\x20\x7f%|:=~@\s\x85\u2028\u2029]")
+_CACHED_TOKENS = 65_536
+
+
+class FeatureError(ValueError):
+    """A feature breaks the limits.
+
+    Attributes:
+        field: Where, for example `numeric["price"]`.
+        description: What was expected and what came.
+    """
+
+    def __init__(self, field: str, description: str) -> None:
+        """Keep both parts: the caller knows what the field belongs to."""
+        super().__init__(f"{field}: {description}")
+        self.field = field
+        self.description = description
+
+
+def encode(features: Features) -> str:
+    """Encode and check features.
+
+    Args:
+        features: What is known about a context or an action.
+
+    Returns:
+        The tokens, sorted and separated by single spaces; empty when there are no features.
+
+    Raises:
+        FeatureError: A name is empty or too long, a value too long, a number not finite or too large, or there are
+            more than `MAX_FEATURES`.
+    """
+    tokens = [_numeric_token("numeric", name, value) for name, value in features.numeric.items()]
+    tokens += [_categorical_token(name, value) for name, value in features.categorical.items()]
+    for name, tags in features.tags.items():
+        tokens += [_tag_token(name, value) for value in set(tags.values)]
+    for name, vector in features.dense.items():
+        tokens += _dense_tokens(name, vector.values)
+    if len(tokens) > MAX_FEATURES:
+        raise FeatureError("", f"expected at most {MAX_FEATURES} features, got {len(tokens)}")
+    tokens.sort()
+    return " ".join(tokens)
+
+
+def encode_action(action: Action) -> str:
+    """Encode an action: its features and, so that an action without features can be learned too, its id.
+
+    Raises:
+        FeatureError: See `encode`; `field` starts with `id` or `features`.
+    """
+    try:
+        tokens = encode(action.features)
+    except FeatureError as error:
+        raise FeatureError(f"features.{error.field}".rstrip("."), error.description) from None
+    identity = _identity_token(action.id)
+    return f"{identity} {tokens}" if tokens else identity
+
+
+def situation(context: Features, actions: Iterable[Action]) -> Situation:
+    """Encode a whole situation, for callers that need no better error than `FeatureError`."""
+    listed = list(actions)
+    return Situation(encode(context), [action.id for action in listed], [encode_action(action) for action in listed])
+
+
+@lru_cache(_CACHED_TOKENS)
+def _name(kind: str, name: str) -> str:
+    if not name:
+        raise FeatureError(kind, "expected a feature name of 1 to 256 bytes, got an empty one")
+    return _escaped(_path(kind, name), name)
+
+
+@lru_cache(_CACHED_TOKENS)
+def _categorical_token(name: str, value: str) -> str:
+    return f"{_name('categorical', name)}={_escaped(_path('categorical', name), value)}"
+
+
+@lru_cache(_CACHED_TOKENS)
+def _tag_token(name: str, value: str) -> str:
+    return f"{_name('tags', name)}~{_escaped(_path('tags', name), value)}"
+
+
+@lru_cache(_CACHED_TOKENS)
+def _identity_token(action_id: str) -> str:
+    # No feature name is empty, so this token is not any feature's.
+    return f"={_escaped('id', action_id)}"
+
+
+def _numeric_token(kind: str, name: str, value: float) -> str:
+    return f"{_name(kind, name)}:{_number(kind, name, value)!r}"
+
+
+def _dense_tokens(name: str, values: Iterable[float]) -> list[str]:
+    escaped = _name("dense", name)
+    return [f"{escaped}@{i}:{_number('dense', name, value)!r}" for i, value in enumerate(values)]
+
+
+def _number(kind: str, name: str, value: float) -> float:
+    # Written so that NaN, which compares false with everything, is refused too.
+    if not -MAX_NUMBER <= value <= MAX_NUMBER:
+        got = value if not math.isfinite(value) else f"{value:g}: scale it"
+        raise FeatureError(_path(kind, name), f"expected a number between -1e9 and 1e9, got {got}")
+    return value
+
+
+def _escaped(field: str, text: str) -> str:
+    size = len(text.encode())
+    if size > MAX_TEXT_BYTES:
+        raise FeatureError(field, f"expected at most {MAX_TEXT_BYTES} bytes of UTF-8, got {size}")
+    return _RESERVED.sub(_percent_encoded, text)
+
+
+def _percent_encoded(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match.group().encode())
+
+
+def _path(kind: str, name: str, longest: int = 40) -> str:
+    return f'{kind}["{name}"]' if len(name) <= longest else f'{kind}["{name[:longest]}..."]'

@@ -1,0 +1,95 @@
+"""What a policy is, how it is specified, and how a specification becomes a policy.
+
+A policy states its probabilities exactly (`pmf`), learns from one interaction at a time (`learn`), and can be put away
+and taken up again without a trace (`dumps`, `loads`): learn, dump, load, learn more gives bit for bit what learning
+without a pause gives. A policy that cannot keep this promise is not offered.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from attune_models import pmf as pmfs
+from attune_models.baselines import FixedPolicy, FixedSpec, UniformPolicy, UniformSpec
+from attune_models.types import FloatArray, Interaction, Situation
+from attune_models.vw import VwPolicy, VwSpec
+
+
+class Policy(Protocol):
+    """Chooses among actions. Not thread-safe; one instance serves one purpose, choosing or learning."""
+
+    def pmf(self, situation: Situation) -> FloatArray:
+        """Return the probability of each action: float64, shape (n_actions,), sums to 1.
+
+        Raises:
+            PolicyError: The policy's state does not give a distribution.
+        """
+        ...
+
+    def learn(self, interaction: Interaction) -> None:
+        """Update the state with one interaction."""
+        ...
+
+    def dumps(self) -> bytes:
+        """Return the whole learned state; the spec is not part of it."""
+        ...
+
+    def loads(self, state: bytes) -> None:
+        """Replace the learned state by one that `dumps` of a policy with an equal spec returned.
+
+        Raises:
+            PolicyError: The bytes are no such state, or hold numbers that are not finite.
+        """
+        ...
+
+
+KindSpec: TypeAlias = VwSpec | UniformSpec | FixedSpec
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySpec:
+    """How to choose.
+
+    Attributes:
+        kind: The policy and its parameters.
+        min_probability: Floor of every action's probability, 0 to 1; see `attune_models.pmf.floored`.
+    """
+
+    kind: KindSpec = field(default_factory=VwSpec)
+    min_probability: float = 0.0
+
+
+def build(spec: PolicySpec) -> Policy:
+    """Return a new, untrained policy."""
+    policy = _build_kind(spec.kind)
+    return FlooredPolicy(policy, spec.min_probability) if spec.min_probability > 0.0 else policy
+
+
+def _build_kind(kind: KindSpec) -> Policy:
+    match kind:
+        case VwSpec():
+            return VwPolicy(kind)
+        case FixedSpec():
+            return FixedPolicy(kind)
+        case UniformSpec():
+            return UniformPolicy()
+
+
+class FlooredPolicy:
+    """A policy whose probabilities are mixed with the uniform distribution; all else is the policy's own."""
+
+    def __init__(self, policy: Policy, min_probability: float) -> None:
+        """Wrap a policy.
+
+        Args:
+            policy: What to mix.
+            min_probability: The floor, greater than 0, at most 1.
+        """
+        self._policy = policy
+        self._min_probability = min_probability
+        self.learn = policy.learn
+        self.dumps = policy.dumps
+        self.loads = policy.loads
+
+    def pmf(self, situation: Situation) -> FloatArray:
+        """Return the mixed probabilities: float64, shape (n_actions,), none below the floor."""
+        return pmfs.floored(self._policy.pmf(situation), self._min_probability)

@@ -1,0 +1,122 @@
+"""The values that policies speak: features, actions, situations, interactions.
+
+`Features` and `Action` are protocols, not classes: a protobuf message of the same shape is one already, so the service
+hands its messages over without copying them. `FeatureSet` and `PlainAction` are for everybody else.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray: TypeAlias = NDArray[np.float64]
+
+
+class PolicyError(Exception):
+    """A policy's state is damaged: it does not load, or does not give a probability distribution."""
+
+
+class Values(Protocol):
+    """Anything with a sequence of values: the tags or the vector of a feature."""
+
+    @property
+    def values(self) -> Iterable[Any]:
+        """Strings for tags, floats for a vector."""
+        ...
+
+
+class Features(Protocol):
+    """Named features, by kind. The same name in two kinds is two features."""
+
+    @property
+    def numeric(self) -> Mapping[str, float]:
+        """Measured quantities."""
+        ...
+
+    @property
+    def categorical(self) -> Mapping[str, str]:
+        """One value out of several."""
+        ...
+
+    @property
+    def tags(self) -> Mapping[str, Values]:
+        """Sets of values."""
+        ...
+
+    @property
+    def dense(self) -> Mapping[str, Values]:
+        """Vectors of fixed meaning and length."""
+        ...
+
+
+class Action(Protocol):
+    """Something that can be chosen."""
+
+    @property
+    def id(self) -> str:
+        """Identifies the action among the others of its situation."""
+        ...
+
+    @property
+    def features(self) -> Features:
+        """What is known about it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ValueList:
+    """The plain form of `Values`."""
+
+    values: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSet:
+    """The plain form of `Features`."""
+
+    numeric: Mapping[str, float] = field(default_factory=dict)
+    categorical: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, ValueList] = field(default_factory=dict)
+    dense: Mapping[str, ValueList] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainAction:
+    """The plain form of `Action`."""
+
+    id: str
+    features: FeatureSet = field(default_factory=FeatureSet)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a policy chooses in: a context and the actions that may be drawn, both encoded.
+
+    Attributes:
+        context: Encoded context features, see `attune_models.features.encode`.
+        action_ids: Ids of the actions, unique, in the caller's order; at least one.
+        actions: Encoded features of each action, its id among them; same order.
+    """
+
+    context: str
+    action_ids: Sequence[str]
+    actions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """A decision and what came of it: the unit that policies learn from.
+
+    Attributes:
+        situation: What the decision was made in.
+        chosen: Position of the chosen action, zero-based.
+        propensity: Probability with which it was drawn, greater than 0, at most 1.
+        reward: What it earned; finite.
+    """
+
+    situation: Situation
+    chosen: int
+    propensity: float
+    reward: float

@@ -1,0 +1,237 @@
+"""Contextual bandits by Vowpal Wabbit. The only module that imports it.
+
+Actions are described by features (`--cb_explore_adf`); context features are crossed with action features unless the
+spec says otherwise, because without crossings every context gets the same ranking.
+
+Vowpal Wabbit's Python wrapper costs three times as much as the prediction itself, and parsing costs more than both:
+this module calls the extension below the wrapper and keeps parsed actions, which predicts the same bits.
+"""
+
+import math
+import tempfile
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import vowpalwabbit
+from vowpalwabbit.pyvw import pylibvw
+
+from attune_models import pmf as pmfs
+from attune_models.types import FloatArray, Interaction, PolicyError, Situation
+
+# The extension below the wrapper; see the module's docstring. The tests in test_vw.py watch over every one of these.
+_parse = pylibvw.vw._parse  # noqa: SLF001
+_predict = pylibvw.vw.predict_multi
+_learn = pylibvw.vw.learn_multi
+_finish = pylibvw.vw._finish_example_multi_ex  # noqa: SLF001
+
+_MAX_KEPT_ACTIONS = 20_000
+# A propensity of 1e-30 in an imported log would shift the scores for good; our own policies stay far above this.
+_MIN_LEARNED_PROPENSITY = 1e-6
+# Weights live in files for Vowpal Wabbit; a memory file system keeps the disk out of it where there is one.
+_SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - mkdtemp makes a private directory in it
+
+
+@dataclass(frozen=True, slots=True)
+class SquareCb:
+    """Inverse gap weighting.
+
+    `p(a) = 1 / (K + gamma (f(best) - f(a)))` for all but the best action, which gets the rest;
+    `gamma = gamma_scale t^gamma_exponent` after t interactions. Source: Foster, Rakhlin, "Beyond UCB: Optimal and
+    Efficient Contextual Bandits with Regression Oracles", 2020.
+
+    Attributes:
+        gamma_scale: Greater than 0; larger explores less.
+        gamma_exponent: 0 to 1; larger explores less as time goes on.
+    """
+
+    gamma_scale: float = 10.0
+    gamma_exponent: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Epsilon:
+    """The best action with probability `1 - epsilon + epsilon / K`, every other with `epsilon / K`.
+
+    Attributes:
+        epsilon: 0 to 1.
+    """
+
+    epsilon: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax:
+    """Probabilities proportional to `exp(lambda f(a))`.
+
+    Attributes:
+        inverse_temperature: The lambda, 0 to 1000; larger is greedier.
+    """
+
+    inverse_temperature: float = 10.0
+
+
+Exploration: TypeAlias = SquareCb | Epsilon | Softmax
+
+
+@dataclass(frozen=True, slots=True)
+class VwSpec:
+    """Parameters of a Vowpal Wabbit policy.
+
+    Attributes:
+        exploration: How it explores.
+        crossings: Whether every context feature is multiplied with every action feature.
+        learning_rate: Step size, greater than 0, at most 100.
+        bits: The model has 2^bits weights; 10 to 24.
+    """
+
+    exploration: Exploration = field(default_factory=SquareCb)
+    crossings: bool = True
+    learning_rate: float = 0.5
+    bits: int = 18
+
+
+class VwPolicy:
+    """A policy that regresses the cost of each action on its features and the context's, and explores on top."""
+
+    def __init__(self, spec: VwSpec) -> None:
+        """Start untrained."""
+        self._arguments = _arguments(spec)
+
+    @cached_property
+    def _model(self) -> "_Model":
+        # Made when first needed: making one costs milliseconds, and `loads` makes its own.
+        return _Model(self._arguments)
+
+    def pmf(self, situation: Situation) -> FloatArray:
+        """Return Vowpal Wabbit's own action probabilities, in double precision, rescaled to sum to 1.
+
+        Raises:
+            PolicyError: The weights do not give a distribution over exactly these actions.
+        """
+        raw = np.array(self._model.action_scores(situation.context, situation.actions))
+        if len(raw) != len(situation.actions):
+            raise PolicyError(f"expected probabilities of {len(situation.actions)} actions, got {len(raw)}")
+        try:
+            return pmfs.normalised(raw)
+        except ValueError as error:
+            raise PolicyError(str(error)) from error
+
+    def learn(self, interaction: Interaction) -> None:
+        """Regress the cost `-reward` of the chosen action, importance-weighted (`--cb_type mtr`).
+
+        Raises:
+            ValueError: The reward is not finite or the propensity not in (0, 1].
+        """
+        if not (math.isfinite(interaction.reward) and 0.0 < interaction.propensity <= 1.0):
+            raise ValueError(
+                f"expected a finite reward and a propensity in (0, 1], got {interaction.reward!r} and "
+                f"{interaction.propensity!r}"
+            )
+        propensity = max(interaction.propensity, _MIN_LEARNED_PROPENSITY)
+        self._model.learn(
+            interaction.situation.context,
+            interaction.situation.actions,
+            interaction.chosen,
+            f"0:{-interaction.reward!r}:{propensity!r}",
+        )
+
+    def dumps(self) -> bytes:
+        """Return Vowpal Wabbit's model file.
+
+        Raises:
+            PolicyError: A weight is not finite; such a model must not go anywhere.
+        """
+        self._model.check_weights()
+        with tempfile.TemporaryDirectory(dir=_SCRATCH) as directory:
+            path = Path(directory, "model")
+            self._model.workspace.save(str(path))
+            return path.read_bytes()
+
+    def loads(self, state: bytes) -> None:
+        """Replace the model.
+
+        A model file also holds options, so callers check where the bytes come from first.
+
+        Raises:
+            PolicyError: Vowpal Wabbit refuses the file, or a weight in it is not finite.
+        """
+        with tempfile.TemporaryDirectory(dir=_SCRATCH) as directory:
+            path = Path(directory, "model")
+            path.write_bytes(state)
+            try:
+                model = _Model(f"{self._arguments} --initial_regressor {path}")
+            except RuntimeError as error:
+                raise PolicyError(f"Vowpal Wabbit refuses the model: {error}") from error
+        model.check_weights()
+        self._model = model
+
+
+class _Model:
+    """A Vowpal Wabbit workspace and the actions that it has parsed."""
+
+    def __init__(self, arguments: str) -> None:
+        # The counters are preserved because they belong to the state: squarecb's gamma grows with them.
+        self.workspace = vowpalwabbit.Workspace(f"{arguments} --quiet --preserve_performance_counters")
+        self._kept: dict[str, Any] = {}
+        # An example that is not given back before its workspace goes leaks 30 kB.
+        weakref.finalize(self, _give_back, self.workspace, self._kept).atexit = False
+
+    def action_scores(self, context: str, actions: Sequence[str]) -> list[float]:
+        """Predict; one score for each action that Vowpal Wabbit has seen, in order."""
+        if len(self._kept) > _MAX_KEPT_ACTIONS:
+            _give_back(self.workspace, self._kept)
+        shared = _parse(self.workspace, f"shared |c {context}")
+        examples = shared + [self._kept.get(action) or self._keep(action) for action in actions]
+        _predict(self.workspace, examples)
+        scores: list[float] = shared[0].get_action_scores()
+        # Kept actions must not be finished: only the shared example is given back.
+        _finish(self.workspace, shared)
+        return scores
+
+    def learn(self, context: str, actions: Sequence[str], chosen: int, label: str) -> None:
+        """Learn from a label in Vowpal Wabbit's text format on one action."""
+        lines = [f"|o {action}" for action in actions]
+        lines[chosen] = f"{label} {lines[chosen]}"
+        examples = _parse(self.workspace, "\n".join([f"shared |c {context}", *lines]))
+        _learn(self.workspace, examples)
+        _finish(self.workspace, examples)
+
+    def check_weights(self) -> None:
+        """Raise PolicyError if a weight is not finite."""
+        weights = self.workspace.json_weights().lower()
+        if "nan" in weights or "inf" in weights:
+            raise PolicyError("expected finite weights, got some that are not")
+
+    def _keep(self, action: str) -> Any:
+        example = self._kept[action] = _parse(self.workspace, f"|o {action}")[0]
+        return example
+
+
+def _give_back(workspace: Any, kept: dict[str, Any]) -> None:
+    for example in kept.values():
+        _finish(workspace, [example])
+    kept.clear()
+
+
+def _arguments(spec: VwSpec) -> str:
+    # --hash all: by default a feature named "7" would get index 7 instead of a hash.
+    parts = ["--cb_explore_adf", "--cb_type mtr", "--hash all", f"--bit_precision {spec.bits}"]
+    parts += [f"--learning_rate {spec.learning_rate!r}", _exploration(spec.exploration)]
+    if spec.crossings:
+        parts.append("--interactions co")
+    return " ".join(parts)
+
+
+def _exploration(exploration: Exploration) -> str:
+    match exploration:
+        case SquareCb(scale, exponent):
+            return f"--squarecb --gamma_scale {scale!r} --gamma_exponent {exponent!r}"
+        case Epsilon(epsilon):
+            return f"--epsilon {epsilon!r}"
+        case Softmax(inverse_temperature):
+            return f"--softmax --lambda {inverse_temperature!r}"

@@ -1,0 +1,108 @@
+"""attune.v1.DecisionService."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from grpc.aio import ServicerContext
+
+from attune.api.status import answers
+from attune.api.validation import check_decide, check_names
+from attune.serving.decider import Decided, Decider
+from attune.serving.live import LivePlacements
+from attune.storage.v1.records_pb2 import DecisionRecord
+from attune.store.decisions import Decisions, RecordedOutcome, StoredDecision
+from attune.v1.decision_service_pb2 import (
+    DECISION_STATE_CLOSED,
+    DECISION_STATE_PENDING,
+    Choice,
+    DecideRequest,
+    DecideResponse,
+    Decision,
+    EligibleOffer,
+    GetDecisionRequest,
+    GetDecisionResponse,
+    ScoredOffer,
+)
+from attune.v1.decision_service_pb2_grpc import DecisionServiceServicer
+from attune.v1.reward_service_pb2 import Outcome
+
+
+class DecisionServicer(DecisionServiceServicer):
+    """Decides, and explains decisions."""
+
+    def __init__(self, decider: Decider, decisions: Decisions, live: LivePlacements) -> None:
+        """Serve with these."""
+        self._decider = decider
+        self._decisions = decisions
+        self._live = live
+
+    @answers
+    async def Decide(  # noqa: N802 - the contract's name
+        self, request: DecideRequest, _context: ServicerContext[DecideRequest, DecideResponse]
+    ) -> DecideResponse:
+        """Draw an offer."""
+        check_decide(request)
+        return _decide_response(await self._decider.decide(request), request.ranking_size)
+
+    @answers
+    async def GetDecision(  # noqa: N802 - the contract's name
+        self, request: GetDecisionRequest, _context: ServicerContext[GetDecisionRequest, GetDecisionResponse]
+    ) -> GetDecisionResponse:
+        """Return a stored decision."""
+        check_names(request.placement, request.event_id)
+        live = await self._live.get(request.placement)
+        stored = await self._decisions.get(live.keys, request.event_id)
+        return GetDecisionResponse(decision=_decision(request.placement, stored))
+
+
+def _decide_response(decided: Decided, ranking_size: int) -> DecideResponse:
+    record = decided.record
+    return DecideResponse(
+        event_id=record.event_id,
+        choices=[_choice(record)],
+        ranking=_ranking(record, ranking_size) if ranking_size else None,
+        policy_version=record.policy_version,
+        mode=record.mode,
+        logged=decided.logged,
+    )
+
+
+def _choice(record: DecisionRecord) -> Choice:
+    return Choice(offer_id=record.offers[record.chosen].id, propensity=record.pmf[record.chosen])
+
+
+def _ranking(record: DecisionRecord, size: int) -> list[ScoredOffer]:
+    # Equal probabilities keep the caller's order: sorting is stable.
+    ranked = sorted(zip(record.pmf, record.offers, strict=True), key=lambda pair: -pair[0])
+    return [ScoredOffer(offer_id=offer.id, probability=probability) for probability, offer in ranked[:size]]
+
+
+def _decision(placement: str, stored: StoredDecision) -> Decision:
+    record = stored.record
+    return Decision(
+        placement=placement,
+        event_id=record.event_id,
+        decided_at=_timestamp(record.decided_at_ms),
+        context=record.context,
+        offers=[EligibleOffer(offer=offer, probability=p) for offer, p in zip(record.offers, record.pmf, strict=True)],
+        choices=[_choice(record)],
+        policy_version=record.policy_version,
+        mode=record.mode,
+        state=DECISION_STATE_CLOSED if stored.closed else DECISION_STATE_PENDING,
+        outcomes=[_outcome(placement, record.event_id, outcome) for outcome in stored.outcomes],
+    )
+
+
+def _outcome(placement: str, event_id: str, outcome: RecordedOutcome) -> Outcome:
+    return Outcome(
+        placement=placement,
+        event_id=event_id,
+        outcome_id=outcome.outcome_id,
+        name=outcome.record.name,
+        value=outcome.record.value,
+        occurred_at=_timestamp(outcome.happened_ms),
+    )
+
+
+def _timestamp(milliseconds: int) -> Timestamp:
+    timestamp = Timestamp()
+    timestamp.FromMilliseconds(milliseconds)
+    return timestamp

@@ -1,0 +1,122 @@
+"""attune.v1.PlacementService."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from grpc.aio import ServicerContext
+
+from attune.api.status import answers
+from attune.api.validation import check_placement
+from attune.serving.live import LivePlacements
+from attune.serving.specs import with_defaults
+from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
+from attune.store.keys import PlacementKeys
+from attune.store.placements import Numbers, Placements
+from attune.store.versions import Versions
+from attune.v1.placement_pb2 import PolicyVersion
+from attune.v1.placement_service_pb2 import (
+    ApplyPlacementRequest,
+    ApplyPlacementResponse,
+    DeletePlacementRequest,
+    DeletePlacementResponse,
+    GetPlacementRequest,
+    GetPlacementResponse,
+    ListPlacementsRequest,
+    ListPlacementsResponse,
+    ListPolicyVersionsRequest,
+    ListPolicyVersionsResponse,
+    PlacementStatus,
+)
+from attune.v1.placement_service_pb2_grpc import PlacementServiceServicer
+
+
+class PlacementServicer(PlacementServiceServicer):
+    """Manages placements."""
+
+    def __init__(self, placements: Placements, versions: Versions, live: LivePlacements) -> None:
+        """Serve with these."""
+        self._placements = placements
+        self._versions = versions
+        self._live = live
+
+    @answers
+    async def ApplyPlacement(  # noqa: N802 - the contract's name
+        self, request: ApplyPlacementRequest, _context: ServicerContext[ApplyPlacementRequest, ApplyPlacementResponse]
+    ) -> ApplyPlacementResponse:
+        """Create or change a placement."""
+        check_placement(request.placement)
+        record, changed = await self._placements.apply(with_defaults(request.placement))
+        await self._live.refresh([request.placement.name])
+        return ApplyPlacementResponse(placement=record.placement, revision=record.revision, changed=changed)
+
+    @answers
+    async def GetPlacement(  # noqa: N802 - the contract's name
+        self, request: GetPlacementRequest, _context: ServicerContext[GetPlacementRequest, GetPlacementResponse]
+    ) -> GetPlacementResponse:
+        """Return a placement and how it is doing."""
+        return await self._described(await self._placements.get(request.placement))
+
+    @answers
+    async def ListPlacements(  # noqa: N802 - the contract's name
+        self, _request: ListPlacementsRequest, _context: ServicerContext[ListPlacementsRequest, ListPlacementsResponse]
+    ) -> ListPlacementsResponse:
+        """Return all placements, by name."""
+        records = [await self._placements.find(name) for name in await self._placements.names()]
+        return ListPlacementsResponse(placements=[await self._described(record) for record in records if record])
+
+    @answers
+    async def DeletePlacement(  # noqa: N802 - the contract's name
+        self,
+        request: DeletePlacementRequest,
+        _context: ServicerContext[DeletePlacementRequest, DeletePlacementResponse],
+    ) -> DeletePlacementResponse:
+        """Delete a placement and everything it owns."""
+        await self._placements.delete(request.placement)
+        await self._live.refresh([request.placement])
+        return DeletePlacementResponse()
+
+    @answers
+    async def ListPolicyVersions(  # noqa: N802 - the contract's name
+        self,
+        request: ListPolicyVersionsRequest,
+        _context: ServicerContext[ListPolicyVersionsRequest, ListPolicyVersionsResponse],
+    ) -> ListPolicyVersionsResponse:
+        """Return the versions that are kept, newest first."""
+        keys = PlacementKeys((await self._placements.get(request.placement)).placement.name)
+        head = await self._versions.head(keys)
+        serving = head.version if head else 0
+        kept = await self._versions.kept(keys)
+        return ListPolicyVersionsResponse(versions=[_policy_version(record, serving) for record in kept])
+
+    async def _described(self, record: PlacementRecord) -> GetPlacementResponse:
+        numbers = await self._placements.numbers(record.placement.name)
+        return GetPlacementResponse(placement=record.placement, revision=record.revision, status=_status(numbers))
+
+
+def _status(numbers: Numbers) -> PlacementStatus:
+    status = PlacementStatus(
+        decisions=numbers.decisions,
+        pending=numbers.pending,
+        outcomes=numbers.outcomes,
+        late_outcomes=numbers.late,
+        interactions=numbers.interactions,
+        learned=numbers.head.interactions if numbers.head else 0,
+        policy_version=numbers.head.version if numbers.head else 0,
+        learner=numbers.learner,
+    )
+    if numbers.waiting_ms is not None:
+        status.learner_lag.FromMilliseconds(numbers.waiting_ms)
+    return status
+
+
+def _policy_version(record: VersionRecord, serving: int) -> PolicyVersion:
+    created_at = Timestamp()
+    created_at.FromMilliseconds(record.created_at_ms)
+    return PolicyVersion(
+        version=record.version,
+        created_at=created_at,
+        policy=record.policy,
+        interactions=record.interactions,
+        cursor=record.cursor,
+        sha256=record.sha256.hex(),
+        size_bytes=record.size_bytes,
+        serving=record.version == serving,
+    )

@@ -1,0 +1,77 @@
+"""From errors to gRPC status: the only place where status codes are chosen.
+
+`answers` wraps every method of a servicer. An expected error becomes a status whose message says what to do, with a
+`google.rpc.BadRequest` where fields are to blame. Anything else is a bug: grpc would send its text to the client, so it
+is logged under an id, and the client gets the id.
+"""
+
+import functools
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc import error_details_pb2, status_pb2
+
+from attune.errors import (
+    AlreadyExistsError,
+    ExpectedError,
+    InvalidInputError,
+    NotFoundError,
+    StoreUnavailableError,
+)
+
+_CODES: dict[type[ExpectedError], grpc.StatusCode] = {
+    InvalidInputError: grpc.StatusCode.INVALID_ARGUMENT,
+    NotFoundError: grpc.StatusCode.NOT_FOUND,
+    AlreadyExistsError: grpc.StatusCode.ALREADY_EXISTS,
+    StoreUnavailableError: grpc.StatusCode.UNAVAILABLE,
+}
+_DETAILS_KEY = "grpc-status-details-bin"
+# Violations travel in a header; clients refuse headers above 8 KiB.
+_MAX_VIOLATIONS = 10
+_MAX_MESSAGE = 500
+
+_log = logging.getLogger(__name__)
+
+_Method = TypeVar("_Method", bound=Callable[..., Awaitable[Any]])
+
+
+def answers(method: _Method) -> _Method:
+    """Make a servicer's method answer errors with a status."""
+
+    @functools.wraps(method)
+    async def answering(servicer: object, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        try:
+            return await method(servicer, request, context)
+        except ExpectedError as error:
+            await _abort(context, error)
+        except Exception:  # noqa: BLE001 - the outermost place: what is not caught here reaches the client as text
+            error_id = uuid.uuid4().hex[:12]
+            _log.exception("error %s in %s", error_id, method.__qualname__)
+            await context.abort(
+                grpc.StatusCode.INTERNAL, f"a bug in attune; the server's log has it as error {error_id}"
+            )
+
+    return answering  # type: ignore[return-value]  # functools.wraps keeps the signature, mypy cannot see it
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: ExpectedError) -> None:
+    code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), grpc.StatusCode.FAILED_PRECONDITION)
+    message = str(error)[:_MAX_MESSAGE]
+    metadata: tuple[tuple[str, bytes], ...] = ()
+    if isinstance(error, InvalidInputError):
+        metadata = ((_DETAILS_KEY, _bad_request(code, message, error)),)
+    await context.abort(code, message, metadata)
+
+
+def _bad_request(code: grpc.StatusCode, message: str, error: InvalidInputError) -> bytes:
+    details = error_details_pb2.BadRequest()
+    for violation in error.violations[:_MAX_VIOLATIONS]:
+        details.field_violations.add(field=violation.field, description=violation.description)
+    packed = AnyMessage()
+    packed.Pack(details)
+    serialised: bytes = status_pb2.Status(code=code.value[0], message=message, details=[packed]).SerializeToString()
+    return serialised

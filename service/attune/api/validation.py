@@ -1,0 +1,199 @@
+"""What is wrong with a message, said field by field, before anything is done with it.
+
+Features are checked where they are encoded, in `attune.serving.situation`: looking at each of them twice would cost
+more than deciding.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from attune.errors import InvalidInputError, Violation
+from attune.v1.decision_service_pb2 import DecideRequest
+from attune.v1.placement_pb2 import Aggregation, Crossings, OutcomeRule, Placement, RewardSpec, StoreFailure, VwSpec
+from attune.v1.reward_service_pb2 import Outcome
+
+MAX_OFFERS = 1000
+MAX_ID_BYTES = 256
+MAX_OUTCOMES = 1000
+MAX_RULES = 50
+MAX_VALUE = 1e9
+MIN_WINDOW_S = 1
+MAX_WINDOW_S = 90 * 24 * 3600
+
+_PLACEMENT_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+# A string of this many characters has at most MAX_ID_BYTES bytes.
+_SURELY_SHORT = MAX_ID_BYTES // 4
+
+
+def check_decide(request: DecideRequest) -> None:
+    """Check ids and sizes of a request.
+
+    Raises:
+        InvalidInputError: With every violation.
+    """
+    _refuse(_decide_violations(request))
+
+
+def check_names(placement: str, event_id: str) -> None:
+    """Check the names that point to a stored decision.
+
+    Raises:
+        InvalidInputError: With every violation.
+    """
+    _refuse([*id_violations("placement", placement), *id_violations("event_id", event_id)])
+
+
+def check_placement(placement: Placement) -> None:
+    """Check a placement.
+
+    Raises:
+        InvalidInputError: With every violation.
+    """
+    _refuse(_placement_violations(placement))
+
+
+def outcome_violations(outcome: Outcome) -> Iterator[Violation]:
+    """Yield what is wrong with an outcome by itself."""
+    yield from id_violations("placement", outcome.placement)
+    yield from id_violations("event_id", outcome.event_id)
+    yield from id_violations("name", outcome.name)
+    if outcome.outcome_id:
+        yield from id_violations("outcome_id", outcome.outcome_id)
+    if outcome.HasField("value") and not -MAX_VALUE <= outcome.value <= MAX_VALUE:
+        yield Violation("value", f"expected a finite number between -1e9 and 1e9, got {outcome.value}")
+    if outcome.slot:
+        yield Violation("slot", f"expected 0, the only slot in this release, got {outcome.slot}")
+    if outcome.HasField("occurred_at") and not _is_timestamp(outcome.occurred_at):
+        yield Violation("occurred_at", f"expected a time from 0001 to 9999, got {outcome.occurred_at.seconds} s")
+
+
+def id_violations(field: str, value: str) -> Iterator[Violation]:
+    """Yield what is wrong with an id or a name."""
+    if not value:
+        yield Violation(field, f"expected 1 to {MAX_ID_BYTES} bytes of UTF-8, got nothing")
+    elif len(value) > _SURELY_SHORT and (size := len(value.encode())) > MAX_ID_BYTES:
+        yield Violation(field, f"expected 1 to {MAX_ID_BYTES} bytes of UTF-8, got {size}")
+
+
+def _decide_violations(request: DecideRequest) -> Iterator[Violation]:
+    yield from id_violations("placement", request.placement)
+    if request.event_id:
+        yield from id_violations("event_id", request.event_id)
+    if request.customer_id:
+        yield from id_violations("customer_id", request.customer_id)
+    if request.slots > 1:
+        yield Violation("slots", f"expected 0 or 1, the most in this release, got {request.slots}")
+    if request.ranking_size > MAX_OFFERS:
+        yield Violation("ranking_size", f"expected 0 to {MAX_OFFERS}, got {request.ranking_size}")
+    if len(request.excluded_offer_ids) > MAX_OFFERS:
+        yield Violation(
+            "excluded_offer_ids", f"expected at most {MAX_OFFERS} ids, got {len(request.excluded_offer_ids)}"
+        )
+    if not 1 <= len(request.offers) <= MAX_OFFERS:
+        yield Violation("offers", f"expected 1 to {MAX_OFFERS} offers, got {len(request.offers)}")
+    else:
+        yield from _offer_id_violations([offer.id for offer in request.offers])
+
+
+def _offer_id_violations(ids: list[str]) -> Iterator[Violation]:
+    for i, offer_id in enumerate(ids):
+        if not 0 < len(offer_id) <= _SURELY_SHORT:
+            yield from id_violations(f"offers[{i}].id", offer_id)
+    if len(set(ids)) != len(ids):
+        seen: dict[str, int] = {}
+        for i, offer_id in enumerate(ids):
+            if (first := seen.setdefault(offer_id, i)) != i:
+                yield Violation(f"offers[{i}].id", f'expected an id of its own, got "{offer_id}" as in offers[{first}]')
+
+
+def _placement_violations(placement: Placement) -> Iterator[Violation]:
+    if not _PLACEMENT_NAME.fullmatch(placement.name):
+        yield Violation(
+            "name",
+            "expected 1 to 64 characters of a-z, 0-9, _, - and ., starting with a letter or digit, "
+            f'got "{placement.name[:80]}"',
+        )
+    yield from _enum_violations("store_failure", placement.store_failure, StoreFailure)
+    yield from _between("policy.min_probability", placement.policy.min_probability, 0, 1)
+    if placement.policy.HasField("vw"):
+        yield from _prefixed("policy.vw", _vw_violations(placement.policy.vw))
+    if placement.policy.HasField("fixed") and placement.policy.fixed.offer_id:
+        yield from id_violations("policy.fixed.offer_id", placement.policy.fixed.offer_id)
+    yield from _between("control.share", placement.control.share, 0, 1)
+    if placement.control.HasField("fixed") and placement.control.fixed.offer_id:
+        yield from id_violations("control.fixed.offer_id", placement.control.fixed.offer_id)
+    yield from _prefixed("reward", _reward_violations(placement.reward))
+
+
+def _vw_violations(spec: VwSpec) -> Iterator[Violation]:
+    yield from _enum_violations("crossings", spec.crossings, Crossings)
+    yield from _optional(spec, "learning_rate", _between, 0, 100, above=True)
+    if spec.bits and not 10 <= spec.bits <= 24:  # noqa: PLR2004 - the message says what they are
+        yield Violation("bits", f"expected 10 to 24, or 0 for the default, got {spec.bits}")
+    yield from _prefixed("squarecb", _optional(spec.squarecb, "gamma_scale", _between, 0, 1e6, above=True))
+    yield from _prefixed("squarecb", _optional(spec.squarecb, "gamma_exponent", _between, 0, 1))
+    yield from _prefixed("epsilon", _optional(spec.epsilon, "epsilon", _between, 0, 1))
+    yield from _prefixed("softmax", _optional(spec.softmax, "lambda", _between, 0, 1000))
+
+
+def _reward_violations(spec: RewardSpec) -> Iterator[Violation]:
+    if spec.HasField("window"):
+        seconds = spec.window.seconds + spec.window.nanos / 1e9
+        yield from _between("window", seconds, MIN_WINDOW_S, MAX_WINDOW_S, unit=" s")
+    yield from _between("default_reward", spec.default_reward, -MAX_VALUE, MAX_VALUE)
+    yield from _optional(spec, "min", _between, -MAX_VALUE, MAX_VALUE)
+    yield from _optional(spec, "max", _between, -MAX_VALUE, MAX_VALUE)
+    low, high = spec.min if spec.HasField("min") else -1000.0, spec.max if spec.HasField("max") else 1000.0
+    if high <= low:
+        yield Violation("max", f"expected more than min, which is {low:g}, got {high:g}")
+    if len(spec.outcomes) > MAX_RULES:
+        yield Violation("outcomes", f"expected at most {MAX_RULES} rules, got {len(spec.outcomes)}")
+    for i, rule in enumerate(spec.outcomes[:MAX_RULES]):
+        yield from _prefixed(f"outcomes[{i}]", _rule_violations(rule, [former.name for former in spec.outcomes[:i]]))
+
+
+def _rule_violations(rule: OutcomeRule, former_names: list[str]) -> Iterator[Violation]:
+    yield from id_violations("name", rule.name)
+    if rule.name in former_names:
+        yield Violation("name", f'expected a name of its own, got "{rule.name}" again')
+    yield from _enum_violations("aggregation", rule.aggregation, Aggregation)
+    if rule.HasField("weight") and not (rule.weight and -MAX_VALUE <= rule.weight <= MAX_VALUE):
+        yield Violation("weight", f"expected a finite number other than 0, between -1e9 and 1e9, got {rule.weight}")
+
+
+def _between(
+    field: str, value: float, low: float, high: float, *, above: bool = False, unit: str = ""
+) -> Iterator[Violation]:
+    # Written so that NaN, which compares false with everything, is refused too.
+    if not (low < value <= high if above else low <= value <= high):
+        bound = f"more than {low:g}, at most {high:g}" if above else f"{low:g} to {high:g}"
+        yield Violation(field, f"expected {bound}{unit}, got {value:g}")
+
+
+def _optional(
+    message: Any, field: str, check: Callable[..., Iterator[Violation]], *args: float, **kwargs: bool
+) -> Iterator[Violation]:
+    if message.HasField(field):
+        yield from check(field, getattr(message, field), *args, **kwargs)
+
+
+def _enum_violations(field: str, value: int, enum: Any) -> Iterator[Violation]:
+    if value not in enum.values():
+        yield Violation(field, f"expected one of {', '.join(enum.keys()[1:])}, got {value}")
+
+
+def _is_timestamp(timestamp: Timestamp) -> bool:
+    return -62_135_596_800 <= timestamp.seconds <= 253_402_300_799 and 0 <= timestamp.nanos < 1_000_000_000  # noqa: PLR2004
+
+
+def _prefixed(prefix: str, violations: Iterable[Violation]) -> Iterator[Violation]:
+    for violation in violations:
+        yield Violation(f"{prefix}.{violation.field}", violation.description)
+
+
+def _refuse(violations: Iterable[Violation]) -> None:
+    if found := tuple(violations):
+        raise InvalidInputError(*found)

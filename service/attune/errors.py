@@ -1,0 +1,70 @@
+"""Every error attune raises on purpose, and whether the caller can do something about it.
+
+`ExpectedError` is part of normal life: the message names the field or setting, what was expected and what came, and
+is shown to the caller as it is. Everything else is a bug: it is logged with an id, and the caller sees only the id.
+The mapping to gRPC status codes is in `attune.api.status`, to exit codes in `attune.cli.app`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that is wrong with what came in.
+
+    Attributes:
+        field: Path of the field, for example `offers[3].features.numeric["price"]`.
+        description: What was expected and what came.
+    """
+
+    field: str
+    description: str
+
+    def __str__(self) -> str:
+        """Return `field: description`."""
+        return f"{self.field}: {self.description}"
+
+
+class AttuneError(Exception):
+    """Root of the tree."""
+
+
+class ExpectedError(AttuneError):
+    """The caller, or the operator, can act on it."""
+
+
+class InvalidInputError(ExpectedError):
+    """What came in breaks the contract."""
+
+    def __init__(self, *violations: Violation) -> None:
+        """Keep the violations; there is at least one."""
+        super().__init__("; ".join(map(str, violations)))
+        self.violations = violations
+
+
+class NotFoundError(ExpectedError):
+    """What was named does not exist."""
+
+
+class AlreadyExistsError(ExpectedError):
+    """An id is taken by something different."""
+
+
+class StoreUnavailableError(ExpectedError):
+    """The store did not answer in time, or not at all."""
+
+
+class SettingError(ExpectedError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class DataDirInUseError(ExpectedError):
+    """Another service holds the data directory."""
+
+
+class FencedError(ExpectedError):
+    """Another learner has taken over the placement; what this one was about to commit is refused."""
+
+
+class BadSnapshotError(AttuneError):
+    """Weights from the store are not what was committed, or do not make a usable policy."""

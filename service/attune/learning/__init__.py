@@ -1,0 +1,1 @@
+"""The learning path: closed decisions -> training log -> policy -> committed version."""

@@ -1,0 +1,163 @@
+"""The learner of one placement: joins, learns, commits, and never writes what it has no right to.
+
+Everything it needs to go on after a crash is in the head: the weights and the position in the log they stand at,
+committed together. What was learned but not committed is learned again by the next learner, from the same weights.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from attune.config import LearnerSettings
+from attune.errors import BadSnapshotError, ExpectedError, FencedError
+from attune.learning.trainee import Trainee
+from attune.store.client import Store
+from attune.store.decisions import LoggedInteraction
+from attune.store.interactions import Interactions
+from attune.store.keys import PlacementKeys
+from attune.store.placements import Placements
+from attune.store.versions import Lease, Versions
+from attune.v1.placement_pb2 import Placement
+from attune_models.types import PolicyError
+
+# A model of megabytes is not written twice a second: the store and its disk have other work.
+_MAX_SNAPSHOT_BYTES_PER_S = 4e6
+
+_log = logging.getLogger(__name__)
+
+
+class PlacementLearner:
+    """Learns for one placement while it holds its lease."""
+
+    def __init__(
+        self,
+        name: str,
+        owner: str,
+        settings: LearnerSettings,
+        store: Store,
+    ) -> None:
+        """Prepare to learn for a placement as `owner`, which is `host:pid`."""
+        self._keys = PlacementKeys(name)
+        self._owner = owner
+        self._settings = settings
+        self._placements = Placements(store)
+        self._interactions = Interactions(store)
+        self._versions = Versions(store)
+
+    async def run(self) -> None:
+        """Learn until the placement is gone or the task is cancelled; give the lease back in the end.
+
+        Raises:
+            NotFoundError: The placement is gone.
+            StoreUnavailableError: The store did not answer in time; run again later.
+        """
+        while True:
+            lease = await self._versions.acquire(self._keys, self._owner, int(self._settings.lease_s * 1000))
+            if lease is None:
+                await self._placements.get(self._keys.name)
+                await asyncio.sleep(self._settings.lease_s / 4)
+                continue
+            try:
+                await self._hold(lease)
+            except FencedError as error:
+                _log.warning("%s", error)
+            finally:
+                with contextlib.suppress(ExpectedError):
+                    await self._versions.release(lease)
+
+    async def _hold(self, lease: Lease) -> None:
+        session = await self._take_up(lease)
+        while True:
+            placement = (await self._placements.get(self._keys.name)).placement
+            if not session.trainee.is_for(placement):
+                _log.info('placement "%s": training its new spec on the whole log', self._keys.name)
+                session.retrain(placement)
+            joined = await self._interactions.join(self._keys, self._settings.batch)
+            entries = await self._interactions.after(self._keys, session.trainee.cursor, self._settings.batch)
+            session.learn(entries, caught_up=len(entries) < self._settings.batch)
+            if session.commit_is_due(self._settings):
+                await self._commit(session)
+            await self._renew(session)
+            if max(joined, len(entries)) < self._settings.batch:
+                await asyncio.sleep(self._settings.poll_ms / 1000)
+
+    async def _take_up(self, lease: Lease) -> "_Session":
+        placement = (await self._placements.get(self._keys.name)).placement
+        head = await self._versions.head(self._keys)
+        session = _Session(lease, Trainee(placement), replaces_head=head is not None)
+        if head is not None and session.trainee.is_of(head):
+            try:
+                session.trainee.resume(head, await self._versions.weights(self._keys, head))
+                session.replaces_head = False
+            except (BadSnapshotError, PolicyError) as error:
+                _log.error('placement "%s": learning everything again, because %s', self._keys.name, error)
+        return session
+
+    async def _commit(self, session: "_Session") -> None:
+        try:
+            record, weights = session.trainee.version(time.time_ns() // 1_000_000)
+        except PolicyError as error:
+            _log.error('placement "%s": no version is committed, because %s', self._keys.name, error)
+            session.committed(0)
+            return
+        version = await self._versions.commit(session.lease, record, weights, self._settings.versions_kept)
+        session.committed(len(weights))
+        _log.debug('placement "%s": version %d after %d interactions', self._keys.name, version, record.interactions)
+
+    async def _renew(self, session: "_Session") -> None:
+        if time.monotonic() - session.renewed_at > self._settings.lease_s / 3:
+            await self._versions.renew(session.lease)
+            session.renewed_at = time.monotonic()
+
+
+@dataclass(slots=True)
+class _Session:
+    """What a learner knows while it holds a lease.
+
+    Attributes:
+        lease: The lease.
+        trainee: The policy in training.
+        replaces_head: The trainee started anew while a version serves: it may take over only when it has caught up.
+        uncommitted: Interactions learned since the last commit.
+        size_bytes: Size of the last commit.
+        committed_at: Monotonic time of the last commit, in seconds.
+        renewed_at: Monotonic time when the lease was last renewed, in seconds.
+    """
+
+    lease: Lease
+    trainee: Trainee
+    replaces_head: bool
+    uncommitted: int = 0
+    size_bytes: int = 0
+    committed_at: float = 0.0
+    renewed_at: float = field(default_factory=time.monotonic)
+
+    def retrain(self, placement: Placement) -> None:
+        """Start anew with another spec."""
+        self.trainee = Trainee(placement)
+        self.replaces_head = True
+        self.uncommitted = 0
+
+    def learn(self, entries: Sequence[LoggedInteraction], *, caught_up: bool) -> None:
+        """Learn from the next entries of the log."""
+        self.trainee.learn(entries)
+        self.uncommitted += len(entries)
+        if caught_up:
+            self.replaces_head = False
+
+    def commit_is_due(self, settings: LearnerSettings) -> bool:
+        """Tell whether there is something to commit and it is time."""
+        if not self.uncommitted or self.replaces_head:
+            return False
+        pause_s = max(settings.snapshot_interval_s, self.size_bytes / _MAX_SNAPSHOT_BYTES_PER_S)
+        waited_s = time.monotonic() - self.committed_at
+        return waited_s >= pause_s or self.uncommitted >= settings.snapshot_interactions
+
+    def committed(self, size_bytes: int) -> None:
+        """Take note of a commit."""
+        self.uncommitted = 0
+        self.size_bytes = size_bytes
+        self.committed_at = time.monotonic()

@@ -1,0 +1,105 @@
+"""A policy on its way through the training log: where it stands, and one step further.
+
+The state after n interactions depends on the specs and on those interactions in their order, and on nothing else: not
+on when they were read, in which batches, by which process, or how often the policy was put away in between.
+"""
+
+import logging
+from collections.abc import Iterable
+
+from attune.errors import InvalidInputError
+from attune.serving.situation import situation_of
+from attune.serving.specs import policy_spec, reward_spec
+from attune.storage.v1.records_pb2 import VersionRecord
+from attune.store.decisions import LoggedInteraction
+from attune.store.interactions import BEGINNING
+from attune.v1.placement_pb2 import Placement, PolicySpec, RewardSpec
+from attune_models import rewards
+from attune_models.policy import Policy, build
+from attune_models.types import Interaction
+
+_log = logging.getLogger(__name__)
+
+
+class Trainee:
+    """A policy and its position in the training log.
+
+    Attributes:
+        cursor: Stream id of the last interaction that was learned.
+        interactions: How many were learned.
+    """
+
+    def __init__(self, placement: Placement) -> None:
+        """Start untrained, at the beginning of the log."""
+        self._placement = placement
+        self._trains = _trains(placement.policy, placement.reward)
+        self._policy: Policy = build(policy_spec(placement.policy))
+        self._rewards = reward_spec(placement.reward)
+        self.cursor = BEGINNING
+        self.interactions = 0
+
+    def resume(self, record: VersionRecord, weights: bytes) -> None:
+        """Go on where a version stands.
+
+        Args:
+            record: Of a version that was trained with the same specs.
+            weights: Its weights, verified.
+
+        Raises:
+            PolicyError: The weights do not load.
+        """
+        self._policy.loads(weights)
+        self.cursor = record.cursor
+        self.interactions = record.interactions
+
+    def is_of(self, record: VersionRecord) -> bool:
+        """Tell whether a version was trained with the same specs."""
+        return _trains(record.policy, record.reward) == self._trains
+
+    def is_for(self, placement: Placement) -> bool:
+        """Tell whether a placement still has the specs of this training."""
+        return _trains(placement.policy, placement.reward) == self._trains
+
+    def learn(self, entries: Iterable[LoggedInteraction]) -> None:
+        """Learn from entries of the log that follow the cursor."""
+        for entry in entries:
+            interaction = _interaction(entry, self._rewards)
+            if interaction is not None:
+                self._policy.learn(interaction)
+            self.cursor = entry.position
+            self.interactions += 1
+
+    def version(self, now_ms: int) -> tuple[VersionRecord, bytes]:
+        """Return what makes a version: its record, without version and checksum, and its weights.
+
+        Raises:
+            PolicyError: A weight is not finite.
+        """
+        record = VersionRecord(
+            created_at_ms=now_ms,
+            policy=self._placement.policy,
+            reward=self._placement.reward,
+            interactions=self.interactions,
+            cursor=self.cursor,
+        )
+        return record, self._policy.dumps()
+
+
+def _trains(policy: PolicySpec, reward: RewardSpec) -> tuple[bytes, bytes]:
+    # The reward window decides what is in the log, not what is made of it.
+    folding = RewardSpec()
+    folding.CopyFrom(reward)
+    folding.ClearField("window")
+    return policy.SerializeToString(deterministic=True), folding.SerializeToString(deterministic=True)
+
+
+def _interaction(entry: LoggedInteraction, spec: rewards.RewardSpec) -> Interaction | None:
+    decision = entry.decision
+    try:
+        situation = situation_of(decision.context, decision.offers)
+    except InvalidInputError as error:
+        # The limits were other ones when this was logged. Everybody who reads the log skips it, so all stay equal.
+        _log.warning("interaction %s cannot be learned from: %s", entry.position, error)
+        return None
+    outcomes = [rewards.Outcome(outcome.record.name, outcome.record.value) for outcome in entry.outcomes]
+    return Interaction(situation, decision.chosen, decision.pmf[decision.chosen], rewards.fold(spec, outcomes))

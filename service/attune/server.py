@@ -1,0 +1,180 @@
+"""The composition root: everything a process consists of is made here, and nowhere else.
+
+`python -m attune.server decisions` serves the contract, `python -m attune.server learner` learns. The supervisor
+(`attune.supervisor`) starts them, hands down their settings, and hears through a pipe when they are ready.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+import grpc
+import uvloop
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from attune import config, telemetry
+from attune.api.decisions import DecisionServicer
+from attune.api.outcomes import RewardServicer
+from attune.api.placements import PlacementServicer
+from attune.child import READY_VARIABLE
+from attune.config import Settings
+from attune.errors import SettingError, StoreUnavailableError
+from attune.learning.learners import Learners
+from attune.serving.decider import Decider
+from attune.serving.live import LivePlacements
+from attune.store.client import Store
+from attune.store.decisions import Decisions
+from attune.store.journal import Journal
+from attune.store.outcomes import Outcomes
+from attune.store.placements import Placements
+from attune.store.versions import Versions
+from attune.v1 import decision_service_pb2, placement_service_pb2, reward_service_pb2
+from attune.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
+from attune.v1.placement_service_pb2_grpc import add_PlacementServiceServicer_to_server
+from attune.v1.reward_service_pb2_grpc import add_RewardServiceServicer_to_server
+
+EX_UNAVAILABLE = 69
+EX_CONFIG = 78
+MAX_MESSAGE_BYTES = 1 << 20
+
+_SERVICES = (
+    decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"].full_name,
+    reward_service_pb2.DESCRIPTOR.services_by_name["RewardService"].full_name,
+    placement_service_pb2.DESCRIPTOR.services_by_name["PlacementService"].full_name,
+)
+
+_log = logging.getLogger(__name__)
+
+
+def new_grpc_server() -> grpc.aio.Server:
+    """Return a server with attune's limits, without services."""
+    return grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            # A second server on the same port must fail, not quietly take half of the connections.
+            ("grpc.so_reuseport", 0),
+            # Clients may ping every 10 s, with or without calls; the default answers that with too_many_pings.
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ]
+    )
+
+
+def run_decisions(settings: Settings) -> int:
+    """Serve decisions until SIGTERM or SIGINT; return the exit code."""
+    return _run(_serve(settings))
+
+
+def run_learner(settings: Settings) -> int:
+    """Learn until SIGTERM or SIGINT; return the exit code."""
+    return _run(_learn(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(_store(settings, settings.store.timeout_ms))
+        fast = await stack.enter_async_context(_store(settings, settings.store.decision_timeout_ms))
+        placements, versions = Placements(store), Versions(store)
+        live = LivePlacements(placements, versions)
+        await live.refresh(await placements.names())
+        following = asyncio.create_task(live.follow())
+        stack.callback(following.cancel)
+
+        journal = Journal(fast)
+        stack.push_async_callback(journal.close)
+        server = new_grpc_server()
+        decider = Decider(live, journal, Decisions(fast))
+        add_DecisionServiceServicer_to_server(DecisionServicer(decider, Decisions(store), live), server)
+        add_RewardServiceServicer_to_server(RewardServicer(live, Outcomes(store)), server)
+        add_PlacementServiceServicer_to_server(PlacementServicer(placements, versions, live), server)
+        reflection.enable_server_reflection([*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+        state = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(state, server)
+
+        address = _listen(server, settings.server.address)
+        await server.start()
+        await _report_serving(state)
+        _log.info("serving decisions on %s", address)
+        _say_ready(address)
+        await _told_to_stop()
+        await state.enter_graceful_shutdown()
+        await server.stop(settings.server.drain_s)
+
+
+async def _learn(settings: Settings) -> None:
+    async with _store(settings, settings.store.timeout_ms) as store:
+        learning = asyncio.create_task(Learners(store, settings.learner).run())
+        _log.info("learning")
+        _say_ready("ready")
+        stopping = asyncio.create_task(_told_to_stop())
+        await asyncio.wait([learning, stopping], return_when=asyncio.FIRST_COMPLETED)
+        learning.cancel()
+        stopping.cancel()
+        with suppress(asyncio.CancelledError):
+            await learning
+
+
+@asynccontextmanager
+async def _store(settings: Settings, timeout_ms: int) -> AsyncIterator[Store]:
+    store = Store(settings.store.url, timeout_ms / 1000)
+    try:
+        await store.ping()
+        yield store
+    finally:
+        await store.close()
+
+
+async def _report_serving(state: health.aio.HealthServicer) -> None:
+    for service in ("", *_SERVICES):
+        await state.set(service, health_pb2.HealthCheckResponse.SERVING)
+
+
+async def _told_to_stop() -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def _listen(server: grpc.aio.Server, address: str) -> str:
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise SettingError(f"server.address: expected an address that is free to listen on, got {address}") from error
+    return f"{address.rpartition(':')[0]}:{port}"
+
+
+def _say_ready(line: str) -> None:
+    if (pipe := os.environ.pop(READY_VARIABLE, None)) is not None:
+        with os.fdopen(int(pipe), "w") as ready:
+            ready.write(f"{line}\n")
+
+
+def _run(work: Coroutine[Any, Any, None]) -> int:
+    try:
+        uvloop.run(work)
+    except StoreUnavailableError as error:
+        _log.error("%s", error)
+        return EX_UNAVAILABLE
+    except SettingError as error:
+        _log.error("%s", error)
+        return EX_CONFIG
+    return 0
+
+
+def main(role: str) -> int:
+    """Run one role with the settings that the supervisor handed down; return the exit code."""
+    roles: dict[str, Callable[[Settings], int]] = {"decisions": run_decisions, "learner": run_learner}
+    settings = config.from_json(os.environ[config.HANDED_DOWN_VARIABLE])
+    telemetry.configure(settings.log, process=role)
+    return roles[role](settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

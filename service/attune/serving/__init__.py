@@ -1,0 +1,1 @@
+"""The decision path: eligible offers -> features -> policy -> draw -> journal."""

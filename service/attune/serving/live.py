@@ -1,0 +1,140 @@
+"""Placements as they serve now: their specs, and the newest version of their policies that proved sound.
+
+A loop asks the store a few times a second what has changed. A version is loaded beside the one that serves and takes
+its place only when its length, its SHA-256, its weights and a canary are right; otherwise the old one stays.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from attune.errors import BadSnapshotError, ExpectedError
+from attune.serving.specs import control_spec, policy_spec
+from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
+from attune.store.keys import PlacementKeys
+from attune.store.placements import Placements, unknown_placement
+from attune.store.versions import Versions
+from attune.v1.placement_pb2 import Placement
+from attune_models.policy import Policy, build
+from attune_models.types import PolicyError, Situation
+
+POLL_S = 0.2
+
+_CANARY = Situation("canary=1", ["a", "b", "c"], ["=a canary=1", "=b canary=2", "=c"])
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LivePlacement:
+    """A placement and the policy that decides for it now.
+
+    Attributes:
+        keys: Its keys in the store.
+        placement: Its spec, with every default filled in.
+        revision: Of the spec.
+        window_ms: Its reward window in milliseconds.
+        policy: What decides; None when no version proved sound: then the draw is uniform.
+        version: Of the policy; 0 before anything was learned.
+        control: What decides for the control group.
+    """
+
+    keys: PlacementKeys
+    placement: Placement
+    revision: int
+    window_ms: int
+    policy: Policy | None
+    version: int
+    control: Policy
+
+
+class LivePlacements:
+    """The placements of this process."""
+
+    def __init__(self, placements: Placements, versions: Versions) -> None:
+        """Start with none."""
+        self._placements = placements
+        self._versions = versions
+        self._live: dict[str, LivePlacement] = {}
+        self._refused: set[tuple[str, int]] = set()
+
+    async def get(self, name: str) -> LivePlacement:
+        """Return a placement.
+
+        Raises:
+            NotFoundError: There is none of this name.
+            StoreUnavailableError: It is not known here yet, and the store did not answer in time.
+        """
+        live = self._live.get(name)
+        if live is None:
+            await self.refresh([name])
+            live = self._live.get(name)
+        if live is None:
+            raise unknown_placement(name)
+        return live
+
+    async def refresh(self, names: Iterable[str]) -> None:
+        """Bring placements up to date with the store; those that are gone there go here.
+
+        Raises:
+            StoreUnavailableError: The store did not answer in time; what was known is kept.
+        """
+        for name, (record, version) in (await self._placements.glance(names)).items():
+            live = self._live.get(name)
+            if record is None:
+                self._live.pop(name, None)
+            elif live is None or (record.revision, version) != (live.revision, live.version):
+                self._live[name] = await self._up_to_date(record, version, live)
+
+    async def follow(self) -> None:
+        """Keep every placement up to date until cancelled; a store that is away is waited for."""
+        while True:
+            try:
+                await self.refresh({*self._live, *await self._placements.names()})
+            except ExpectedError as error:
+                _log.debug("placements stay as they are: %s", error)
+            await asyncio.sleep(POLL_S)
+
+    async def _up_to_date(self, record: PlacementRecord, version: int, live: LivePlacement | None) -> LivePlacement:
+        placement = record.placement
+        policy, served = await self._policy(placement, version, live)
+        return LivePlacement(
+            keys=PlacementKeys(placement.name),
+            placement=placement,
+            revision=record.revision,
+            window_ms=placement.reward.window.ToMilliseconds(),
+            policy=policy,
+            version=served,
+            control=build(control_spec(placement.control)),
+        )
+
+    async def _policy(
+        self, placement: Placement, version: int, live: LivePlacement | None
+    ) -> tuple[Policy | None, int]:
+        if version == 0:
+            return build(policy_spec(placement.policy)), 0
+        fallback = (live.policy, live.version) if live is not None and live.policy is not None else None
+        if fallback is not None and (fallback[1] == version or (placement.name, version) in self._refused):
+            return fallback
+        for kept in await self._versions.kept(PlacementKeys(placement.name)):
+            if kept.version > version:
+                continue  # it is newer than the head: a commit that has just happened, to be seen at the next glance
+            try:
+                return await self._sound_policy(placement.name, kept), kept.version
+            except (BadSnapshotError, PolicyError) as error:
+                self._refused.add((placement.name, kept.version))
+                _log.error('placement "%s": version %d is refused: %s', placement.name, kept.version, error)
+            if fallback is not None:
+                return fallback
+        return None, version
+
+    async def _sound_policy(self, name: str, record: VersionRecord) -> Policy:
+        policy = build(policy_spec(record.policy))
+        policy.loads(await self._versions.weights(PlacementKeys(name), record))
+        canary = policy.pmf(_CANARY)
+        if not np.isclose(canary.sum(), 1.0):
+            raise BadSnapshotError(f"the canary's probabilities sum to {canary.sum()}")
+        return policy

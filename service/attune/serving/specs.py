@@ -1,0 +1,137 @@
+"""From the contract's specs to the core's, and the defaults between them.
+
+`with_defaults` writes every default into a placement when it is applied, so that what is stored, shown and learned from
+does not change under a placement when a default changes in a later release.
+"""
+
+from attune.v1.placement_pb2 import (
+    AGGREGATION_FIRST,
+    AGGREGATION_SUM,
+    CROSSINGS_CONTEXT_OFFER,
+    CROSSINGS_NONE,
+    STORE_FAILURE_ANSWER,
+    Aggregation,
+    ControlSpec,
+    OutcomeRule,
+    Placement,
+    PolicySpec,
+    RewardSpec,
+    VwSpec,
+)
+from attune_models import policy as core
+from attune_models import rewards, vw
+from attune_models.baselines import FixedSpec, UniformSpec
+
+DEFAULT_WINDOW_S = 600
+
+_AGGREGATIONS: dict[Aggregation, rewards.Aggregation] = {
+    AGGREGATION_FIRST: rewards.Aggregation.FIRST,
+    AGGREGATION_SUM: rewards.Aggregation.SUM,
+}
+
+
+def with_defaults(placement: Placement) -> Placement:
+    """Return a copy of a valid placement in which nothing that has a default is absent."""
+    filled = Placement()
+    filled.CopyFrom(placement)
+    _fill_policy(filled.policy)
+    _fill_reward(filled.reward)
+    if filled.HasField("control") and filled.control.WhichOneof("policy") is None:
+        filled.control.uniform.SetInParent()
+    filled.store_failure = filled.store_failure or STORE_FAILURE_ANSWER
+    return filled
+
+
+def policy_spec(spec: PolicySpec) -> core.PolicySpec:
+    """Translate a policy spec that has its defaults."""
+    match spec.WhichOneof("kind"):
+        case "vw":
+            kind: core.KindSpec = _vw_spec(spec.vw)
+        case "fixed":
+            kind = FixedSpec(spec.fixed.offer_id)
+        case _:
+            kind = UniformSpec()
+    return core.PolicySpec(kind, spec.min_probability)
+
+
+def control_spec(spec: ControlSpec) -> core.PolicySpec:
+    """Translate the baseline of a control group."""
+    fixed = spec.WhichOneof("policy") == "fixed"
+    return core.PolicySpec(FixedSpec(spec.fixed.offer_id) if fixed else UniformSpec())
+
+
+def reward_spec(spec: RewardSpec) -> rewards.RewardSpec:
+    """Translate a reward spec that has its defaults."""
+    return rewards.RewardSpec(
+        rules={rule.name: rewards.OutcomeRule(rule.weight, _AGGREGATIONS[rule.aggregation]) for rule in spec.outcomes},
+        default_reward=spec.default_reward,
+        min=spec.min,
+        max=spec.max,
+    )
+
+
+def _fill_policy(policy: PolicySpec) -> None:
+    if policy.WhichOneof("kind") is None:
+        policy.vw.SetInParent()
+    if policy.HasField("vw"):
+        _fill_vw(policy.vw)
+
+
+def _fill_vw(spec: VwSpec) -> None:
+    default = vw.VwSpec()
+    spec.crossings = spec.crossings or CROSSINGS_CONTEXT_OFFER
+    spec.bits = spec.bits or default.bits
+    if not spec.HasField("learning_rate"):
+        spec.learning_rate = default.learning_rate
+    match spec.WhichOneof("exploration"):
+        case "epsilon":
+            if not spec.epsilon.HasField("epsilon"):
+                spec.epsilon.epsilon = vw.Epsilon().epsilon
+        case "softmax":
+            if not spec.softmax.HasField("lambda"):
+                setattr(spec.softmax, "lambda", vw.Softmax().inverse_temperature)
+        case _:
+            _fill_squarecb(spec)
+
+
+def _fill_squarecb(spec: VwSpec) -> None:
+    default = vw.SquareCb()
+    if not spec.squarecb.HasField("gamma_scale"):
+        spec.squarecb.gamma_scale = default.gamma_scale
+    if not spec.squarecb.HasField("gamma_exponent"):
+        spec.squarecb.gamma_exponent = default.gamma_exponent
+
+
+def _fill_reward(spec: RewardSpec) -> None:
+    default = rewards.RewardSpec()
+    if not spec.HasField("window"):
+        spec.window.seconds = DEFAULT_WINDOW_S
+    if not spec.outcomes:
+        spec.outcomes.extend(OutcomeRule(name=name) for name in default.rules)
+    for rule in spec.outcomes:
+        rule.aggregation = rule.aggregation or AGGREGATION_FIRST
+        if not rule.HasField("weight"):
+            rule.weight = 1.0
+    if not spec.HasField("min"):
+        spec.min = default.min
+    if not spec.HasField("max"):
+        spec.max = default.max
+
+
+def _vw_spec(spec: VwSpec) -> vw.VwSpec:
+    return vw.VwSpec(
+        exploration=_exploration(spec),
+        crossings=spec.crossings != CROSSINGS_NONE,
+        learning_rate=spec.learning_rate,
+        bits=spec.bits,
+    )
+
+
+def _exploration(spec: VwSpec) -> vw.Exploration:
+    match spec.WhichOneof("exploration"):
+        case "epsilon":
+            return vw.Epsilon(spec.epsilon.epsilon)
+        case "softmax":
+            return vw.Softmax(getattr(spec.softmax, "lambda"))
+        case _:
+            return vw.SquareCb(spec.squarecb.gamma_scale, spec.squarecb.gamma_exponent)

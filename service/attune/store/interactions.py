@@ -1,0 +1,65 @@
+"""The training log: decisions move into it when their reward window closes, learners read it in order."""
+
+from typing import cast
+
+from attune.store.client import Store, reaching
+from attune.store.decisions import LoggedInteraction, interaction_of
+from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
+
+BEGINNING = "0-0"
+"""The position before the first entry."""
+
+
+class Interactions:
+    """Joins decisions with their outcomes, and reads what was joined."""
+
+    def __init__(self, store: Store) -> None:
+        """Work through this client."""
+        self._store = store
+
+    async def join(self, keys: PlacementKeys, most: int) -> int:
+        """Move decisions whose window has closed into the training log, the earliest first.
+
+        Safe to call from several processes, and again after a crash: each decision moves once, atomically.
+
+        Args:
+            keys: The placement's keys.
+            most: How many to move at most.
+
+        Returns:
+            How many were moved.
+
+        Raises:
+            StoreUnavailableError: The store did not answer in time; some may have been moved.
+        """
+        due = await self._due(keys, most)
+        if not due:
+            return 0
+        touched = [keys.spec, keys.due, keys.counts, keys.interactions]
+        for event_id in due:
+            touched += (keys.event(event_id), keys.outcomes(event_id))
+        return cast("int", await self._store.run("join", touched, [TOMBSTONE_TTL_S, *due]))
+
+    async def after(self, keys: PlacementKeys, position: str, most: int) -> list[LoggedInteraction]:
+        """Read entries in order.
+
+        Args:
+            keys: The placement's keys.
+            position: Stream id of the last entry that is known; `BEGINNING` for none.
+            most: How many to read at most.
+
+        Raises:
+            StoreUnavailableError: The store did not answer in time.
+        """
+        async with reaching(self._store.place):
+            entries = await self._store.redis.xrange(keys.interactions, f"({position}", "+", count=most)
+        return [interaction_of(*entry) for entry in entries]
+
+    async def _due(self, keys: PlacementKeys, most: int) -> list[str]:
+        async with reaching(self._store.place):
+            pipeline = self._store.redis.pipeline(transaction=False)
+            pipeline.time()
+            pipeline.zrange(keys.due, 0, most - 1, withscores=True)
+            (seconds, microseconds), earliest = await pipeline.execute()
+        now_ms = seconds * 1000 + microseconds // 1000
+        return [event_id.decode() for event_id, due_ms in earliest if due_ms <= now_ms]

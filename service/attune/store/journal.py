@@ -1,0 +1,147 @@
+"""The journal: decisions on their way into the store, many in one script call.
+
+A decision is acknowledged to the caller only after the call that carries it has been answered. Decisions of the same
+moment and placement share a call, because a call costs far more than what is in it. When traffic is thin a decision
+leaves at once; when it is dense the first one waits for others, because then others come.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+
+from attune.errors import ExpectedError, StoreUnavailableError
+from attune.store.client import Store
+from attune.store.keys import PlacementKeys
+
+_GATHER_S = 0.001
+# Decisions per call, smoothed, from which on waiting pays.
+_DENSE = 1.5
+_MOST_PER_CALL = 512
+_MOST_BYTES_PER_CALL = 1 << 20
+_PROBE_S = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Decisions of one placement that leave together."""
+
+    keys: PlacementKeys
+    window_ms: int
+    event_keys: list[str] = field(default_factory=list)
+    args: list[str | bytes | int] = field(default_factory=list)
+    answers: list[asyncio.Future[bytes | None]] = field(default_factory=list)
+    size_bytes: int = 0
+
+    def is_full(self) -> bool:
+        return len(self.answers) >= _MOST_PER_CALL or self.size_bytes >= _MOST_BYTES_PER_CALL
+
+
+class Journal:
+    """Writes decisions into the store.
+
+    While the store is out of reach decisions are refused at once, and a probe finds out when it is back: a frozen
+    store must not make every caller wait for a time limit of its own.
+    """
+
+    def __init__(self, store: Store) -> None:
+        """Write through a client whose time limit is the longest that a decision may wait."""
+        self._store = store
+        self._batches: dict[tuple[str, int], _Batch] = {}
+        self._smoothed_size = 1.0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._outage: StoreUnavailableError | None = None
+
+    async def append(self, keys: PlacementKeys, window_ms: int, event_id: str, record: bytes) -> bytes | None:
+        """Write a decision unless there is one with its id.
+
+        Args:
+            keys: The placement's keys.
+            window_ms: Its reward window in milliseconds.
+            event_id: The decision's id.
+            record: A serialised storage.v1.DecisionRecord.
+
+        Returns:
+            None when it was written, else what was there: a record, or `@` and a position in the training log.
+
+        Raises:
+            NotFoundError: The placement is gone.
+            StoreUnavailableError: The store did not answer in time; the decision may or may not have been written.
+        """
+        if self._outage is not None:
+            raise StoreUnavailableError(str(self._outage))
+        batch = self._open_batch(keys, window_ms)
+        batch.event_keys.append(keys.event(event_id))
+        batch.args += (event_id, record)
+        batch.size_bytes += len(record)
+        answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        batch.answers.append(answer)
+        if batch.is_full():
+            self._leave(batch)
+        return await answer
+
+    async def close(self) -> None:
+        """Wait until everything that was appended has been answered."""
+        for batch in list(self._batches.values()):
+            self._leave(batch)
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _open_batch(self, keys: PlacementKeys, window_ms: int) -> _Batch:
+        batch = self._batches.get((keys.name, window_ms))
+        if batch is None:
+            batch = self._batches[keys.name, window_ms] = _Batch(keys, window_ms)
+            loop = asyncio.get_running_loop()
+            if self._smoothed_size >= _DENSE:
+                loop.call_later(_GATHER_S, self._leave, batch)
+            else:
+                loop.call_soon(self._leave, batch)
+        return batch
+
+    def _leave(self, batch: _Batch) -> None:
+        key = (batch.keys.name, batch.window_ms)
+        if self._batches.get(key) is not batch:
+            return  # it was full, and has left before its time
+        del self._batches[key]
+        self._smoothed_size += 0.1 * (len(batch.answers) - self._smoothed_size)
+        self._start(self._write(batch))
+
+    async def _write(self, batch: _Batch) -> None:
+        keys = batch.keys
+        try:
+            found = await self._store.run(
+                "journal", [keys.spec, keys.due, keys.counts, *batch.event_keys], [batch.window_ms, *batch.args]
+            )
+        except ExpectedError as error:
+            if isinstance(error, StoreUnavailableError):
+                self._begin_outage(error)
+            for answer in batch.answers:
+                if not answer.done():
+                    answer.set_exception(type(error)(str(error)))
+            return
+        for answer, value in zip(batch.answers, found, strict=True):
+            if not answer.done():
+                answer.set_result(value)
+
+    def _begin_outage(self, error: StoreUnavailableError) -> None:
+        if self._outage is None:
+            _log.error("decisions are not journaled: %s", error)
+            self._outage = error
+            self._start(self._probe())
+
+    async def _probe(self) -> None:
+        while self._outage is not None:
+            await asyncio.sleep(_PROBE_S)
+            try:
+                await self._store.ping()
+            except ExpectedError:
+                continue
+            _log.warning("decisions are journaled again")
+            self._outage = None
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)  # the loop itself keeps only a weak reference
+        task.add_done_callback(self._tasks.discard)

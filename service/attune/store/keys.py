@@ -1,0 +1,89 @@
+"""Every key attune keeps in Redis, on one screen.
+
+`{p}` is a placement's name as a hash tag: all keys of a placement live in one Cluster slot, so that a script may touch
+several. Placement names have no braces (`attune.api.validation` sees to it), so nothing a caller sends moves the tag.
+"""
+
+from dataclasses import dataclass
+
+PLACEMENTS = "attune:placements"
+"""Set: names of the applied placements. No expiry."""
+
+TOMBSTONE_TTL_S = 30 * 24 * 3600
+"""How long a closed decision can still be asked for, and how long its outcomes are told apart from unknown ones."""
+
+UNCOMMITTED_TTL_S = 600
+"""How long weights are kept that were written but, because their learner died, never committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementKeys:
+    """The keys of one placement."""
+
+    name: str
+
+    def _key(self, suffix: str) -> str:
+        return f"attune:{{{self.name}}}:{suffix}"
+
+    @property
+    def spec(self) -> str:
+        """String: storage.v1.PlacementRecord. No expiry. While it is missing, nothing else is written."""
+        return self._key("spec")
+
+    def event(self, event_id: str) -> str:
+        """String: storage.v1.DecisionRecord until its window closes, then `@<stream id>` for TOMBSTONE_TTL_S."""
+        return self._key(f"event:{event_id}")
+
+    def outcomes(self, event_id: str) -> str:
+        """Hash: outcome_id -> `<received ms>:` + storage.v1.OutcomeRecord, an `L` before it when it came late.
+
+        Exists only once an outcome came; lives until TOMBSTONE_TTL_S after the window.
+        """
+        return self._key(f"outcomes:{event_id}")
+
+    @property
+    def due(self) -> str:
+        """Sorted set: event_id by the time its window closes, ms since the epoch by Redis TIME. No expiry."""
+        return self._key("due")
+
+    @property
+    def interactions(self) -> str:
+        """Stream, the training log: `d` = DecisionRecord, `o<outcome_id>` = a value of `outcomes`. No expiry."""
+        return self._key("interactions")
+
+    @property
+    def late(self) -> str:
+        """Stream: `e` = event_id, `i` = outcome_id, `o` = storage.v1.OutcomeRecord. No expiry."""
+        return self._key("late")
+
+    def snapshot(self, version: int) -> str:
+        """String: the weights of a version. UNCOMMITTED_TTL_S until it is committed, then no expiry."""
+        return self._key(f"snapshot:{version}")
+
+    @property
+    def versions(self) -> str:
+        """Hash: version -> storage.v1.VersionRecord, the ones that are kept. No expiry."""
+        return self._key("versions")
+
+    @property
+    def head(self) -> str:
+        """Hash: `version` that serves, `epoch` of the last lease, `reserved` = the highest version given out.
+
+        No expiry.
+        """
+        return self._key("head")
+
+    @property
+    def counts(self) -> str:
+        """Hash: `decisions`, `outcomes`, `late`, `interactions`. No expiry."""
+        return self._key("counts")
+
+    @property
+    def lease(self) -> str:
+        """String: who learns, as `host:pid`. Expires with the lease."""
+        return self._key("lease")
+
+    @property
+    def pattern(self) -> str:
+        """Glob that matches every key of the placement: names have no character that is special in a glob."""
+        return self._key("*")

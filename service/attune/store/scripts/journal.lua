@@ -1,0 +1,25 @@
+-- Writes decisions that are not there yet.
+-- KEYS: spec, due, counts, then the event key of each decision
+-- ARGV: reward window in ms, then event_id and record of each decision
+-- Returns for each decision: false when it was written, else what was there: a record, or "@<stream id>".
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return redis.error_reply('NOPLACEMENT')
+end
+local time = redis.call('TIME')
+local due = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[1])
+local found, due_args = {}, {}
+for i = 4, #KEYS do
+  local event_id, record = ARGV[2 * i - 6], ARGV[2 * i - 5]
+  if redis.call('SET', KEYS[i], record, 'NX') then
+    due_args[#due_args + 1] = due
+    due_args[#due_args + 1] = event_id
+    found[#found + 1] = false
+  else
+    found[#found + 1] = redis.call('GET', KEYS[i])
+  end
+end
+if #due_args > 0 then
+  redis.call('ZADD', KEYS[2], unpack(due_args))
+  redis.call('HINCRBY', KEYS[3], 'decisions', #due_args / 2)
+end
+return found

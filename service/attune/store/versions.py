@@ -1,0 +1,122 @@
+"""Policy versions: who may write them (leases), how they are written (fenced), and how they are read (verified)."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from attune.errors import BadSnapshotError, FencedError
+from attune.storage.v1.records_pb2 import VersionRecord
+from attune.store.client import Store, reaching
+from attune.store.keys import UNCOMMITTED_TTL_S, PlacementKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write versions of a placement until a later epoch begins.
+
+    Attributes:
+        keys: The placement's keys.
+        owner: Who holds it, as `host:pid`.
+        epoch: Grows with every lease of the placement.
+        ttl_ms: How long it lasts unless it is renewed, in milliseconds.
+    """
+
+    keys: PlacementKeys
+    owner: str
+    epoch: str
+    ttl_ms: int
+
+
+class Versions:
+    """Reads and writes the versions of a placement's policy."""
+
+    def __init__(self, store: Store) -> None:
+        """Work through this client."""
+        self._store = store
+
+    async def acquire(self, keys: PlacementKeys, owner: str, ttl_ms: int) -> Lease | None:
+        """Take the lease of a placement; None when somebody else holds it or the placement is gone."""
+        epoch = await self._store.run("acquire", [keys.spec, keys.lease, keys.head], [owner, ttl_ms])
+        return Lease(keys, owner, epoch.decode(), ttl_ms) if epoch else None
+
+    async def renew(self, lease: Lease) -> None:
+        """Make a lease last for its full time again.
+
+        Raises:
+            FencedError: Another learner has taken over, or the placement is gone.
+        """
+        keys = lease.keys
+        held = await self._store.run(
+            "renew", [keys.spec, keys.lease, keys.head], [lease.owner, lease.ttl_ms, lease.epoch]
+        )
+        if not held:
+            raise FencedError(f'placement "{keys.name}": another learner has taken over, or it was deleted')
+
+    async def release(self, lease: Lease) -> None:
+        """Give a lease back."""
+        await self._store.run("release", [lease.keys.lease, lease.keys.head], [lease.epoch])
+
+    async def commit(self, lease: Lease, record: VersionRecord, weights: bytes, keep: int) -> int:
+        """Write weights, then make them the head together with the cursor in their record.
+
+        Args:
+            lease: The right to do so.
+            record: What belongs to the weights; `version`, `sha256` and `size_bytes` are filled in here.
+            weights: What `Policy.dumps` returned.
+            keep: How many versions to keep, this one among them.
+
+        Returns:
+            The new version.
+
+        Raises:
+            FencedError: Another learner has taken over, or the placement is gone; the head is as it was.
+            StoreUnavailableError: The store did not answer in time; the head is the old or the new one.
+        """
+        keys = lease.keys
+        version = await self._store.run("reserve", [keys.spec, keys.head], [lease.epoch])
+        committed = bool(version)
+        if version:
+            record.version, record.sha256, record.size_bytes = version, sha256(weights).digest(), len(weights)
+            # The weights go first and alone: a script that carries megabytes stops the store for everybody.
+            async with reaching(self._store.place):
+                await self._store.redis.set(keys.snapshot(version), weights, ex=UNCOMMITTED_TTL_S)
+            dropped = sorted(await self._numbers(keys))[: -(keep - 1) or None]
+            touched = [keys.spec, keys.head, keys.versions, keys.snapshot(version)]
+            touched += [keys.snapshot(old) for old in dropped]
+            args: list[str | bytes | int] = [lease.epoch, version, record.SerializeToString(), *dropped]
+            committed = bool(await self._store.run("commit", touched, args))
+        if not committed:
+            raise FencedError(f'placement "{keys.name}": a commit was refused, another learner has taken over')
+        return int(version)
+
+    async def head(self, keys: PlacementKeys) -> VersionRecord | None:
+        """Return the record of the version that serves, None before anything was learned."""
+        async with reaching(self._store.place):
+            version = await self._store.redis.hget(keys.head, "version")
+            value = await self._store.redis.hget(keys.versions, version) if version else None
+        return VersionRecord.FromString(value) if value else None
+
+    async def weights(self, keys: PlacementKeys, record: VersionRecord) -> bytes:
+        """Read the weights of a version and check that they are what was committed.
+
+        Raises:
+            BadSnapshotError: They are missing, have another length or another SHA-256.
+        """
+        async with reaching(self._store.place):
+            weights = await self._store.redis.get(keys.snapshot(record.version))
+        if weights is None:
+            raise BadSnapshotError(f"version {record.version}: the weights are missing")
+        if len(weights) != record.size_bytes:
+            raise BadSnapshotError(f"version {record.version}: expected {record.size_bytes} bytes, got {len(weights)}")
+        if sha256(weights).digest() != record.sha256:
+            raise BadSnapshotError(f"version {record.version}: the weights do not have the committed SHA-256")
+        return bytes(weights)
+
+    async def kept(self, keys: PlacementKeys) -> list[VersionRecord]:
+        """Return the records of the versions that are kept, newest first."""
+        async with reaching(self._store.place):
+            values = await self._store.redis.hvals(keys.versions)
+        return sorted(map(VersionRecord.FromString, values), key=lambda record: record.version, reverse=True)
+
+    async def _numbers(self, keys: PlacementKeys) -> list[int]:
+        async with reaching(self._store.place):
+            return [int(version) for version in await self._store.redis.hkeys(keys.versions)]
