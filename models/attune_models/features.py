@@ -57,12 +57,14 @@ def encode(features: Features) -> str:
         FeatureError: A name is empty or too long, a value too long, a number not finite or too large, or there are
             more than `MAX_FEATURES`.
     """
-    tokens = [_numeric_token("numeric", name, value) for name, value in features.numeric.items()]
-    tokens += [_categorical_token(name, value) for name, value in features.categorical.items()]
-    for name, tags in features.tags.items():
-        tokens += [_tag_token(name, value) for value in set(tags.values)]
-    for name, vector in features.dense.items():
-        tokens += _dense_tokens(name, vector.values)
+    # Protobuf's maps iterate over keys in C, but over items in Python: three times as slow.
+    numeric, categorical, tags, dense = features.numeric, features.categorical, features.tags, features.dense
+    tokens = [f"{_name('numeric', name)}:{_number('numeric', name, numeric[name])!r}" for name in numeric]
+    tokens += [_categorical_token(name, categorical[name]) for name in categorical]
+    for name in tags:
+        tokens += [_tag_token(name, value) for value in set(tags[name].values)]
+    for name in dense:
+        tokens += _dense_tokens(name, dense[name].values)
     if len(tokens) > MAX_FEATURES:
         raise FeatureError("", f"expected at most {MAX_FEATURES} features, got {len(tokens)}")
     tokens.sort()
@@ -110,10 +112,6 @@ def _tag_token(name: str, value: str) -> str:
 def _identity_token(action_id: str) -> str:
     # No feature name is empty, so this token is not any feature's.
     return f"={_escaped('id', action_id)}"
-
-
-def _numeric_token(kind: str, name: str, value: float) -> str:
-    return f"{_name(kind, name)}:{_number(kind, name, value)!r}"
 
 
 def _dense_tokens(name: str, values: Iterable[float]) -> list[str]:

@@ -4,6 +4,7 @@ What is logged is what was drawn from: every function here returns float64 that 
 never returns an action of probability 0.
 """
 
+import math
 from hashlib import blake2b
 
 import numpy as np
@@ -39,8 +40,8 @@ def normalised(raw: FloatArray) -> FloatArray:
     Raises:
         ValueError: A number is negative or not finite, or all are 0.
     """
-    total = raw.sum()
-    if not (np.isfinite(total) and total > 0.0 and raw.min() >= 0.0):
+    total = float(raw.sum())
+    if not (math.isfinite(total) and total > 0.0 and raw.min() >= 0.0):
         raise ValueError(f"expected non-negative finite numbers with a positive sum, got {raw!r}")
     result: FloatArray = raw / total
     return result

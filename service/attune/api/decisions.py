@@ -22,6 +22,7 @@ from attune.v1.decision_service_pb2 import (
     ScoredOffer,
 )
 from attune.v1.decision_service_pb2_grpc import DecisionServiceServicer
+from attune.v1.features_pb2 import Features, Offer
 from attune.v1.reward_service_pb2 import Outcome
 
 
@@ -66,23 +67,24 @@ def _decide_response(decided: Decided, ranking_size: int) -> DecideResponse:
 
 
 def _choice(record: DecisionRecord) -> Choice:
-    return Choice(offer_id=record.offers[record.chosen].id, propensity=record.pmf[record.chosen])
+    return Choice(offer_id=Offer.FromString(record.offers[record.chosen]).id, propensity=record.pmf[record.chosen])
 
 
 def _ranking(record: DecisionRecord, size: int) -> list[ScoredOffer]:
     # Equal probabilities keep the caller's order: sorting is stable.
     ranked = sorted(zip(record.pmf, record.offers, strict=True), key=lambda pair: -pair[0])
-    return [ScoredOffer(offer_id=offer.id, probability=probability) for probability, offer in ranked[:size]]
+    return [ScoredOffer(offer_id=Offer.FromString(offer).id, probability=p) for p, offer in ranked[:size]]
 
 
 def _decision(placement: str, stored: StoredDecision) -> Decision:
     record = stored.record
+    offers = map(Offer.FromString, record.offers)
     return Decision(
         placement=placement,
         event_id=record.event_id,
         decided_at=_timestamp(record.decided_at_ms),
-        context=record.context,
-        offers=[EligibleOffer(offer=offer, probability=p) for offer, p in zip(record.offers, record.pmf, strict=True)],
+        context=Features.FromString(record.context),
+        offers=[EligibleOffer(offer=offer, probability=p) for offer, p in zip(offers, record.pmf, strict=True)],
         choices=[_choice(record)],
         policy_version=record.policy_version,
         mode=record.mode,

@@ -10,6 +10,7 @@ store, the first record of an event_id wins.
 import logging
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -58,7 +59,7 @@ class Decider:
             StoreUnavailableError: The store is out of reach and the placement refuses to answer without it.
         """
         live = await self._live.get(request.placement)
-        offers = eligible(request)
+        offers = [offer.SerializeToString() for offer in eligible(request)]
         situation = situation_of(request.context, offers)
         event_id = request.event_id or new_event_id()
         pmf, mode = self._pmf(live, situation, request.customer_id or event_id)
@@ -66,7 +67,7 @@ class Decider:
         record = DecisionRecord(
             event_id=event_id,
             decided_at_ms=time.time_ns() // 1_000_000,
-            context=request.context,
+            context=request.context.SerializeToString(),
             offers=offers,
             pmf=pmf.tolist(),
             chosen=chosen,
@@ -105,14 +106,14 @@ class Decider:
         return pmfs.uniform(len(situation.actions)), MODE_FALLBACK
 
 
-def eligible(request: DecideRequest) -> list[Offer]:
+def eligible(request: DecideRequest) -> Sequence[Offer]:
     """Return the offers that may be drawn, in the caller's order.
 
     Raises:
         InvalidInputError: None is left.
     """
     if not request.excluded_offer_ids:
-        return list(request.offers)
+        return request.offers
     excluded = set(request.excluded_offer_ids)
     offers = [offer for offer in request.offers if offer.id not in excluded]
     if not offers:

@@ -1,5 +1,4 @@
 from attune.v1 import decision_service_pb2 as _decision_service_pb2
-from attune.v1 import features_pb2 as _features_pb2
 from attune.v1 import placement_pb2 as _placement_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -30,14 +29,14 @@ class DecisionRecord(_message.Message):
     REQUEST_DIGEST_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     decided_at_ms: int
-    context: _features_pb2.Features
-    offers: _containers.RepeatedCompositeFieldContainer[_features_pb2.Offer]
+    context: bytes
+    offers: _containers.RepeatedScalarFieldContainer[bytes]
     pmf: _containers.RepeatedScalarFieldContainer[float]
     chosen: int
     policy_version: int
     mode: _decision_service_pb2.Mode
     request_digest: bytes
-    def __init__(self, event_id: _Optional[str] = ..., decided_at_ms: _Optional[int] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., offers: _Optional[_Iterable[_Union[_features_pb2.Offer, _Mapping]]] = ..., pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[_decision_service_pb2.Mode, str]] = ..., request_digest: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, event_id: _Optional[str] = ..., decided_at_ms: _Optional[int] = ..., context: _Optional[bytes] = ..., offers: _Optional[_Iterable[bytes]] = ..., pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[_decision_service_pb2.Mode, str]] = ..., request_digest: _Optional[bytes] = ...) -> None: ...
 
 class OutcomeRecord(_message.Message):
     __slots__ = ("name", "value", "occurred_at_ms")
