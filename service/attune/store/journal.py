@@ -7,7 +7,6 @@ leaves at once; when it is dense the first one waits for others, because then ot
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
 from attune.errors import ExpectedError, StoreUnavailableError
@@ -51,7 +50,8 @@ class Journal:
         self._store = store
         self._batches: dict[tuple[str, int], _Batch] = {}
         self._smoothed_size = 1.0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._writes: set[asyncio.Task[None]] = set()
+        self._probing: asyncio.Task[None] | None = None
         self._outage: StoreUnavailableError | None = None
 
     async def append(self, keys: PlacementKeys, window_ms: int, event_id: str, record: bytes) -> bytes | None:
@@ -86,8 +86,10 @@ class Journal:
         """Wait until everything that was appended has been answered."""
         for batch in list(self._batches.values()):
             self._leave(batch)
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while self._writes:
+            await asyncio.wait(self._writes)
+        if self._probing is not None:
+            self._probing.cancel()
 
     def _open_batch(self, keys: PlacementKeys, window_ms: int) -> _Batch:
         batch = self._batches.get((keys.name, window_ms))
@@ -106,7 +108,9 @@ class Journal:
             return  # it was full, and has left before its time
         del self._batches[key]
         self._smoothed_size += 0.1 * (len(batch.answers) - self._smoothed_size)
-        self._start(self._write(batch))
+        write = asyncio.get_running_loop().create_task(self._write(batch))
+        self._writes.add(write)  # the loop itself keeps only a weak reference
+        write.add_done_callback(self._writes.discard)
 
     async def _write(self, batch: _Batch) -> None:
         keys = batch.keys
@@ -129,7 +133,7 @@ class Journal:
         if self._outage is None:
             _log.error("decisions are not journaled: %s", error)
             self._outage = error
-            self._start(self._probe())
+            self._probing = asyncio.get_running_loop().create_task(self._probe())
 
     async def _probe(self) -> None:
         while self._outage is not None:
@@ -140,8 +144,3 @@ class Journal:
                 continue
             _log.warning("decisions are journaled again")
             self._outage = None
-
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)  # the loop itself keeps only a weak reference
-        task.add_done_callback(self._tasks.discard)

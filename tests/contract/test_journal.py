@@ -1,0 +1,88 @@
+"""Decisions on their way into the store."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from attune.errors import NotFoundError, StoreUnavailableError
+from attune.store.client import Store
+from attune.store.journal import Journal
+from attune.store.keys import PlacementKeys
+
+WINDOW_MS = 60_000
+
+
+async def test_a_written_decision_is_in_the_store_and_due_when_its_window_closes(
+    store: Store, home: PlacementKeys
+) -> None:
+    seconds, microseconds = await store.redis.time()
+    assert await Journal(store).append(home, WINDOW_MS, "e1", b"record") is None
+
+    assert await store.redis.get(home.event("e1")) == b"record"
+    due_ms = await store.redis.zscore(home.due, "e1")
+    started_ms = seconds * 1000 + microseconds // 1000
+    assert started_ms + WINDOW_MS <= due_ms <= started_ms + WINDOW_MS + 5000
+    assert await store.redis.hget(home.counts, "decisions") == b"1"
+
+
+async def test_the_first_record_of_an_event_id_wins(store: Store, home: PlacementKeys) -> None:
+    journal = Journal(store)
+    assert await journal.append(home, WINDOW_MS, "e1", b"first") is None
+    assert await journal.append(home, WINDOW_MS, "e1", b"second") == b"first"
+    assert await store.redis.hget(home.counts, "decisions") == b"1"
+
+
+async def test_the_first_record_wins_within_one_call_too(store: Store, home: PlacementKeys) -> None:
+    journal = Journal(store)
+    answers = await asyncio.gather(*(journal.append(home, WINDOW_MS, "e1", b"%d" % i) for i in range(5)))
+    assert answers == [None, b"0", b"0", b"0", b"0"]
+
+
+async def test_decisions_of_one_moment_share_a_call(store: Store, home: PlacementKeys) -> None:
+    journal = Journal(store)
+    await store.redis.config_resetstat()
+    await asyncio.gather(*(journal.append(home, WINDOW_MS, f"e{i}", b"record") for i in range(300)))
+    stats = await store.redis.info("commandstats")
+    calls = sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "eval"))
+    # One call, and a second one where the store had not seen the script yet.
+    assert calls <= 2
+    assert await store.redis.zcard(home.due) == 300
+
+
+async def test_a_full_call_leaves_at_once_and_nothing_is_lost(store: Store, home: PlacementKeys) -> None:
+    journal = Journal(store)
+    await asyncio.gather(*(journal.append(home, WINDOW_MS, f"e{i}", b"x" * 1000) for i in range(3000)))
+    assert await store.redis.hget(home.counts, "decisions") == b"3000"
+    assert await store.redis.zcard(home.due) == 3000
+
+
+async def test_a_deleted_placement_takes_no_decisions(store: Store, home: PlacementKeys) -> None:
+    await store.redis.delete(home.spec)
+    with pytest.raises(NotFoundError, match="placement"):
+        await Journal(store).append(home, WINDOW_MS, "e1", b"record")
+    assert await store.redis.keys("*") == [b"attune:placements"]
+
+
+async def test_a_caller_that_went_away_does_not_take_others_along(store: Store, home: PlacementKeys) -> None:
+    journal = Journal(store)
+    gone = asyncio.ensure_future(journal.append(home, WINDOW_MS, "gone", b"record"))
+    stays = asyncio.ensure_future(journal.append(home, WINDOW_MS, "stays", b"record"))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await stays is None
+
+
+async def test_a_store_that_is_away_refuses_at_once_after_the_first_failure(tmp_path: Path) -> None:
+    journal = Journal(Store(f"unix://{tmp_path}/nobody", timeout_s=0.1))
+    keys = PlacementKeys("home")
+    for _ in range(2):
+        with pytest.raises(StoreUnavailableError, match="out of reach"):
+            await journal.append(keys, WINDOW_MS, "e1", b"record")
+    started = asyncio.get_running_loop().time()
+    refused = await asyncio.gather(
+        *(journal.append(keys, WINDOW_MS, f"e{i}", b"record") for i in range(1000)), return_exceptions=True
+    )
+    assert all(isinstance(answer, StoreUnavailableError) for answer in refused)
+    assert asyncio.get_running_loop().time() - started < 0.5
+    await journal.close()

