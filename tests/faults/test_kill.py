@@ -121,8 +121,9 @@ async def sequential_oracle(url: str) -> tuple[bytes, bytes, int]:
     trainee = Trainee((await Placements(store).get("home")).placement)
     events = []
     while entries := await Interactions(store).after(keys, trainee.cursor, 500):
-        trainee.learn(entries)
-        events += [entry.decision.event_id for entry in entries]
+        for entry in entries:
+            trainee.learn(entry)
+            events.append(entry.decision.event_id)
     assert len(set(events)) == len(events), "a decision is in the log twice"
     head = await Versions(store).head(keys)
     assert head is not None

@@ -25,6 +25,8 @@ from attune_models.types import PolicyError
 
 # A model of megabytes is not written twice a second: the store and its disk have other work.
 _MAX_SNAPSHOT_BYTES_PER_S = 4e6
+# Nothing else happens while a policy learns: a lease must not run out in that time.
+_SLICE_S = 0.2
 
 _log = logging.getLogger(__name__)
 
@@ -77,11 +79,13 @@ class PlacementLearner:
                 session.retrain(placement)
             joined = await self._interactions.join(self._keys, self._settings.batch)
             entries = await self._interactions.after(self._keys, session.trainee.cursor, self._settings.batch)
-            session.learn(entries, caught_up=len(entries) < self._settings.batch)
+            learned = session.learn(entries)
+            if learned == len(entries) < self._settings.batch:
+                session.replaces_head = False  # it has caught up
             if session.commit_is_due(self._settings):
                 await self._commit(session)
             await self._renew(session)
-            if max(joined, len(entries)) < self._settings.batch:
+            if max(joined, len(entries)) < self._settings.batch and learned == len(entries):
                 await asyncio.sleep(self._settings.poll_ms / 1000)
 
     async def _take_up(self, lease: Lease) -> "_Session":
@@ -141,12 +145,17 @@ class _Session:
         self.replaces_head = True
         self.uncommitted = 0
 
-    def learn(self, entries: Sequence[LoggedInteraction], *, caught_up: bool) -> None:
-        """Learn from the next entries of the log."""
-        self.trainee.learn(entries)
-        self.uncommitted += len(entries)
-        if caught_up:
-            self.replaces_head = False
+    def learn(self, entries: Sequence[LoggedInteraction]) -> int:
+        """Learn from the next entries of the log, as far as one slice of time goes; return from how many."""
+        until = time.monotonic() + _SLICE_S
+        learned = 0
+        for entry in entries:
+            self.trainee.learn(entry)
+            learned += 1
+            if time.monotonic() > until:
+                break
+        self.uncommitted += learned
+        return learned
 
     def commit_is_due(self, settings: LearnerSettings) -> bool:
         """Tell whether there is something to commit and it is time."""

@@ -5,7 +5,6 @@ on when they were read, in which batches, by which process, or how often the pol
 """
 
 import logging
-from collections.abc import Iterable
 
 from attune.errors import InvalidInputError
 from attune.serving.situation import situation_of
@@ -61,14 +60,13 @@ class Trainee:
         """Tell whether a placement still has the specs of this training."""
         return _trains(placement.policy, placement.reward) == self._trains
 
-    def learn(self, entries: Iterable[LoggedInteraction]) -> None:
-        """Learn from entries of the log that follow the cursor."""
-        for entry in entries:
-            interaction = _interaction(entry, self._rewards)
-            if interaction is not None:
-                self._policy.learn(interaction)
-            self.cursor = entry.position
-            self.interactions += 1
+    def learn(self, entry: LoggedInteraction) -> None:
+        """Learn from the entry of the log that follows the cursor."""
+        interaction = _interaction(entry, self._rewards)
+        if interaction is not None:
+            self._policy.learn(interaction)
+        self.cursor = entry.position
+        self.interactions += 1
 
     def version(self, now_ms: int) -> tuple[VersionRecord, bytes]:
         """Return what makes a version: its record, without version and checksum, and its weights.

@@ -96,6 +96,8 @@ class LivePlacements:
                 await self.refresh({*self._live, *await self._placements.names()})
             except ExpectedError as error:
                 _log.debug("placements stay as they are: %s", error)
+            except Exception:  # noqa: BLE001 - whatever is wrong with one version, later ones must still be seen
+                _log.exception("placements stay as they are")
             await asyncio.sleep(POLL_S)
 
     async def _up_to_date(self, record: PlacementRecord, version: int, live: LivePlacement | None) -> LivePlacement:

@@ -57,7 +57,7 @@ class DecisionServiceServicer:
         The same request with the same event_id gives the stored decision back.
         Errors: INVALID_ARGUMENT (a BadRequest detail names the field), NOT_FOUND (the placement), ALREADY_EXISTS (the
         event_id was used with a different request), UNAVAILABLE (the store is out of reach and the placement refuses to
-        answer without it).
+        answer without it), RESOURCE_EXHAUSTED (the message is larger than 1 MiB).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
