@@ -86,3 +86,13 @@ async def test_a_store_that_is_away_refuses_at_once_after_the_first_failure(tmp_
     assert all(isinstance(answer, StoreUnavailableError) for answer in refused)
     assert asyncio.get_running_loop().time() - started < 0.5
     await journal.close()
+
+
+async def test_a_burst_on_many_placements_waits_for_a_connection(store: Store) -> None:
+    """Each placement needs a call of its own: more calls at once than the client has connections must not fail."""
+    journal = Journal(store)
+    names = [f"p{i}" for i in range(200)]
+    for name in names:
+        await store.redis.set(PlacementKeys(name).spec, b"spec")
+    answers = await asyncio.gather(*(journal.append(PlacementKeys(name), WINDOW_MS, "e1", b"record") for name in names))
+    assert answers == [None] * 200

@@ -19,12 +19,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from attune.errors import ExpectedError, NotFoundError, StoreUnavailableError
+from attune.errors import NotFoundError, StoreUnavailableError
 
 _MAX_CONNECTIONS = 64
 
 
-class StoreRefusedError(ExpectedError):
+class StoreRefusedError(StoreUnavailableError):
     """The store answered, but would not do it: it is full, read-only or still loading."""
 
 

@@ -7,6 +7,7 @@ leaves at once; when it is dense the first one waits for others, because then ot
 
 import asyncio
 import logging
+from collections import deque
 from dataclasses import dataclass, field
 
 from attune.errors import ExpectedError, StoreUnavailableError
@@ -18,6 +19,8 @@ _GATHER_S = 0.001
 _DENSE = 1.5
 _MOST_PER_CALL = 512
 _MOST_BYTES_PER_CALL = 1 << 20
+# Calls under way at once. More would not be faster: the store answers one at a time.
+_MOST_CALLS = 4
 _PROBE_S = 0.1
 
 _log = logging.getLogger(__name__)
@@ -49,6 +52,7 @@ class Journal:
         """Write through a client whose time limit is the longest that a decision may wait."""
         self._store = store
         self._batches: dict[tuple[str, int], _Batch] = {}
+        self._ready: deque[_Batch] = deque()
         self._smoothed_size = 1.0
         self._writes: set[asyncio.Task[None]] = set()
         self._probing: asyncio.Task[None] | None = None
@@ -108,9 +112,16 @@ class Journal:
             return  # it was full, and has left before its time
         del self._batches[key]
         self._smoothed_size += 0.1 * (len(batch.answers) - self._smoothed_size)
-        write = asyncio.get_running_loop().create_task(self._write(batch))
-        self._writes.add(write)  # the loop itself keeps only a weak reference
-        write.add_done_callback(self._writes.discard)
+        self._ready.append(batch)
+        self._send()
+
+    def _send(self, done: asyncio.Task[None] | None = None) -> None:
+        if done is not None:
+            self._writes.discard(done)
+        while self._ready and len(self._writes) < _MOST_CALLS:
+            write = asyncio.get_running_loop().create_task(self._write(self._ready.popleft()))
+            self._writes.add(write)  # the loop itself keeps only a weak reference
+            write.add_done_callback(self._send)
 
     async def _write(self, batch: _Batch) -> None:
         keys = batch.keys
@@ -118,18 +129,18 @@ class Journal:
             found = await self._store.run(
                 "journal", [keys.spec, keys.due, keys.counts, *batch.event_keys], [batch.window_ms, *batch.args]
             )
-        except ExpectedError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, each caller waits for an answer
             if isinstance(error, StoreUnavailableError):
                 self._begin_outage(error)
-            for answer in batch.answers:
-                if not answer.done():
-                    answer.set_exception(type(error)(str(error)))
+            _refuse(batch, error)
             return
         for answer, value in zip(batch.answers, found, strict=True):
             if not answer.done():
                 answer.set_result(value)
 
     def _begin_outage(self, error: StoreUnavailableError) -> None:
+        while self._ready:
+            _refuse(self._ready.popleft(), error)
         if self._outage is None:
             _log.error("decisions are not journaled: %s", error)
             self._outage = error
@@ -137,10 +148,16 @@ class Journal:
 
     async def _probe(self) -> None:
         while self._outage is not None:
-            await asyncio.sleep(_PROBE_S)
             try:
                 await self._store.ping()
             except ExpectedError:
+                await asyncio.sleep(_PROBE_S)
                 continue
             _log.warning("decisions are journaled again")
             self._outage = None
+
+
+def _refuse(batch: _Batch, error: Exception) -> None:
+    for answer in batch.answers:
+        if not answer.done():
+            answer.set_exception(error)
