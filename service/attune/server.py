@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -34,6 +34,7 @@ from attune.store.journal import Journal
 from attune.store.outcomes import Outcomes
 from attune.store.placements import Placements
 from attune.store.versions import Versions
+from attune.tasks import end
 from attune.v1 import decision_service_pb2, placement_service_pb2, reward_service_pb2
 from attune.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from attune.v1.placement_service_pb2_grpc import add_PlacementServiceServicer_to_server
@@ -84,7 +85,7 @@ async def _serve(settings: Settings) -> None:
         live = LivePlacements(placements, versions)
         await live.refresh(await placements.names())
         following = asyncio.create_task(live.follow())
-        stack.callback(following.cancel)
+        stack.push_async_callback(end, following)
 
         journal = Journal(fast)
         stack.push_async_callback(journal.close)
@@ -114,10 +115,7 @@ async def _learn(settings: Settings) -> None:
         _say_ready("ready")
         stopping = asyncio.create_task(_told_to_stop())
         await asyncio.wait([learning, stopping], return_when=asyncio.FIRST_COMPLETED)
-        learning.cancel()
-        stopping.cancel()
-        with suppress(asyncio.CancelledError):
-            await learning
+        await end(learning, stopping)
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from attune.errors import ExpectedError, NotFoundError
 from attune.learning.learner import PlacementLearner
 from attune.store.client import Store
 from attune.store.placements import Placements
+from attune.tasks import end
 
 _LOOK_S = 0.5
 _RETRY_S = 0.5
@@ -38,9 +39,7 @@ class Learners:
                     _log.warning("cannot look for placements: %s", error)
                 await asyncio.sleep(_LOOK_S)
         finally:
-            for task in self._tasks.values():
-                task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            await end(*self._tasks.values())
 
     def _follow(self, names: list[str]) -> None:
         for name in list(self._tasks):
