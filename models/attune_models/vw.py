@@ -12,7 +12,7 @@ import tempfile
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -30,6 +30,9 @@ _learn = pylibvw.vw.learn_multi
 _finish = pylibvw.vw._finish_example_multi_ex  # noqa: SLF001
 
 _MAX_KEPT_ACTIONS = 20_000
+# How a model file ends, one for each weight that is not 0: its position, its value, and what its step size depends on
+# (sum of squared gradients, scale of the feature).
+_WEIGHT = np.dtype([("index", "<u4"), ("numbers", "<f4", 3)])
 # A propensity of 1e-30 in an imported log would shift the scores for good; our own policies stay far above this.
 _MIN_LEARNED_PROPENSITY = 1e-6
 # Weights live in files for Vowpal Wabbit; a memory file system keeps the disk out of it where there is one.
@@ -146,11 +149,9 @@ class VwPolicy:
         Raises:
             PolicyError: A weight is not finite; such a model must not go anywhere.
         """
-        self._model.check_weights()
-        with tempfile.TemporaryDirectory(dir=_SCRATCH) as directory:
-            path = Path(directory, "model")
-            self._model.workspace.save(str(path))
-            return path.read_bytes()
+        state = self._model.save()
+        _check_weights(state, self._arguments)
+        return state
 
     def loads(self, state: bytes) -> None:
         """Replace the model.
@@ -158,17 +159,16 @@ class VwPolicy:
         A model file also holds options, so callers check where the bytes come from first.
 
         Raises:
-            PolicyError: Vowpal Wabbit refuses the file, or a weight in it is not finite.
+            PolicyError: It is not a model file of whole and finite weights, or Vowpal Wabbit refuses it.
         """
+        _check_weights(state, self._arguments)
         with tempfile.TemporaryDirectory(dir=_SCRATCH) as directory:
             path = Path(directory, "model")
             path.write_bytes(state)
             try:
-                model = _Model(f"{self._arguments} --initial_regressor {path}")
+                self._model = _Model(f"{self._arguments} --initial_regressor {path}")
             except RuntimeError as error:
                 raise PolicyError(f"Vowpal Wabbit refuses the model: {error}") from error
-        model.check_weights()
-        self._model = model
 
 
 class _Model:
@@ -201,11 +201,12 @@ class _Model:
         _learn(self.workspace, examples)
         _finish(self.workspace, examples)
 
-    def check_weights(self) -> None:
-        """Raise PolicyError if a weight is not finite."""
-        weights = self.workspace.json_weights().lower()
-        if "nan" in weights or "inf" in weights:
-            raise PolicyError("expected finite weights, got some that are not")
+    def save(self) -> bytes:
+        """Return the model file."""
+        with tempfile.TemporaryDirectory(dir=_SCRATCH) as directory:
+            path = Path(directory, "model")
+            self.workspace.save(str(path))
+            return path.read_bytes()
 
     def _keep(self, action: str) -> Any:
         example = self._kept[action] = _parse(self.workspace, f"|o {action}")[0]
@@ -216,6 +217,25 @@ def _give_back(workspace: Any, kept: dict[str, Any]) -> None:
     for example in kept.values():
         _finish(workspace, [example])
     kept.clear()
+
+
+@cache
+def _header_bytes(arguments: str) -> int:
+    # An untrained model is all header.
+    return len(_Model(arguments).save())
+
+
+def _check_weights(state: bytes, arguments: str) -> None:
+    """Look at every number that the weights of a model file are made of.
+
+    Vowpal Wabbit loads NaN without a word, and half a file too.
+    """
+    size = len(state) - _header_bytes(arguments)
+    if size < 0 or size % _WEIGHT.itemsize:
+        raise PolicyError(f"expected a model file of whole weights, got {len(state)} bytes")
+    weights = np.frombuffer(state, _WEIGHT, offset=len(state) - size)
+    if not np.isfinite(weights["numbers"]).all():
+        raise PolicyError("expected finite weights, got some that are not")
 
 
 def _arguments(spec: VwSpec) -> str:
