@@ -2,7 +2,8 @@
 
 A decision is acknowledged to the caller only after the call that carries it has been answered. Decisions of the same
 moment and placement share a call, because a call costs far more than what is in it. When traffic is thin a decision
-leaves at once; when it is dense the first one waits for others, because then others come.
+leaves at once; when it is dense the first one waits a moment for others, because then others come. While as many calls
+are under way as make sense, decisions keep joining the batch that will leave next.
 """
 
 import asyncio
@@ -14,13 +15,15 @@ from attune.errors import ExpectedError, StoreUnavailableError
 from attune.store.client import Store
 from attune.store.keys import PlacementKeys
 
-_GATHER_S = 0.001
-# Decisions per call, smoothed, from which on waiting pays.
-_DENSE = 1.5
+_GATHER_S = 0.002
+# Longest mean time between two decisions at which waiting for others pays.
+_DENSE_GAP_S = 0.001
+# One long pause must not hide that traffic is dense again.
+_LONGEST_GAP_S = 0.01
 _MOST_PER_CALL = 512
 _MOST_BYTES_PER_CALL = 1 << 20
 # Calls under way at once. More would not be faster: the store answers one at a time.
-_MOST_CALLS = 4
+_MOST_CALLS = 2
 _PROBE_S = 0.1
 
 _log = logging.getLogger(__name__)
@@ -36,6 +39,7 @@ class _Batch:
     args: list[str | bytes | int] = field(default_factory=list)
     answers: list[asyncio.Future[bytes | None]] = field(default_factory=list)
     size_bytes: int = 0
+    is_leaving: bool = False
 
     def is_full(self) -> bool:
         return len(self.answers) >= _MOST_PER_CALL or self.size_bytes >= _MOST_BYTES_PER_CALL
@@ -52,8 +56,9 @@ class Journal:
         """Write through a client whose time limit is the longest that a decision may wait."""
         self._store = store
         self._batches: dict[tuple[str, int], _Batch] = {}
-        self._ready: deque[_Batch] = deque()
-        self._smoothed_size = 1.0
+        self._leaving: deque[_Batch] = deque()
+        self._gap_s = _LONGEST_GAP_S
+        self._last_arrival_s = 0.0
         self._writes: set[asyncio.Task[None]] = set()
         self._probing: asyncio.Task[None] | None = None
         self._outage: StoreUnavailableError | None = None
@@ -83,6 +88,7 @@ class Journal:
         answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         batch.answers.append(answer)
         if batch.is_full():
+            self._close(batch)
             self._leave(batch)
         return await answer
 
@@ -96,30 +102,37 @@ class Journal:
             self._probing.cancel()
 
     def _open_batch(self, keys: PlacementKeys, window_ms: int) -> _Batch:
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        self._gap_s += 0.05 * (min(now_s - self._last_arrival_s, _LONGEST_GAP_S) - self._gap_s)
+        self._last_arrival_s = now_s
         batch = self._batches.get((keys.name, window_ms))
         if batch is None:
             batch = self._batches[keys.name, window_ms] = _Batch(keys, window_ms)
-            loop = asyncio.get_running_loop()
-            if self._smoothed_size >= _DENSE:
+            if self._gap_s < _DENSE_GAP_S:
                 loop.call_later(_GATHER_S, self._leave, batch)
             else:
                 loop.call_soon(self._leave, batch)
         return batch
 
-    def _leave(self, batch: _Batch) -> None:
+    def _close(self, batch: _Batch) -> None:
         key = (batch.keys.name, batch.window_ms)
-        if self._batches.get(key) is not batch:
-            return  # it was full, and has left before its time
-        del self._batches[key]
-        self._smoothed_size += 0.1 * (len(batch.answers) - self._smoothed_size)
-        self._ready.append(batch)
-        self._send()
+        if self._batches.get(key) is batch:
+            del self._batches[key]
+
+    def _leave(self, batch: _Batch) -> None:
+        if not batch.is_leaving:
+            batch.is_leaving = True
+            self._leaving.append(batch)
+            self._send()
 
     def _send(self, done: asyncio.Task[None] | None = None) -> None:
         if done is not None:
             self._writes.discard(done)
-        while self._ready and len(self._writes) < _MOST_CALLS:
-            write = asyncio.get_running_loop().create_task(self._write(self._ready.popleft()))
+        while self._leaving and len(self._writes) < _MOST_CALLS:
+            batch = self._leaving.popleft()
+            self._close(batch)
+            write = asyncio.get_running_loop().create_task(self._write(batch))
             self._writes.add(write)  # the loop itself keeps only a weak reference
             write.add_done_callback(self._send)
 
@@ -139,8 +152,10 @@ class Journal:
                 answer.set_result(value)
 
     def _begin_outage(self, error: StoreUnavailableError) -> None:
-        while self._ready:
-            _refuse(self._ready.popleft(), error)
+        while self._leaving:
+            batch = self._leaving.popleft()
+            self._close(batch)
+            _refuse(batch, error)
         if self._outage is None:
             _log.error("decisions are not journaled: %s", error)
             self._outage = error
