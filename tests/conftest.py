@@ -1,0 +1,26 @@
+"""Fixtures for every layer of tests: the running service and the reference data."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service import RunningService
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """A running `attune serve` on an empty data directory, shared by the tests of a module."""
+    with RunningService(tmp_path_factory.mktemp("data")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def reference_data(pytestconfig: pytest.Config) -> Path:
+    """The directory of third-party reference data; where it is absent the test is skipped and says so."""
+    beside = pytestconfig.rootpath.parent / "shared" / "data"
+    path = Path(os.environ.get("ATTUNE_REFERENCE_DATA", beside))
+    if not path.is_dir():
+        pytest.skip("no reference data: neither ../shared/data nor ATTUNE_REFERENCE_DATA is a directory")
+    return path
