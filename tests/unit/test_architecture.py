@@ -25,7 +25,15 @@ ALLOWED = {
     "attune.demo": {"attune.v1", "attune.base"},
     "attune.cli": {"attune.v1", "attune.base", "attune.demo", "attune.server", "attune.store"},
 }
-BASE = {"attune", "attune.config", "attune.errors", "attune.process", "attune.telemetry", "attune.child", "attune.tasks"}
+BASE = {
+    "attune",
+    "attune.config",
+    "attune.errors",
+    "attune.process",
+    "attune.telemetry",
+    "attune.child",
+    "attune.tasks",
+}
 TOP = {"attune.server": "attune.server", "attune.supervisor": "attune.server", "attune.__main__": "attune.cli"}
 # Outside library -> the rooms that may import it.
 OWNERS = {

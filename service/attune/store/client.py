@@ -10,7 +10,6 @@ from functools import cache
 from hashlib import sha1
 from importlib.resources import files
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -19,6 +18,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from attune.config import redacted
 from attune.errors import NotFoundError, StoreUnavailableError
 
 _MAX_CONNECTIONS = 64
@@ -38,7 +38,7 @@ class Store:
             url: `redis://`, `rediss://` or `unix://`.
             timeout_s: How long connecting, and each answer, may take, in seconds.
         """
-        self.place = _without_password(url)
+        self.place = redacted(url)
         # Any: redis-py declares every answer as bytes | str, whatever the client was told to decode.
         self.redis: Any = Redis.from_url(
             url,
@@ -104,11 +104,6 @@ async def reaching(place: str) -> AsyncIterator[None]:
         raise StoreUnavailableError(f"the store at {place} is out of reach: {error or type(error).__name__}") from error
     except RedisError as error:
         raise StoreRefusedError(f"the store at {place} answered something unexpected: {error}") from error
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 @cache

@@ -1,0 +1,1 @@
+"""The `attune` command: one file per subcommand, `app` ties them together."""

@@ -1,0 +1,45 @@
+"""`attune learn`: a learner alone, in this process."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attune import config, telemetry
+
+
+def learn(
+    *,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Join the `attune serve --no-learner` that runs in this directory. [attune-data]"),
+    ] = None,
+    redis_url: Annotated[
+        str | None, typer.Option(help="Join the servers on this Redis or Valkey, for example redis://localhost:6379/0.")
+    ] = None,
+    config_file: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. [info]")] = None,
+    log_format: Annotated[str | None, typer.Option(help="text or json. [text]")] = None,
+) -> None:
+    """Learn from the outcomes of decisions that servers elsewhere make, until Ctrl-C or SIGTERM.
+
+    Any number of learners may run: they share the placements, and each placement has one learner at a time.
+    """
+    flags = {
+        "store.data_dir": None if data_dir is None else str(data_dir),
+        "store.url": redis_url,
+        "log.level": log_level,
+        "log.format": log_format,
+    }
+    settings = config.load(config_file, os.environ, flags)
+    telemetry.configure(settings.log, process="learner")
+    if not settings.store.url:
+        from attune.store.data_dir import running_url  # noqa: PLC0415 - not needed with a URL
+
+        url = running_url(settings.store.data_dir)
+        settings = replace(settings, store=replace(settings.store, url=url))
+    from attune.server import run_learner  # noqa: PLC0415 - `--help` does not wait for it
+
+    raise typer.Exit(run_learner(settings))

@@ -1,0 +1,98 @@
+"""`attune serve`: the whole service in the foreground."""
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attune import __version__, config, telemetry
+from attune.cli import placement_files
+from attune.config import ServerSettings, reachable
+from attune.supervisor import Supervisor
+
+
+def serve(
+    *,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Directory of the embedded store, made where it is missing. [attune-data]")
+    ] = None,
+    redis_url: Annotated[
+        str | None, typer.Option(help="Use this Redis or Valkey instead, for example redis://localhost:6379/0.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Listen on host:port; port 0 takes a free one. [127.0.0.1:50051]")
+    ] = None,
+    no_learner: Annotated[
+        bool, typer.Option("--no-learner", help="Only serve; `attune learn` learns elsewhere.")
+    ] = False,
+    apply: Annotated[
+        list[Path] | None, typer.Option(help="Apply this placement file before the first decision; repeatable.")
+    ] = None,
+    config_file: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. [info]")] = None,
+    log_format: Annotated[str | None, typer.Option(help="text or json. [text]")] = None,
+) -> None:
+    """Serve decisions over gRPC, and learn from their outcomes, until Ctrl-C or SIGTERM.
+
+    Without a store URL everything is kept in a store of our own, in the data directory.
+    Every setting can also come from a TOML file or from a variable ATTUNE__SECTION__KEY; flags win.
+    """
+    flags = {
+        "store.data_dir": None if data_dir is None else str(data_dir),
+        "store.url": redis_url,
+        "server.address": address,
+        "log.level": log_level,
+        "log.format": log_format,
+    }
+    settings = config.load(config_file, os.environ, flags)
+    telemetry.configure(settings.log, process="supervisor")
+    files = apply or []
+    names = [document.placement.name for document in placement_files.read(files)] if files else []
+    supervisor = Supervisor(
+        settings,
+        learner=not no_learner,
+        placement_files=files,
+        announce=lambda bound_address: typer.echo(announcement(bound_address, names)),
+    )
+    raise typer.Exit(supervisor.run())
+
+
+def announcement(address: str, placements: Sequence[str]) -> str:
+    """Return what is printed when the service is ready: a line for scripts, then what to type next.
+
+    Args:
+        address: Where it listens.
+        placements: The names of the placements that were applied.
+    """
+    here = reachable(address)
+    attune = shlex.quote(_typed())
+    to_here = "" if here == ServerSettings().address else f" --address {here}"
+    then = _decide(here, placements[0]) if placements else f"{attune} apply{to_here} FILE"
+    return (
+        f"attune {__version__} is ready on {address}\n\n"
+        f"Next, in another terminal:\n  {attune} status{to_here}\n  {attune} demo\n  {then}\n"
+    )
+
+
+def _decide(address: str, placement: str) -> str:
+    request = {
+        "placement": placement,
+        "context": {"categorical": {"device": "mobile"}},
+        "offers": [{"id": "spring-sale"}, {"id": "new-in"}],
+    }
+    return f"grpcurl -plaintext -d '{json.dumps(request)}' {address} attune.v1.DecisionService/Decide"
+
+
+def _typed() -> str:
+    """Return how this command was called: `attune` where the shell finds it, else its path."""
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        return "attune"
+    found = shutil.which(program.name)
+    return program.name if found and Path(found).samefile(program) else str(program)

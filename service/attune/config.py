@@ -1,0 +1,306 @@
+"""Settings: one frozen object, read once at the start of a process and handed down from there.
+
+`load` folds four sources, each overruling the one before: the defaults below, a TOML file, environment variables
+`ATTUNE__SECTION__KEY`, and flags. The supervisor hands the result to its children with `to_json`, in the variable
+`HANDED_DOWN_VARIABLE`, so that all of them run with exactly the same settings.
+"""
+
+import json
+import math
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_type_hints
+from urllib.parse import urlsplit
+
+from attune.errors import SettingError
+
+ENVIRONMENT_PREFIX = "ATTUNE__"
+CONFIG_VARIABLE = "ATTUNE_CONFIG"
+HANDED_DOWN_VARIABLE = "ATTUNE_SETTINGS_JSON"
+MAX_PORT = 65535
+# The settings that can be given on the command line.
+FLAGS = {
+    "server.address": "--address",
+    "store.url": "--redis-url",
+    "store.data_dir": "--data-dir",
+    "log.level": "--log-level",
+    "log.format": "--log-format",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a setting accepts besides its type.
+
+    Attributes:
+        expected: Completes the sentence "expected ...".
+        accepts: Whether a value of the right type is acceptable.
+    """
+
+    expected: str
+    accepts: Callable[[Any], bool]
+
+
+def _between(low: float, high: float, unit: str = "") -> dict[str, Rule]:
+    return {"rule": Rule(f"{low:g} to {high:g}{unit and ' ' + unit}", lambda value: low <= value <= high)}
+
+
+def _one_of(*choices: str) -> dict[str, Rule]:
+    return {"rule": Rule(f"one of {', '.join(choices)}", lambda value: value in choices)}
+
+
+def _is_address(value: str) -> bool:
+    host, colon, port = value.rpartition(":")
+    host_is_plain = ":" not in host or (host.startswith("[") and host.endswith("]"))
+    return bool(host and colon) and host_is_plain and port.isascii() and port.isdecimal() and int(port) <= MAX_PORT
+
+
+def _is_store_url(value: str) -> bool:
+    if not value:
+        return True
+    try:
+        parts = urlsplit(value)
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    if parts.scheme == "unix":
+        return bool(parts.path)
+    return parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and port_is_valid
+
+
+_ADDRESS = {"rule": Rule("host:port with a port of 0 to 65535", _is_address)}
+_STORE_URL = {"rule": Rule("redis://..., rediss://... or unix://... (empty: an embedded store)", _is_store_url)}
+_PATH = {"rule": Rule("a path", lambda value: bool(value) and "\0" not in value)}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How decisions are served.
+
+    Attributes:
+        address: Where to listen, host:port; port 0 takes a free one.
+        drain_s: Seconds that calls under way may take to finish when the server stops.
+    """
+
+    address: str = field(default="127.0.0.1:50051", metadata=_ADDRESS)
+    drain_s: float = field(default=5.0, metadata=_between(0, 3600, "seconds"))
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Where everything is kept.
+
+    Attributes:
+        url: URL of a Redis or Valkey server. Empty: `attune serve` runs one of its own, in `data_dir`.
+        data_dir: Directory of the embedded store.
+        decision_timeout_ms: Milliseconds that a decision may wait for the store.
+        timeout_ms: Milliseconds that anything else may wait for the store.
+    """
+
+    url: str = field(default="", metadata=_STORE_URL)
+    data_dir: str = field(default="attune-data", metadata=_PATH)
+    decision_timeout_ms: int = field(default=100, metadata=_between(1, 60_000, "milliseconds"))
+    timeout_ms: int = field(default=2000, metadata=_between(10, 600_000, "milliseconds"))
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerSettings:
+    """How the learner works through the training log.
+
+    Attributes:
+        lease_s: Seconds after which a learner that is not heard of has lost its placements.
+        snapshot_interval_s: Most seconds between learning and the commit of a new version.
+        snapshot_interactions: Most interactions between two commits.
+        batch: Most interactions read from the store at a time.
+        poll_ms: Milliseconds between two looks for closed reward windows and new interactions.
+        versions_kept: How many versions of each policy are kept.
+    """
+
+    lease_s: float = field(default=3.0, metadata=_between(1, 3600, "seconds"))
+    snapshot_interval_s: float = field(default=0.5, metadata=_between(0.01, 3600, "seconds"))
+    snapshot_interactions: int = field(default=5000, metadata=_between(1, 10_000_000))
+    batch: int = field(default=256, metadata=_between(1, 10_000))
+    poll_ms: int = field(default=100, metadata=_between(1, 60_000, "milliseconds"))
+    versions_kept: int = field(default=10, metadata=_between(2, 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What is written to stderr.
+
+    Attributes:
+        level: The least severe level that is written.
+        format: `text` for people, `json` for log collectors.
+    """
+
+    level: str = field(default="info", metadata=_one_of("debug", "info", "warning", "error"))
+    format: str = field(default="text", metadata=_one_of("text", "json"))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. Sections are documented in their own classes."""
+
+    server: ServerSettings = field(default_factory=ServerSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    learner: LearnerSettings = field(default_factory=LearnerSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A value that came from one of the sources.
+
+    Attributes:
+        setting: `section.key`.
+        value: As it came: typed from TOML and JSON, text from the environment.
+        source: Where it came from, for the error message.
+    """
+
+    setting: str
+    value: object
+    source: str
+
+
+def load(config_file: Path | None, environment: Mapping[str, str], flags: Mapping[str, object]) -> Settings:
+    """Read the settings from all sources.
+
+    Args:
+        config_file: A TOML file with the sections as tables; None looks at `ATTUNE_CONFIG`.
+        environment: The process's environment.
+        flags: Values from the command line by `section.key`, which is one of `FLAGS`; None means not given.
+
+    Returns:
+        The settings; what no source names has its default.
+
+    Raises:
+        SettingError: A setting is unknown, of the wrong type or out of range, or the file cannot be read. The message
+            names the setting, the source, what was expected and what came.
+    """
+    given = [
+        *_from_file(config_file, environment),
+        *_from_environment(environment),
+        *(_Given(setting, value, FLAGS[setting]) for setting, value in flags.items() if value is not None),
+    ]
+    return _build(given)
+
+
+def to_json(settings: Settings) -> str:
+    """Write the settings as JSON. May contain a password, in the store's URL."""
+    return json.dumps(asdict(settings))
+
+
+def from_json(text: str) -> Settings:
+    """Read what `to_json` wrote.
+
+    Raises:
+        SettingError: The text is not what `to_json` writes.
+    """
+    source = "settings handed down"
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise SettingError(f"{source}: expected JSON, {error}") from error
+    return _build(_from_tables(document, source))
+
+
+def _from_file(config_file: Path | None, environment: Mapping[str, str]) -> Iterator[_Given]:
+    named_by = "--config"
+    if config_file is None:
+        name = environment.get(CONFIG_VARIABLE, "")
+        if not name:
+            return
+        config_file, named_by = Path(name), CONFIG_VARIABLE
+    try:
+        document = tomllib.loads(config_file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingError(f"{named_by}: cannot read {config_file}: {error.strerror}") from error
+    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError
+        raise SettingError(f"{config_file}: expected TOML, {error}") from error
+    yield from _from_tables(document, str(config_file))
+
+
+def _from_tables(document: object, source: str) -> Iterator[_Given]:
+    if not isinstance(document, dict):
+        raise SettingError(f"{source}: expected tables of settings, got {document!r}")
+    for section, table in document.items():
+        if not isinstance(table, dict):
+            raise SettingError(f"{source}: {section}: expected a table [{section}] of settings, got {table!r}")
+        for key, value in table.items():
+            yield _Given(f"{section}.{key}", value, source)
+
+
+def _from_environment(environment: Mapping[str, str]) -> Iterator[_Given]:
+    for name in sorted(environment):
+        if name.startswith(ENVIRONMENT_PREFIX):
+            setting = name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
+            yield _Given(setting, environment[name], name)
+
+
+def _build(given: Iterable[_Given]) -> Settings:
+    sections = get_type_hints(Settings)
+    known = {f"{name}.{key.name}": key for name, section in sections.items() for key in fields(section)}
+    values: dict[str, dict[str, Any]] = {name: {} for name in sections}
+    for one in given:
+        if one.setting not in known:
+            raise SettingError(f"{one.source}: {one.setting}: unknown setting{_suggestion(one.setting, known)}")
+        section, key = one.setting.split(".")
+        kind = get_type_hints(sections[section])[key]
+        values[section][key] = _checked(one, kind, known[one.setting].metadata["rule"])
+    return Settings(**{name: section(**values[name]) for name, section in sections.items()})
+
+
+def _suggestion(setting: str, known: Mapping[str, object]) -> str:
+    by_key = {name.split(".")[1]: name for name in known}
+    close = get_close_matches(setting, known, n=1) or [
+        by_key[key] for key in get_close_matches(setting.rpartition(".")[2], by_key, n=1)
+    ]
+    return f', did you mean "{close[0]}"?' if close else f"; known are {', '.join(sorted(known))}"
+
+
+def _checked(given: _Given, kind: type, rule: Rule) -> object:
+    value = _converted(given.value, kind)
+    if value is None or not rule.accepts(value):
+        noun = {str: "", int: "a whole number, ", float: "a number, "}[kind]
+        raise SettingError(
+            f"{given.source}: {given.setting}: expected {noun}{rule.expected}, got {_shown(given.setting, given.value)}"
+        )
+    return value
+
+
+def _converted(value: object, kind: type) -> object | None:
+    """Return the value as `kind`, or None where it is not one. Text is parsed: the environment knows nothing else."""
+    if kind is str:
+        return value if isinstance(value, str) else None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if kind is int and isinstance(value, float):
+        return None
+    try:
+        number: object = kind(value)
+    except (ValueError, OverflowError):
+        return None
+    return None if isinstance(number, float) and not math.isfinite(number) else number
+
+
+def _shown(setting: str, value: object) -> str:
+    """Show a value in a message, without the password that a URL may carry."""
+    return repr(redacted(value) if setting == "store.url" and isinstance(value, str) else value)
+
+
+def reachable(address: str) -> str:
+    """Return an address under which this machine reaches a server that listens on `address`."""
+    host, _, port = address.rpartition(":")
+    loopback = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - nothing is bound here
+    return f"{loopback.get(host, host)}:{port}"
+
+
+def redacted(url: str) -> str:
+    """Return the URL with `***` in place of user, password and parameters, of which one may be a password."""
+    scheme, separator, rest = url.partition("://")
+    user, at, place = rest.rpartition("@")
+    host, question_mark, parameters = place.partition("?")
+    return f"{scheme}{separator}{'***' if user else ''}{at}{host}{question_mark}{'***' if parameters else ''}"

@@ -1,0 +1,198 @@
+"""Placement files: what is understood, and that every mistake is shown with its line and field."""
+
+from pathlib import Path
+
+import pytest
+from google.protobuf.json_format import ParseDict
+
+from attune.cli import placement_files
+from attune.errors import InvalidInputError, Violation
+from attune.v1.placement_pb2 import AGGREGATION_FIRST, Placement
+
+ROOT = Path(__file__).parents[2]
+
+
+def write(directory: Path, text: str, name: str = "shop.yaml") -> Path:
+    file = directory / name
+    file.write_text(text)
+    return file
+
+
+def mistakes(directory: Path, text: str, name: str = "shop.yaml") -> list[str]:
+    """Return what is said about a file, without its directory."""
+    with pytest.raises(InvalidInputError) as refused:
+        placement_files.read([write(directory, text, name)])
+    return [str(violation).removeprefix(f"{directory}/") for violation in refused.value.violations]
+
+
+def test_the_example_is_what_its_comments_say() -> None:
+    (document,) = placement_files.read([ROOT / "examples" / "shop.yaml"])
+    expected = {
+        "name": "home_hero",
+        "policy": {"vw": {}},
+        "reward": {
+            "window": "600s",
+            "outcomes": [
+                {"name": "click", "weight": 1, "aggregation": AGGREGATION_FIRST},
+                {"name": "conversion", "weight": 5, "aggregation": AGGREGATION_FIRST},
+            ],
+            "min": 0,
+            "max": 6,
+        },
+        "control": {"share": 0.1, "uniform": {}},
+    }
+    assert document.placement == ParseDict(expected, Placement())
+
+
+def test_a_file_may_hold_documents_and_lists_in_snake_case_or_camel_case(tmp_path: Path) -> None:
+    text = """
+name: one
+policy: {min_probability: 0.1}
+---
+- name: two
+  policy: {minProbability: 0.2}
+- name: three
+  reward: {outcomes: [{name: click}], defaultReward: "-1"}
+---
+"""
+    documents = placement_files.read([write(tmp_path, text)])
+    assert [(d.placement.name, d.position, d.lines[""]) for d in documents] == [
+        ("one", 0, 2),
+        ("two", 1, 5),
+        ("three", 2, 7),
+    ]
+    assert [d.placement.policy.min_probability for d in documents] == [0.1, 0.2, 0.0]
+    assert documents[2].placement.reward.default_reward == -1.0
+
+
+def test_parts_may_be_shared_between_placements(tmp_path: Path) -> None:
+    text = "- name: one\n  reward: &clicks {window: 5s}\n- name: two\n  reward: *clicks\n"
+    one, two = placement_files.read([write(tmp_path, text)])
+    assert one.placement.reward == two.placement.reward
+
+
+def test_json_is_read_with_lines_even_where_it_is_indented_with_tabs(tmp_path: Path) -> None:
+    text = '{\n\t"name": "one",\n\t"policy": {\n\t\t"vw": {"bits": 20}}\n}\n'
+    (document,) = placement_files.read([write(tmp_path, text, "shop.json")])
+    assert document.placement.policy.vw.bits == 20
+    assert mistakes(tmp_path, text.replace("bits", "bit"), "shop.json") == [
+        'shop.json:4: placements[0].policy.vw.bit: unknown field, did you mean "bits"?'
+    ]
+
+
+def test_json_may_write_any_character_as_an_escape(tmp_path: Path) -> None:
+    text = r'{"name": "one", "reward": {"outcomes": [{"name": "\ud83d\ude00 \u00fc"}]}}'
+    (document,) = placement_files.read([write(tmp_path, text, "shop.json")])
+    assert document.placement.reward.outcomes[0].name == "\N{GRINNING FACE} \N{LATIN SMALL LETTER U WITH DIAERESIS}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Names that do not exist: near to one that does, and far from all.
+        ("polcy: {}", '1: placements[0].polcy: unknown field, did you mean "policy"?'),
+        (
+            "policy:\n  vw:\n    epsilonn: {}",
+            '3: placements[0].policy.vw.epsilonn: unknown field, did you mean "epsilon"?',
+        ),
+        (
+            "reward:\n  outcomes:\n  - name: click\n  - xyz: 1",
+            "4: placements[0].reward.outcomes[1].xyz: unknown field, known are name, weight, aggregation",
+        ),
+        ("1: x", "1: placements[0].1: unknown field, known are name, policy, reward, control, store_failure"),
+        # Values of the wrong type. YAML takes `yes` for true and a date for a date: protobuf wants them as text.
+        (
+            "name: yes",
+            "1: placements[0].name: expected text, if need be in quotes, got true",
+        ),
+        (
+            "name: 2026-01-01",
+            '1: placements[0].name: expected text, if need be in quotes, got "2026-01-01"',
+        ),
+        (
+            "policy: {vw: {bits: 1.5}}",
+            "1: placements[0].policy.vw.bits: expected a whole number, 0 or more, got 1.5",
+        ),
+        (
+            "policy: {vw: {bits: -1}}",
+            "1: placements[0].policy.vw.bits: expected a whole number, 0 or more, got -1",
+        ),
+        ("control: {share: true}", "1: placements[0].control.share: expected a number, got true"),
+        ("control:\n  share:", "2: placements[0].control.share: expected a number, got nothing"),
+        ("control: {share: {a: 1}}", "1: placements[0].control.share: expected a number, got fields"),
+        (
+            "reward:\n  window: 10m",
+            '2: placements[0].reward.window: expected seconds in the form "600s", got "10m"',
+        ),
+        (
+            "reward:\n  window: 600",
+            '2: placements[0].reward.window: expected seconds in the form "600s", got 600',
+        ),
+        (
+            "store_failure: PANIC",
+            "1: placements[0].store_failure: expected one of STORE_FAILURE_ANSWER, STORE_FAILURE_REFUSE, got ",
+        ),
+        ("reward: {outcomes: click}", '1: placements[0].reward.outcomes: expected a list, got "click"'),
+        # An empty value would mean "absent", and so the default policy: not what was meant.
+        (
+            "policy:\n  uniform:",
+            "2: placements[0].policy.uniform: expected {}, as it has no fields, got nothing",
+        ),
+        (
+            "- home_hero",
+            '1: placements[0]: expected fields (name, policy, reward, control, store_failure), got "home_hero"',
+        ),
+        # The same thing twice, and two that exclude each other.
+        ("name: a\nname: b", '2: placements[0].name: expected one of a kind, got it besides "name"'),
+        (
+            "policy:\n  vw: {}\n  uniform: {}",
+            '3: placements[0].policy.uniform: expected one of a kind, got it besides "vw"',
+        ),
+        (
+            "- name: a\n- name: b\n- name: a",
+            '3: placements[2].name: expected a name of its own, got "a", which is taken in shop.yaml:1',
+        ),
+        # Not YAML, not text, not there.
+        ("name: [a", "1: not valid YAML: expected ',' or ']', but got '<stream end>'"),
+        (
+            "name: !!python/name:os.system x",
+            "1: not valid YAML: could not determine a constructor for the tag",
+        ),
+        ("# nothing\n", " expected a placement, got an empty file"),
+    ],
+)
+def test_a_mistake_is_shown_with_its_line_and_field(tmp_path: Path, text: str, expected: str) -> None:
+    (said,) = mistakes(tmp_path, text)
+    assert said.replace(f"{tmp_path}/", "").startswith(f"shop.yaml:{expected}")
+
+
+def test_all_mistakes_of_all_files_are_shown_at_once(tmp_path: Path) -> None:
+    one = write(tmp_path, "nam: x\npolicy: {vw: {bits: x}}\n", "one.yaml")
+    two = write(tmp_path, "name: fine\n", "two.yaml")
+    with pytest.raises(InvalidInputError) as refused:
+        placement_files.read([one, two, tmp_path / "none.yaml"])
+    assert [violation.field.removeprefix(f"{tmp_path}/") for violation in refused.value.violations] == [
+        "one.yaml:1: placements[0].nam",
+        "one.yaml:2: placements[0].policy.vw.bits",
+        "none.yaml",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "line", "path"),
+    [
+        # Said in the file: its own line.
+        ("placement.reward.outcomes[1].name", 5, "placements[0].reward.outcomes[1].name"),
+        # Not said: the line of the nearest thing around it that is.
+        ("placement.reward.outcomes[1].weight", 5, "placements[0].reward.outcomes[1].weight"),
+        ("placement.reward.outcomes[7].name", 3, "placements[0].reward.outcomes[7].name"),
+        ("placement.reward.window", 2, "placements[0].reward.window"),
+        ("placement.policy.vw.bits", 1, "placements[0].policy.vw.bits"),
+        ("placement", 1, "placements[0]"),
+    ],
+)
+def test_what_the_service_refuses_is_found_in_the_file(tmp_path: Path, field: str, line: int, path: str) -> None:
+    text = "name: one\nreward:\n  outcomes:\n  - name: click\n  - name: click\n"
+    file = write(tmp_path, text)
+    (document,) = placement_files.read([file])
+    assert document.located(Violation(field, "why")) == Violation(f"{file}:{line}: {path}", "why")
