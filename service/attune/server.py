@@ -32,6 +32,7 @@ from attune.store.client import Store
 from attune.store.decisions import Decisions
 from attune.store.journal import Journal
 from attune.store.outcomes import Outcomes
+from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.tasks import end
@@ -79,19 +80,21 @@ def run_learner(settings: Settings) -> int:
 
 async def _serve(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(_store(settings, settings.store.timeout_ms))
-        fast = await stack.enter_async_context(_store(settings, settings.store.decision_timeout_ms))
+        store = await stack.enter_async_context(_store(settings))
         placements, versions = Placements(store), Versions(store)
         live = LivePlacements(placements, versions)
         await live.refresh(await placements.names())
         following = asyncio.create_task(live.follow())
         stack.push_async_callback(end, following)
 
-        journal = Journal(fast)
+        pipe = Pipe(settings.store.url, settings.store.decision_timeout_ms / 1000)
+        stack.callback(pipe.close)
+        journal = Journal(pipe)
         stack.push_async_callback(journal.close)
         server = new_grpc_server()
-        decider = Decider(live, journal, Decisions(fast))
-        add_DecisionServiceServicer_to_server(DecisionServicer(decider, Decisions(store), live), server)
+        decisions = Decisions(store)
+        decider = Decider(live, journal, decisions)
+        add_DecisionServiceServicer_to_server(DecisionServicer(decider, decisions, live), server)
         add_RewardServiceServicer_to_server(RewardServicer(live, Outcomes(store)), server)
         add_PlacementServiceServicer_to_server(PlacementServicer(placements, versions, live), server)
         reflection.enable_server_reflection([*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
@@ -109,7 +112,7 @@ async def _serve(settings: Settings) -> None:
 
 
 async def _learn(settings: Settings) -> None:
-    async with _store(settings, settings.store.timeout_ms) as store:
+    async with _store(settings) as store:
         learning = asyncio.create_task(Learners(store, settings.learner).run())
         _log.info("learning")
         _say_ready("ready")
@@ -119,8 +122,8 @@ async def _learn(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _store(settings: Settings, timeout_ms: int) -> AsyncIterator[Store]:
-    store = Store(settings.store.url, timeout_ms / 1000)
+async def _store(settings: Settings) -> AsyncIterator[Store]:
+    store = Store(settings.store.url, settings.store.timeout_ms / 1000)
     try:
         await store.ping()
         yield store

@@ -9,6 +9,7 @@ from attune.serving.specs import with_defaults
 from attune.store.client import Store
 from attune.store.embedded import EmbeddedStore
 from attune.store.keys import PlacementKeys
+from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.v1.placement_pb2 import Placement
 
@@ -26,6 +27,13 @@ async def store(store_url: str) -> AsyncIterator[Store]:
     await client.redis.flushall()
     yield client
     await client.close()
+
+
+@pytest.fixture
+async def pipe(store_url: str) -> AsyncIterator[Pipe]:
+    client = Pipe(store_url, timeout_s=5)
+    yield client
+    client.close()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from attune.store.interactions import BEGINNING, Interactions
 from attune.store.journal import Journal
 from attune.store.keys import PlacementKeys
 from attune.store.outcomes import NewOutcome, Outcomes
+from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.tasks import end
@@ -40,10 +41,10 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout_s: 
         await asyncio.sleep(0.02)
 
 
-async def interact(store: Store, keys: PlacementKeys, first: int, last: int) -> None:
+async def interact(store: Store, pipe: Pipe, keys: PlacementKeys, first: int, last: int) -> None:
     """Make decisions whose window closes at once, every third of which is clicked."""
     offers = [Offer(id=name).SerializeToString() for name in "ab"]
-    journal, outcomes = Journal(store), Outcomes(store)
+    journal, outcomes = Journal(pipe), Outcomes(store)
     for i in range(first, last):
         record = DecisionRecord(event_id=f"e{i}", offers=offers, pmf=[0.5, 0.5], chosen=i % 2)
         await journal.append(keys, 30, f"e{i}", record.SerializeToString())
@@ -77,34 +78,38 @@ async def replayed(store: Store, keys: PlacementKeys) -> bytes:
     return trainee.version(0)[1]
 
 
-async def test_everything_is_learned_once_and_in_order(store: Store, home: PlacementKeys) -> None:
+async def test_everything_is_learned_once_and_in_order(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     async with learning(store):
-        await interact(store, home, 0, 100)
+        await interact(store, pipe, home, 0, 100)
         await until(has_learned(store, home, 100), "100 interactions")
     head, weights = await head_of(store, home)
     assert weights == await replayed(store, home)
     assert await Interactions(store).after(home, head.cursor, 10) == []
 
 
-async def test_a_learner_that_stops_lets_the_next_one_go_on_at_once(store: Store, home: PlacementKeys) -> None:
+async def test_a_learner_that_stops_lets_the_next_one_go_on_at_once(
+    store: Store, pipe: Pipe, home: PlacementKeys
+) -> None:
     for i in range(3):
         async with learning(store, LearnerSettings(lease_s=60, snapshot_interval_s=0.05, poll_ms=10)):
-            await interact(store, home, 50 * i, 50 * i + 50)
+            await interact(store, pipe, home, 50 * i, 50 * i + 50)
             await until(has_learned(store, home, 50 * i + 50), f"{50 * i + 50} interactions")
         assert await store.redis.get(home.lease) is None
     assert (await head_of(store, home))[1] == await replayed(store, home)
 
 
-async def test_two_learners_learn_everything_once(store: Store, home: PlacementKeys) -> None:
+async def test_two_learners_learn_everything_once(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     async with learning(store), learning(store):
-        await interact(store, home, 0, 100)
+        await interact(store, pipe, home, 0, 100)
         await until(has_learned(store, home, 100), "100 interactions")
     assert (await head_of(store, home))[1] == await replayed(store, home)
 
 
-async def test_a_changed_spec_is_trained_on_the_whole_log_before_it_serves(store: Store, home: PlacementKeys) -> None:
+async def test_a_changed_spec_is_trained_on_the_whole_log_before_it_serves(
+    store: Store, pipe: Pipe, home: PlacementKeys
+) -> None:
     async with learning(store):
-        await interact(store, home, 0, 60)
+        await interact(store, pipe, home, 0, 60)
         await until(has_learned(store, home, 60), "60 interactions")
         former, _ = await head_of(store, home)
         changed = with_defaults(Placement(name="home"))
@@ -120,34 +125,36 @@ async def test_a_changed_spec_is_trained_on_the_whole_log_before_it_serves(store
     assert (await head_of(store, home))[1] == await replayed(store, home)
 
 
-async def test_a_damaged_head_is_learned_again_from_the_log(store: Store, home: PlacementKeys) -> None:
+async def test_a_damaged_head_is_learned_again_from_the_log(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     async with learning(store):
-        await interact(store, home, 0, 60)
+        await interact(store, pipe, home, 0, 60)
         await until(has_learned(store, home, 60), "60 interactions")
     head, weights = await head_of(store, home)
     await store.redis.set(home.snapshot(head.version), weights[:-1])
     async with learning(store):
-        await interact(store, home, 60, 90)
+        await interact(store, pipe, home, 60, 90)
         await until(has_learned(store, home, 90), "90 interactions")
     head, weights = await head_of(store, home)
     assert sha256(weights).digest() == head.sha256
     assert weights == await replayed(store, home)
 
 
-async def test_an_entry_that_breaks_the_limits_is_skipped_by_everybody(store: Store, home: PlacementKeys) -> None:
+async def test_an_entry_that_breaks_the_limits_is_skipped_by_everybody(
+    store: Store, pipe: Pipe, home: PlacementKeys
+) -> None:
     wild = Offer(id="a")
     wild.features.numeric["price"] = float("inf")
     record = DecisionRecord(event_id="wild", offers=[wild.SerializeToString()], pmf=[1.0])
     async with learning(store):
-        await Journal(store).append(home, 10, "wild", record.SerializeToString())
-        await interact(store, home, 0, 30)
+        await Journal(pipe).append(home, 10, "wild", record.SerializeToString())
+        await interact(store, pipe, home, 0, 30)
         await until(has_learned(store, home, 31), "31 interactions")
     assert (await head_of(store, home))[1] == await replayed(store, home)
 
 
-async def test_a_deleted_placement_is_no_longer_learned(store: Store, home: PlacementKeys) -> None:
+async def test_a_deleted_placement_is_no_longer_learned(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     async with learning(store):
-        await interact(store, home, 0, 30)
+        await interact(store, pipe, home, 0, 30)
         await until(has_learned(store, home, 30), "30 interactions")
         await Placements(store).delete("home")
         await asyncio.sleep(0.3)

@@ -13,21 +13,22 @@ from attune.store.interactions import BEGINNING, Interactions
 from attune.store.journal import Journal
 from attune.store.keys import PlacementKeys
 from attune.store.outcomes import MAX_OUTCOMES_PER_DECISION, NewOutcome, Outcomes, Recorded
+from attune.store.pipe import Pipe
 
 LONG_MS = 60_000
 
 
-async def decide(store: Store, keys: PlacementKeys, event_id: str, window_ms: int = LONG_MS) -> None:
+async def decide(pipe: Pipe, keys: PlacementKeys, event_id: str, window_ms: int = LONG_MS) -> None:
     record = DecisionRecord(event_id=event_id, pmf=[1.0], offers=[b""]).SerializeToString()
-    assert await Journal(store).append(keys, window_ms, event_id, record) is None
+    assert await Journal(pipe).append(keys, window_ms, event_id, record) is None
 
 
 def outcome(event_id: str, outcome_id: str = "click", value: float = 1.0, at_ms: int | None = None) -> NewOutcome:
     return NewOutcome(event_id, outcome_id, OutcomeRecord(name="click", value=value, occurred_at_ms=at_ms))
 
 
-async def test_an_outcome_counts_once(store: Store, home: PlacementKeys) -> None:
-    await decide(store, home, "e1")
+async def test_an_outcome_counts_once(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
+    await decide(pipe, home, "e1")
     outcomes = Outcomes(store)
     assert await outcomes.record(home, [outcome("e1"), outcome("e1")]) == [Recorded.ACCEPTED, Recorded.DUPLICATE]
     assert await outcomes.record(home, [outcome("e1", value=7)]) == [Recorded.DUPLICATE]
@@ -42,9 +43,9 @@ async def test_an_outcome_of_an_unknown_event_writes_nothing(store: Store, home:
 
 
 async def test_an_outcome_after_the_window_is_late_even_before_the_decision_is_joined(
-    store: Store, home: PlacementKeys
+    store: Store, pipe: Pipe, home: PlacementKeys
 ) -> None:
-    await decide(store, home, "e1", window_ms=20)
+    await decide(pipe, home, "e1", window_ms=20)
     await asyncio.sleep(0.04)
     assert await Outcomes(store).record(home, [outcome("e1")]) == [Recorded.LATE]
     assert await Interactions(store).join(home, 10) == 1
@@ -54,8 +55,10 @@ async def test_an_outcome_after_the_window_is_late_even_before_the_decision_is_j
     assert await store.redis.hget(home.counts, "late") == b"1"
 
 
-async def test_a_repeated_outcome_is_a_duplicate_also_after_the_window(store: Store, home: PlacementKeys) -> None:
-    await decide(store, home, "e1", window_ms=50)
+async def test_a_repeated_outcome_is_a_duplicate_also_after_the_window(
+    store: Store, pipe: Pipe, home: PlacementKeys
+) -> None:
+    await decide(pipe, home, "e1", window_ms=50)
     outcomes = Outcomes(store)
     assert await outcomes.record(home, [outcome("e1")]) == [Recorded.ACCEPTED]
     await asyncio.sleep(0.07)
@@ -65,16 +68,16 @@ async def test_a_repeated_outcome_is_a_duplicate_also_after_the_window(store: St
     assert await store.redis.ttl(home.outcomes("e1")) > 0
 
 
-async def test_one_decision_does_not_take_outcomes_without_end(store: Store, home: PlacementKeys) -> None:
-    await decide(store, home, "e1")
+async def test_one_decision_does_not_take_outcomes_without_end(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
+    await decide(pipe, home, "e1")
     many = [outcome("e1", f"o{i}") for i in range(MAX_OUTCOMES_PER_DECISION + 1)]
     statuses = await Outcomes(store).record(home, many)
     assert statuses == [Recorded.ACCEPTED] * MAX_OUTCOMES_PER_DECISION + [Recorded.TOO_MANY]
 
 
-async def test_a_decision_with_the_most_outcomes_still_joins(store: Store, home: PlacementKeys) -> None:
+async def test_a_decision_with_the_most_outcomes_still_joins(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     """The join passes every outcome to one XADD: Lua's stack is the limit that must not be reached."""
-    await decide(store, home, "e1", window_ms=2000)
+    await decide(pipe, home, "e1", window_ms=2000)
     await Outcomes(store).record(home, [outcome("e1", f"o{i}") for i in range(MAX_OUTCOMES_PER_DECISION)])
     await asyncio.sleep(2.1)
     assert await Interactions(store).join(home, 10) == 1
@@ -82,9 +85,9 @@ async def test_a_decision_with_the_most_outcomes_still_joins(store: Store, home:
     assert len(entry.outcomes) == MAX_OUTCOMES_PER_DECISION
 
 
-async def test_joining_moves_what_is_due_and_nothing_else(store: Store, home: PlacementKeys) -> None:
-    await decide(store, home, "short", window_ms=10)
-    await decide(store, home, "long")
+async def test_joining_moves_what_is_due_and_nothing_else(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
+    await decide(pipe, home, "short", window_ms=10)
+    await decide(pipe, home, "long")
     await Outcomes(store).record(home, [outcome("long")])
     await asyncio.sleep(0.03)
     interactions = Interactions(store)
@@ -98,9 +101,9 @@ async def test_joining_moves_what_is_due_and_nothing_else(store: Store, home: Pl
     assert await store.redis.ttl(home.event("long")) == -1
 
 
-async def test_joiners_that_work_at_once_move_each_decision_once(store: Store, home: PlacementKeys) -> None:
+async def test_joiners_that_work_at_once_move_each_decision_once(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     for i in range(50):
-        await decide(store, home, f"e{i}", window_ms=1)
+        await decide(pipe, home, f"e{i}", window_ms=1)
     await asyncio.sleep(0.02)
     moved = await asyncio.gather(*(Interactions(store).join(home, 50) for _ in range(4)))
     assert sum(moved) == 50
@@ -109,16 +112,16 @@ async def test_joiners_that_work_at_once_move_each_decision_once(store: Store, h
     assert await store.redis.hget(home.counts, "interactions") == b"50"
 
 
-async def test_outcomes_are_ordered_by_when_they_happened(store: Store, home: PlacementKeys) -> None:
-    await decide(store, home, "e1")
+async def test_outcomes_are_ordered_by_when_they_happened(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
+    await decide(pipe, home, "e1")
     await Outcomes(store).record(home, [outcome("e1", "b", at_ms=2000), outcome("e1", "a", at_ms=1000)])
     await Outcomes(store).record(home, [outcome("e1", "c", at_ms=1500)])
     stored = await Decisions(store).get(home, "e1")
     assert [recorded.outcome_id for recorded in stored.outcomes] == ["a", "c", "b"]
 
 
-async def test_a_decision_is_found_before_and_after_it_is_joined(store: Store, home: PlacementKeys) -> None:
-    await decide(store, home, "e1", window_ms=50)
+async def test_a_decision_is_found_before_and_after_it_is_joined(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
+    await decide(pipe, home, "e1", window_ms=50)
     await Outcomes(store).record(home, [outcome("e1")])
     decisions = Decisions(store)
     pending = await decisions.get(home, "e1")
@@ -136,7 +139,9 @@ async def test_an_unknown_decision_is_named(store: Store, home: PlacementKeys) -
 
 
 @pytest.mark.parametrize("event_id", ["{other}", "a b\n\x00|:é", "}", "*", "x" * 256])
-async def test_any_event_id_stays_in_the_placements_slot(store: Store, home: PlacementKeys, event_id: str) -> None:
-    await decide(store, home, event_id)
+async def test_any_event_id_stays_in_the_placements_slot(
+    store: Store, pipe: Pipe, home: PlacementKeys, event_id: str
+) -> None:
+    await decide(pipe, home, event_id)
     assert key_slot(home.event(event_id).encode()) == key_slot(home.due.encode())
     assert (await Decisions(store).get(home, event_id)).record.event_id == event_id

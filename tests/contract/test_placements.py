@@ -9,6 +9,7 @@ from attune.serving.specs import with_defaults
 from attune.store.client import Store
 from attune.store.journal import Journal
 from attune.store.keys import PLACEMENTS, PlacementKeys
+from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.v1.placement_pb2 import Placement
 
@@ -42,8 +43,8 @@ async def test_changes_at_once_all_count(store: Store) -> None:
     assert sorted(record.revision for record, _ in answers) == list(range(1, 9))
 
 
-async def test_deleting_leaves_no_key(store: Store, home: PlacementKeys) -> None:
-    await Journal(store).append(home, 1000, "e1", b"record")
+async def test_deleting_leaves_no_key(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
+    await Journal(pipe).append(home, 1000, "e1", b"record")
     await Placements(store).delete("home")
     assert await store.redis.keys("*") == []
     assert await store.redis.smembers(PLACEMENTS) == set()
@@ -60,8 +61,10 @@ async def test_deleting_leaves_placements_alone_whose_names_are_alike(store: Sto
     assert await store.redis.exists(PlacementKeys("home2").spec, PlacementKeys("h").spec) == 2
 
 
-async def test_what_a_deletion_cut_short_left_behind_does_not_come_back(store: Store, home: PlacementKeys) -> None:
-    await Journal(store).append(home, 1000, "e1", b"record")
+async def test_what_a_deletion_cut_short_left_behind_does_not_come_back(
+    store: Store, pipe: Pipe, home: PlacementKeys
+) -> None:
+    await Journal(pipe).append(home, 1000, "e1", b"record")
     await store.redis.delete(home.spec)  # as far as a deletion gets before the process is killed
     await Placements(store).apply(with_defaults(Placement(name="home")))
     numbers = await Placements(store).numbers("home")

@@ -1,7 +1,7 @@
 """Connections to the store, and the scripts that run in it.
 
-Two clients per process: one for decisions, that gives up early, and one for everything else. Neither retries: redis-py
-repeats a write that timed out by default, and a write that timed out may have happened.
+Nothing is retried: redis-py repeats a write that timed out by default, and a write that timed out may have happened.
+Decisions go through a connection of their own, `attune.store.pipe`.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -58,11 +58,11 @@ class Store:
         async with reaching(self.place):
             await self.redis.ping()
 
-    async def run(self, script: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
+    async def run(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
         """Run one of the scripts in `store/scripts` as one atomic step.
 
         Args:
-            script: File name without `.lua`.
+            name: File name without `.lua`.
             keys: Every key the script touches.
             args: Its arguments.
 
@@ -70,7 +70,7 @@ class Store:
             NotFoundError: The placement the keys belong to is gone.
             StoreUnavailableError: The store did not answer in time; the step may or may not have happened.
         """
-        text, digest = _script(script)
+        text, digest = script(name)
         async with reaching(self.place):
             try:
                 return await self.redis.evalsha(digest, len(keys), *keys, *args)
@@ -107,6 +107,7 @@ async def reaching(place: str) -> AsyncIterator[None]:
 
 
 @cache
-def _script(name: str) -> tuple[str, str]:
+def script(name: str) -> tuple[str, str]:
+    """Return the text of a script and the digest that EVALSHA knows it by."""
     text = files("attune.store").joinpath("scripts", f"{name}.lua").read_text()
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()

@@ -1,9 +1,8 @@
 """The journal: decisions on their way into the store, many in one script call.
 
 A decision is acknowledged to the caller only after the call that carries it has been answered. Decisions of the same
-moment and placement share a call, because a call costs far more than what is in it. When traffic is thin a decision
-leaves at once; when it is dense the first one waits a moment for others, because then others come. While as many calls
-are under way as make sense, decisions keep joining the batch that will leave next.
+placement and turn of the event loop share a call. While as many calls are under way as make sense, later decisions join
+the one that leaves next: the busier the service, the fuller its calls.
 """
 
 import asyncio
@@ -12,14 +11,9 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from attune.errors import ExpectedError, StoreUnavailableError
-from attune.store.client import Store
 from attune.store.keys import PlacementKeys
+from attune.store.pipe import Pipe
 
-_GATHER_S = 0.002
-# Longest mean time between two decisions at which waiting for others pays.
-_DENSE_GAP_S = 0.001
-# One long pause must not hide that traffic is dense again.
-_LONGEST_GAP_S = 0.01
 _MOST_PER_CALL = 512
 _MOST_BYTES_PER_CALL = 1 << 20
 # Calls under way at once. More would not be faster: the store answers one at a time.
@@ -52,13 +46,11 @@ class Journal:
     store must not make every caller wait for a time limit of its own.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, pipe: Pipe) -> None:
         """Write through a client whose time limit is the longest that a decision may wait."""
-        self._store = store
+        self._pipe = pipe
         self._batches: dict[tuple[str, int], _Batch] = {}
         self._leaving: deque[_Batch] = deque()
-        self._gap_s = _LONGEST_GAP_S
-        self._last_arrival_s = 0.0
         self._writes: set[asyncio.Task[None]] = set()
         self._probing: asyncio.Task[None] | None = None
         self._outage: StoreUnavailableError | None = None
@@ -102,17 +94,10 @@ class Journal:
             self._probing.cancel()
 
     def _open_batch(self, keys: PlacementKeys, window_ms: int) -> _Batch:
-        loop = asyncio.get_running_loop()
-        now_s = loop.time()
-        self._gap_s += 0.05 * (min(now_s - self._last_arrival_s, _LONGEST_GAP_S) - self._gap_s)
-        self._last_arrival_s = now_s
         batch = self._batches.get((keys.name, window_ms))
         if batch is None:
             batch = self._batches[keys.name, window_ms] = _Batch(keys, window_ms)
-            if self._gap_s < _DENSE_GAP_S:
-                loop.call_later(_GATHER_S, self._leave, batch)
-            else:
-                loop.call_soon(self._leave, batch)
+            asyncio.get_running_loop().call_soon(self._leave, batch)
         return batch
 
     def _close(self, batch: _Batch) -> None:
@@ -139,7 +124,7 @@ class Journal:
     async def _write(self, batch: _Batch) -> None:
         keys = batch.keys
         try:
-            found = await self._store.run(
+            found = await self._pipe.run(
                 "journal", [keys.spec, keys.due, keys.counts, *batch.event_keys], [batch.window_ms, *batch.args]
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller waits for an answer
@@ -164,7 +149,7 @@ class Journal:
     async def _probe(self) -> None:
         while self._outage is not None:
             try:
-                await self._store.ping()
+                await self._pipe.ping()
             except ExpectedError:
                 await asyncio.sleep(_PROBE_S)
                 continue

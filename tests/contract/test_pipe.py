@@ -1,0 +1,84 @@
+"""The connection of the decision path."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from attune.errors import NotFoundError, StoreUnavailableError
+from attune.store.client import Store
+from attune.store.embedded import EmbeddedStore
+from attune.store.keys import PlacementKeys
+from attune.store.pipe import Pipe
+
+
+async def test_answers_belong_to_their_commands(pipe: Pipe, home: PlacementKeys) -> None:
+    """Many scripts at once, before the store has seen the script: every answer is about its own event."""
+    keys = [home.spec, home.due, home.counts]
+    first = await asyncio.gather(
+        *(pipe.run("journal", [*keys, home.event(f"e{i}")], [1000, f"e{i}", f"record {i}"]) for i in range(100))
+    )
+    again = await asyncio.gather(
+        *(pipe.run("journal", [*keys, home.event(f"e{i}")], [1000, f"e{i}", "other"]) for i in range(100))
+    )
+    assert first == [[None]] * 100
+    assert again == [[b"record %d" % i] for i in range(100)]
+
+
+async def test_a_script_is_sent_whole_when_the_store_has_forgotten_it(
+    store: Store, pipe: Pipe, home: PlacementKeys
+) -> None:
+    for _ in range(2):
+        await store.redis.script_flush()
+        assert await pipe.run("swap", [home.due], ["no such value", "new"]) == 0
+
+
+async def test_a_refusal_leaves_the_connection_in_order(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
+    await store.redis.delete(home.spec)
+    with pytest.raises(NotFoundError):
+        await pipe.run("journal", [home.spec, home.due, home.counts, home.event("e")], [1000, "e", "record"])
+    with pytest.raises(StoreUnavailableError, match="Lua redis lib command arguments"):
+        await pipe.run("journal", [], [])
+    await pipe.ping()
+
+
+async def test_an_answer_that_does_not_come_in_time_costs_the_connection_only(
+    store: Store, store_url: str, home: PlacementKeys
+) -> None:
+    pipe = Pipe(store_url, timeout_s=0.1)
+    await pipe.ping()
+    await store.redis.execute_command("CLIENT", "PAUSE", "300", "ALL")
+    with pytest.raises(StoreUnavailableError, match="out of reach"):
+        await pipe.ping()
+    await asyncio.sleep(0.35)
+    assert await pipe.run("swap", [home.due], ["no such value", "new"]) == 0
+    pipe.close()
+
+
+async def test_a_store_that_is_restarted_is_found_again(tmp_path: Path) -> None:
+    server = EmbeddedStore(str(tmp_path))
+    pipe = Pipe(server.start(give_up=lambda: False), timeout_s=2)
+    await pipe.ping()
+    server.stop()
+    with pytest.raises(StoreUnavailableError):
+        await pipe.ping()
+    with pytest.raises(StoreUnavailableError):
+        await pipe.ping()
+    server.start(give_up=lambda: False)
+    await pipe.ping()
+    pipe.close()
+    server.stop()
+
+
+async def test_password_user_and_database_of_the_url_are_used(store: Store, store_url: str) -> None:
+    await store.redis.acl_setuser("reader", enabled=True, passwords=["+secret"], categories=["+@all"], keys=["*"])
+    path = store_url.removeprefix("unix://")
+    pipe = Pipe(f"unix://reader:secret@{path}?db=3", timeout_s=2)
+    await store.redis.select(0)
+    assert await pipe.run("swap", ["key"], ["", "value"]) == 1
+    assert await store.redis.get("key") is None
+    pipe.close()
+    refused = Pipe(f"unix://reader:wrong@{path}", timeout_s=2)
+    with pytest.raises(StoreUnavailableError, match="WRONGPASS"):
+        await refused.ping()
+    await store.redis.acl_deluser("reader")
