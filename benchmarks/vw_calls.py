@@ -1,11 +1,14 @@
 """What one prediction costs by the way in which Vowpal Wabbit is called: `python -m benchmarks.vw_calls`.
 
 The figures of `docs/decisions/0004-below-the-vw-wrapper.md`. Every way predicts the same bits, which is checked; the
-best of several turns is printed, because the others measure who else was using the machine.
+best of several turns is printed, because the others measure who else was using the machine. The last line says what a
+kept action takes in memory.
 """
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,8 +77,21 @@ def microseconds(predict: Callable[[], Any]) -> float:
     return best / CALLS * 1e6
 
 
+def kept_bytes(n_actions: int) -> float:
+    """Returns by how many bytes the process grows for each action that a policy keeps; Linux only."""
+    policy = VwPolicy(VwSpec())
+    policy.pmf(make_situation(1))
+    before = _resident_bytes()
+    policy.pmf(make_situation(n_actions))
+    return (_resident_bytes() - before) / n_actions
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def main() -> None:
-    """Prints a line for each number of actions and way of calling."""
+    """Prints a line for each number of actions and way of calling, and one for the memory."""
     for n_actions in N_ACTIONS:
         policy, asked = VwPolicy(VwSpec()), make_situation(n_actions)
         for i in range(200):
@@ -85,6 +101,7 @@ def main() -> None:
             same = "same bits" if bits == policy.pmf(asked).tobytes() else "OTHER BITS"
             print(f"K = {n_actions:3}   {name:34} {microseconds(predict):6.1f} us   {same}")
         print(f"K = {n_actions:3}   {'VwPolicy.pmf':34} {microseconds(lambda: policy.pmf(asked)):6.1f} us")  # noqa: B023
+    print(f"a kept action takes {kept_bytes(5000) / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,303 @@
+"""Encoding is injective and canonical, and every limit holds at its border."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from random import Random
+from typing import TypeVar
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attune.v1 import features_pb2
+from attune_models.features import FeatureError, encode, encode_action, situation
+from attune_models.types import FeatureSet, PlainAction, Situation, ValueList
+
+T = TypeVar("T")
+
+LONGEST = "n" * 256
+TRICKY = (
+    " ",
+    "|",
+    ":",
+    "=",
+    "~",
+    "@",
+    "%",
+    "\n",
+    "\r",
+    "\t",
+    "\0",
+    "\x1f",
+    "\x7f",
+    "\x85",
+    "\u00a0",
+    "\u2028",
+    "'",
+    "_",
+)
+
+texts = st.one_of(
+    st.text(max_size=20), st.lists(st.sampled_from([*TRICKY, "a", "é", "😀", "%20"]), max_size=8).map("".join)
+)
+names = texts.filter(bool)
+# As a message holds them in a vector. What becomes of tiny numbers is seen in test_vw.py.
+numbers = st.floats(-1e9, 1e9, width=32).map(lambda number: number if abs(number) > 1e-20 else 0.0)
+feature_sets = st.builds(
+    FeatureSet,
+    numeric=st.dictionaries(names, numbers, max_size=4),
+    categorical=st.dictionaries(names, texts, max_size=4),
+    tags=st.dictionaries(names, st.lists(texts, max_size=4).map(ValueList), max_size=3),
+    dense=st.dictionaries(names, st.lists(numbers, max_size=12).map(ValueList), max_size=3),
+)
+
+
+@dataclass
+class Decoded:
+    """What a line of tokens says; numbers as they are written, so that -0.0 differs from 0.0."""
+
+    numeric: dict[str, str] = field(default_factory=dict)
+    categorical: dict[str, str] = field(default_factory=dict)
+    tags: set[tuple[str, str]] = field(default_factory=set)
+    dense: dict[tuple[str, int], str] = field(default_factory=dict)
+
+
+def decode(line: str) -> Decoded:
+    """Read a line back: what comes between the separators holds none, because it is percent-encoded."""
+    decoded = Decoded()
+    for token in line.split(" ") if line else []:
+        if "=" in token:
+            name, value = map(unquote, token.split("="))
+            decoded.categorical[name] = value
+        elif "~" in token:
+            name, value = map(unquote, token.split("~"))
+            decoded.tags.add((name, value))
+        elif "@" in token:
+            name, component, number = token.replace("@", ":").split(":")
+            decoded.dense[unquote(name), int(component)] = number
+        else:
+            name, number = token.split(":")
+            decoded.numeric[unquote(name)] = number
+    return decoded
+
+
+def meaning(features: FeatureSet) -> Decoded:
+    """What a feature set says, in the form in which `decode` says it."""
+    return Decoded(
+        {name: repr(number) for name, number in features.numeric.items()},
+        dict(features.categorical),
+        {(name, value) for name, tags in features.tags.items() for value in tags.values},
+        {(name, i): repr(number) for name, vector in features.dense.items() for i, number in enumerate(vector.values)},
+    )
+
+
+def message(features: FeatureSet) -> features_pb2.Features:
+    """The same features as a caller sends them."""
+    return features_pb2.Features(
+        numeric=features.numeric,
+        categorical=features.categorical,
+        tags={name: features_pb2.Tags(values=tags.values) for name, tags in features.tags.items()},
+        dense={name: features_pb2.Vector(values=vector.values) for name, vector in features.dense.items()},
+    )
+
+
+@pytest.mark.parametrize(
+    ("features", "line"),
+    [
+        (FeatureSet(), ""),  # nothing is known
+        (FeatureSet(numeric={"price": 9.5}), "price:9.5"),  # measured
+        (
+            FeatureSet(numeric={"x": -1e9, "y": 1e-05, "z": 0.0}),
+            "x:-1000000000.0 y:1e-05 z:0.0",
+        ),  # as Python writes them
+        (FeatureSet(categorical={"device": "mobile"}), "device=mobile"),  # one out of several
+        (FeatureSet(categorical={"device": ""}), "device="),  # an empty value is a value
+        (FeatureSet(tags={"interests": ValueList(["yoga", "run"])}), "interests~run interests~yoga"),  # a set
+        (FeatureSet(tags={"interests": ValueList(["run", "run"])}), "interests~run"),  # repeated counts once
+        (FeatureSet(tags={"interests": ValueList([])}), ""),  # an empty set
+        (FeatureSet(dense={"e": ValueList([0.5, -2.0])}), "e@0:0.5 e@1:-2.0"),  # a vector
+        (FeatureSet(categorical={"a b|c": "d:e\nf"}), "a%20b%7Cc=d%3Ae%0Af"),  # Vowpal Wabbit's separators
+        (FeatureSet(categorical={"a=b~c@d%": "\0"}), "a%3Db%7Ec%40d%25=%00"),  # our separators, and NUL
+        (FeatureSet(categorical={"x": "\u2028\u00a0"}), "x=%E2%80%A8%C2%A0"),  # space of other scripts
+        (FeatureSet(categorical={"größe": "😀"}), "größe=😀"),  # other Unicode stays readable
+        (FeatureSet(categorical={"_multi": "_label"}), "_multi=_label"),  # words of other input formats
+        (FeatureSet({"k": 1.0}, {"k": "v"}, {"k": ValueList(["v"])}, {"k": ValueList([1.0])}), "k:1.0 k=v k@0:1.0 k~v"),
+    ],
+)
+def test_the_encoding_of_each_kind_is_stable(features: FeatureSet, line: str) -> None:
+    assert encode(features) == line
+
+
+@pytest.mark.parametrize(
+    ("action", "line"),
+    [
+        (PlainAction("a"), "=a"),  # learned from its id alone
+        (PlainAction("a b|c"), "=a%20b%7Cc"),  # an id is escaped, too
+        (PlainAction("a", FeatureSet(categorical={"c": "v"})), "=a c=v"),  # with features
+    ],
+)
+def test_an_action_is_its_id_and_its_features(action: PlainAction, line: str) -> None:
+    assert encode_action(action) == line
+
+
+def test_a_situation_keeps_the_order_of_its_actions() -> None:
+    actions = (PlainAction(action_id) for action_id in ("b", "a"))
+    assert situation(FeatureSet(numeric={"x": 1.0}), actions) == Situation("x:1.0", ["b", "a"], ["=b", "=a"])
+
+
+@settings(deadline=None, max_examples=60)
+@given(feature_sets)
+def test_encoding_loses_nothing(features: FeatureSet) -> None:
+    """Decodable means injective: no two different feature sets give the same line."""
+    assert decode(encode(features)) == meaning(features)
+
+
+@settings(deadline=None, max_examples=60)
+@given(feature_sets, st.randoms(use_true_random=False))
+def test_the_order_of_maps_and_tags_does_not_matter(features: FeatureSet, random: Random) -> None:
+    def shuffled(values: Iterable[T]) -> list[T]:
+        return sorted(values, key=lambda _: random.random())
+
+    other = FeatureSet(
+        dict(shuffled(features.numeric.items())),
+        dict(shuffled(features.categorical.items())),
+        {name: ValueList(shuffled(tags.values)) for name, tags in shuffled(features.tags.items())},
+        dict(shuffled(features.dense.items())),
+    )
+    assert encode(other) == encode(features)
+
+
+@settings(deadline=None, max_examples=60)
+@given(feature_sets)
+def test_a_message_and_a_plain_feature_set_give_the_same_line(features: FeatureSet) -> None:
+    assert encode(message(features)) == encode(features)
+
+
+@settings(deadline=None, max_examples=60)
+@given(feature_sets, feature_sets)
+def test_no_text_adds_a_token(features: FeatureSet, others: FeatureSet) -> None:
+    """A line is split at its spaces only, so each feature is one token, whatever is in it."""
+    for each in (features, others):
+        said = meaning(each)
+        expected = len(said.numeric) + len(said.categorical) + len(said.tags) + len(said.dense)
+        assert len(encode(each).split()) == expected
+
+
+def test_features_of_every_kind_with_one_name_are_different() -> None:
+    line = encode(FeatureSet({"k": 1.0}, {"k": "0:1.0"}, {"k": ValueList(["0:1.0"])}, {"k": ValueList([1.0])}))
+    assert len(set(line.split())) == 4
+
+
+def test_an_id_is_not_a_feature() -> None:
+    tokens = encode_action(PlainAction("v", FeatureSet(categorical={"=": "v", "id": "v"}))).split()
+    assert tokens == ["=v", "%3D=v", "id=v"]
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        FeatureSet(numeric={f"n{i}": 1.0 for i in range(200)}),  # as many as allowed
+        FeatureSet(
+            numeric={f"n{i}": 1.0 for i in range(197)}, tags={"t": ValueList(["a", "b"] * 9)}, categorical={"c": ""}
+        ),
+        FeatureSet(dense={"e": ValueList([1.0] * 200)}),  # a component counts one
+        FeatureSet(numeric={LONGEST: 1.0}, categorical={LONGEST: LONGEST}, tags={LONGEST: ValueList([LONGEST])}),
+        FeatureSet(categorical={"é" * 128: "😀" * 64}),  # bytes are counted, before escaping
+        FeatureSet(categorical={"c": " " * 256}),  # escaping does not count
+        FeatureSet(numeric={"low": -1e9, "high": 1e9}, dense={"e": ValueList([-1e9, 1e9])}),  # the borders
+        FeatureSet(numeric={"small": 1e-20, "zero": 0.0}),
+    ],
+)
+def test_what_is_just_within_the_limits_is_taken(features: FeatureSet) -> None:
+    assert decode(encode(features)) == meaning(features)
+
+
+NOT_A_NUMBER = "expected a number between -1e9 and 1e9, got "
+
+
+@pytest.mark.parametrize(
+    ("features", "field", "description"),
+    [
+        # one more than allowed, of one kind and of all kinds
+        (FeatureSet(numeric={f"n{i}": 1.0 for i in range(201)}), "", "expected at most 200 features, got 201"),
+        (
+            FeatureSet({"n": 1.0}, {"c": ""}, {"t": ValueList(["a", "b"])}, {"e": ValueList([1.0] * 197)}),
+            "",
+            "expected at most 200 features, got 201",
+        ),
+        # names: empty, and one byte too long
+        (FeatureSet(numeric={"": 1.0}), "numeric", "expected a feature name of 1 to 256 bytes, got an empty one"),
+        (
+            FeatureSet(categorical={"": ""}),
+            "categorical",
+            "expected a feature name of 1 to 256 bytes, got an empty one",
+        ),
+        (
+            FeatureSet(tags={"": ValueList(["a"])}),
+            "tags",
+            "expected a feature name of 1 to 256 bytes, got an empty one",
+        ),
+        (
+            FeatureSet(dense={"": ValueList([1.0])}),
+            "dense",
+            "expected a feature name of 1 to 256 bytes, got an empty one",
+        ),
+        (
+            FeatureSet(numeric={LONGEST + "n": 1.0}),
+            f'numeric["{"n" * 40}..."]',
+            "expected at most 256 bytes of UTF-8, got 257",
+        ),
+        (
+            FeatureSet(dense={"é" * 129: ValueList([1.0])}),
+            f'dense["{"é" * 40}..."]',
+            "expected at most 256 bytes of UTF-8, got 258",
+        ),
+        # values: one byte too long
+        (FeatureSet(categorical={"c": "v" * 257}), 'categorical["c"]', "expected at most 256 bytes of UTF-8, got 257"),
+        (FeatureSet(tags={"t": ValueList(["😀" * 65])}), 'tags["t"]', "expected at most 256 bytes of UTF-8, got 260"),
+        # numbers: not finite, and too large
+        (FeatureSet(numeric={"price": math.nan}), 'numeric["price"]', NOT_A_NUMBER + "nan"),
+        (FeatureSet(numeric={"price": math.inf}), 'numeric["price"]', NOT_A_NUMBER + "inf"),
+        (FeatureSet(numeric={"price": -math.inf}), 'numeric["price"]', NOT_A_NUMBER + "-inf"),
+        (FeatureSet(numeric={"price": 2e9}), 'numeric["price"]', NOT_A_NUMBER + "2e+09: scale it"),
+        (FeatureSet(numeric={"price": -1e300}), 'numeric["price"]', NOT_A_NUMBER + "-1e+300: scale it"),
+        (FeatureSet(dense={"e": ValueList([0.0, math.nan])}), 'dense["e"]', NOT_A_NUMBER + "nan"),
+    ],
+)
+@pytest.mark.parametrize("form", [lambda features: features, message], ids=["plain", "message"])
+def test_what_is_outside_the_limits_is_named(
+    features: FeatureSet, field: str, description: str, form: Callable[[FeatureSet], FeatureSet]
+) -> None:
+    with pytest.raises(FeatureError) as caught:
+        encode(form(features))
+    assert (caught.value.field, caught.value.description) == (field, description)
+
+
+@pytest.mark.parametrize(
+    ("action", "field", "description"),
+    [
+        # an id that is too long
+        (PlainAction("i" * 257), "id", "expected at most 256 bytes of UTF-8, got 257"),
+        # a feature of an action is named within it
+        (PlainAction("a", FeatureSet(numeric={"x": math.nan})), 'features.numeric["x"]', NOT_A_NUMBER + "nan"),
+        # too many features: no single one is to blame
+        (
+            PlainAction("a", FeatureSet(numeric={f"n{i}": 1.0 for i in range(201)})),
+            "features",
+            "expected at most 200 features, got 201",
+        ),
+    ],
+)
+def test_an_action_outside_the_limits_is_named(action: PlainAction, field: str, description: str) -> None:
+    with pytest.raises(FeatureError) as caught:
+        encode_action(action)
+    assert (caught.value.field, caught.value.description) == (field, description)
+    assert str(caught.value) == f"{field}: {description}"
+
+
+@pytest.mark.parametrize("value", [math.nextafter(1e9, math.inf), math.nextafter(-1e9, -math.inf)])
+def test_the_next_number_beyond_the_limit_is_refused(value: float) -> None:
+    with pytest.raises(FeatureError, match="expected a number between -1e9 and 1e9"):
+        encode(FeatureSet(numeric={"x": value}))

@@ -1,0 +1,224 @@
+"""Defaults are written down when a placement is applied, and specs become the core's without loss."""
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from attune.serving.specs import control_spec, policy_spec, reward_spec, with_defaults
+from attune.v1.placement_pb2 import (
+    AGGREGATION_FIRST,
+    AGGREGATION_SUM,
+    CROSSINGS_CONTEXT_OFFER,
+    CROSSINGS_NONE,
+    STORE_FAILURE_ANSWER,
+    STORE_FAILURE_REFUSE,
+    ControlSpec,
+    EpsilonSpec,
+    FixedSpec,
+    OutcomeRule,
+    Placement,
+    PolicySpec,
+    RewardSpec,
+    SoftmaxSpec,
+    SquareCbSpec,
+    UniformSpec,
+    VwSpec,
+)
+from attune_models import baselines, rewards, vw
+from attune_models import policy as core
+
+
+def softmax(inverse_temperature: float | None = None) -> SoftmaxSpec:
+    return SoftmaxSpec(**({} if inverse_temperature is None else {"lambda": inverse_temperature}))  # a keyword
+
+
+SQUARECB = SquareCbSpec(gamma_scale=10.0, gamma_exponent=0.5)
+FULL_VW = VwSpec(squarecb=SQUARECB, crossings=CROSSINGS_CONTEXT_OFFER, learning_rate=0.5, bits=18)
+CLICK = OutcomeRule(name="click", weight=1.0, aggregation=AGGREGATION_FIRST)
+FULL_REWARD = RewardSpec(window=Duration(seconds=600), default_reward=0.0, outcomes=[CLICK], min=-1000.0, max=1000.0)
+
+
+def filled_policy(spec: PolicySpec) -> PolicySpec:
+    return with_defaults(Placement(name="home_hero", policy=spec)).policy
+
+
+def filled_reward(spec: RewardSpec) -> RewardSpec:
+    return with_defaults(Placement(name="home_hero", reward=spec)).reward
+
+
+def test_a_placement_of_a_name_only_gets_every_default() -> None:
+    assert with_defaults(Placement(name="home_hero")) == Placement(
+        name="home_hero", policy=PolicySpec(vw=FULL_VW), reward=FULL_REWARD, store_failure=STORE_FAILURE_ANSWER
+    )
+
+
+def test_a_placement_without_a_control_group_gets_none() -> None:
+    assert not with_defaults(Placement(name="home_hero")).HasField("control")
+
+
+@pytest.mark.parametrize(
+    ("spec", "filled"),
+    [
+        (PolicySpec(), PolicySpec(vw=FULL_VW)),  # nothing is said
+        (PolicySpec(vw=VwSpec()), PolicySpec(vw=FULL_VW)),  # the kind is said
+        (PolicySpec(uniform=UniformSpec()), PolicySpec(uniform=UniformSpec())),  # nothing to fill
+        (PolicySpec(fixed=FixedSpec()), PolicySpec(fixed=FixedSpec())),  # nothing to fill: empty means the first
+        (PolicySpec(min_probability=0.1), PolicySpec(vw=FULL_VW, min_probability=0.1)),  # the floor stays
+        (  # an exploration without parameters
+            PolicySpec(vw=VwSpec(epsilon=EpsilonSpec())),
+            PolicySpec(
+                vw=VwSpec(
+                    epsilon=EpsilonSpec(epsilon=0.1), crossings=CROSSINGS_CONTEXT_OFFER, learning_rate=0.5, bits=18
+                )
+            ),
+        ),
+        (
+            PolicySpec(vw=VwSpec(softmax=softmax())),
+            PolicySpec(vw=VwSpec(softmax=softmax(10.0), crossings=CROSSINGS_CONTEXT_OFFER, learning_rate=0.5, bits=18)),
+        ),
+        (  # a parameter of 0 is not an absent one
+            PolicySpec(
+                vw=VwSpec(epsilon=EpsilonSpec(epsilon=0.0), crossings=CROSSINGS_NONE, learning_rate=0.1, bits=10)
+            ),
+            PolicySpec(
+                vw=VwSpec(epsilon=EpsilonSpec(epsilon=0.0), crossings=CROSSINGS_NONE, learning_rate=0.1, bits=10)
+            ),
+        ),
+        (
+            PolicySpec(vw=VwSpec(softmax=softmax(0.0))),
+            PolicySpec(vw=VwSpec(softmax=softmax(0.0), crossings=CROSSINGS_CONTEXT_OFFER, learning_rate=0.5, bits=18)),
+        ),
+        (
+            PolicySpec(vw=VwSpec(squarecb=SquareCbSpec(gamma_exponent=0.0))),
+            PolicySpec(
+                vw=VwSpec(
+                    squarecb=SquareCbSpec(gamma_scale=10.0, gamma_exponent=0.0),
+                    crossings=CROSSINGS_CONTEXT_OFFER,
+                    learning_rate=0.5,
+                    bits=18,
+                )
+            ),
+        ),
+    ],
+)
+def test_absent_parameters_of_a_policy_are_filled_in(spec: PolicySpec, filled: PolicySpec) -> None:
+    assert filled_policy(spec) == filled
+
+
+@pytest.mark.parametrize(
+    ("spec", "filled"),
+    [
+        (RewardSpec(), FULL_REWARD),  # nothing is said
+        (  # a rule without weight and aggregation
+            RewardSpec(outcomes=[OutcomeRule(name="revenue")]),
+            RewardSpec(
+                window=Duration(seconds=600),
+                outcomes=[OutcomeRule(name="revenue", weight=1.0, aggregation=AGGREGATION_FIRST)],
+                min=-1000.0,
+                max=1000.0,
+            ),
+        ),
+        (  # everything is said, zeros among it
+            RewardSpec(window=Duration(seconds=1), default_reward=-1.0, outcomes=[CLICK], min=-1.0, max=0.0),
+            RewardSpec(window=Duration(seconds=1), default_reward=-1.0, outcomes=[CLICK], min=-1.0, max=0.0),
+        ),
+    ],
+)
+def test_absent_parameters_of_a_reward_are_filled_in(spec: RewardSpec, filled: RewardSpec) -> None:
+    assert filled_reward(spec) == filled
+
+
+@pytest.mark.parametrize(
+    ("spec", "filled"),
+    [
+        (ControlSpec(share=0.1), ControlSpec(share=0.1, uniform=UniformSpec())),  # no baseline is named
+        (ControlSpec(share=0.1, fixed=FixedSpec()), ControlSpec(share=0.1, fixed=FixedSpec())),  # one is
+        (ControlSpec(), ControlSpec(uniform=UniformSpec())),  # a share of 0 is a share
+    ],
+)
+def test_an_absent_baseline_is_uniform(spec: ControlSpec, filled: ControlSpec) -> None:
+    assert with_defaults(Placement(name="home_hero", control=spec)).control == filled
+
+
+def test_what_to_do_without_the_store_is_kept() -> None:
+    placement = Placement(name="home_hero", store_failure=STORE_FAILURE_REFUSE)
+    assert with_defaults(placement).store_failure == STORE_FAILURE_REFUSE
+
+
+@pytest.mark.parametrize(
+    "placement",
+    [
+        Placement(name="home_hero"),
+        Placement(name="home_hero", policy=PolicySpec(vw=VwSpec(softmax=softmax())), control=ControlSpec(share=0.5)),
+        Placement(name="home_hero", policy=PolicySpec(fixed=FixedSpec(offer_id="a")), reward=RewardSpec(min=-1.0)),
+    ],
+)
+def test_filling_in_twice_changes_nothing_and_the_argument_is_left_alone(placement: Placement) -> None:
+    before = placement.SerializeToString(deterministic=True)
+    filled = with_defaults(placement)
+    assert with_defaults(filled) == filled
+    assert placement.SerializeToString(deterministic=True) == before
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (PolicySpec(), core.PolicySpec()),  # the contract's default is the core's
+        (
+            PolicySpec(
+                vw=VwSpec(
+                    squarecb=SquareCbSpec(gamma_scale=2.0, gamma_exponent=0.25),
+                    crossings=CROSSINGS_NONE,
+                    learning_rate=0.1,
+                    bits=20,
+                ),
+                min_probability=0.02,
+            ),
+            core.PolicySpec(vw.VwSpec(vw.SquareCb(2.0, 0.25), crossings=False, learning_rate=0.1, bits=20), 0.02),
+        ),
+        (PolicySpec(vw=VwSpec(epsilon=EpsilonSpec())), core.PolicySpec(vw.VwSpec(vw.Epsilon(0.1)))),
+        (PolicySpec(vw=VwSpec(epsilon=EpsilonSpec(epsilon=0.0))), core.PolicySpec(vw.VwSpec(vw.Epsilon(0.0)))),
+        (PolicySpec(vw=VwSpec(softmax=softmax(3.0))), core.PolicySpec(vw.VwSpec(vw.Softmax(3.0)))),
+        (PolicySpec(uniform=UniformSpec(), min_probability=0.5), core.PolicySpec(baselines.UniformSpec(), 0.5)),
+        (PolicySpec(fixed=FixedSpec(offer_id="a")), core.PolicySpec(baselines.FixedSpec("a"))),
+    ],
+)
+def test_a_policy_spec_becomes_the_core_s(spec: PolicySpec, expected: core.PolicySpec) -> None:
+    assert policy_spec(filled_policy(spec)) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (ControlSpec(share=0.1), baselines.UniformSpec()),  # none is named
+        (ControlSpec(share=0.1, uniform=UniformSpec()), baselines.UniformSpec()),  # uniform
+        (ControlSpec(share=0.1, fixed=FixedSpec(offer_id="a")), baselines.FixedSpec("a")),  # fixed
+    ],
+)
+def test_a_control_group_becomes_a_baseline(spec: ControlSpec, expected: core.KindSpec) -> None:
+    assert control_spec(spec) == core.PolicySpec(expected)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (RewardSpec(), rewards.RewardSpec()),  # the contract's default is the core's
+        (
+            RewardSpec(
+                outcomes=[OutcomeRule(name="revenue", weight=-0.5, aggregation=AGGREGATION_SUM), CLICK],
+                default_reward=-0.1,
+                min=-1.0,
+                max=2.0,
+            ),
+            rewards.RewardSpec(
+                {"revenue": rewards.OutcomeRule(-0.5, rewards.Aggregation.SUM), "click": rewards.OutcomeRule()},
+                default_reward=-0.1,
+                min=-1.0,
+                max=2.0,
+            ),
+        ),
+    ],
+)
+def test_a_reward_spec_becomes_the_core_s(spec: RewardSpec, expected: rewards.RewardSpec) -> None:
+    translated = reward_spec(filled_reward(spec))
+    assert translated == expected
+    assert list(translated.rules) == list(expected.rules), "the order of the rules is the order of the sum"

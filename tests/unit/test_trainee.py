@@ -1,0 +1,165 @@
+"""The state after n interactions depends on the specs and on those interactions, and on nothing else."""
+
+import math
+from random import Random
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from attune.learning.trainee import Trainee
+from attune.serving.specs import with_defaults
+from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, VersionRecord
+from attune.store.decisions import LoggedInteraction, RecordedOutcome
+from attune.v1.features_pb2 import Features, Offer
+from attune.v1.placement_pb2 import (
+    AGGREGATION_SUM,
+    ControlSpec,
+    EpsilonSpec,
+    OutcomeRule,
+    Placement,
+    PolicySpec,
+    RewardSpec,
+    UniformSpec,
+    VwSpec,
+)
+from attune_models.policy import PolicySpec as CorePolicySpec
+from attune_models.policy import build
+from attune_models.types import PolicyError, Situation
+
+OFFERS = [Offer(id=name).SerializeToString() for name in ("a", "b", "c")]
+NOW_MS = 1_700_000_000_000
+TOM = Situation("user=Tom", ["a", "b", "c"], ["=a", "=b", "=c"])
+
+
+def placement(**fields: object) -> Placement:
+    return with_defaults(Placement(name="home_hero", **fields))  # type: ignore[arg-type]
+
+
+def entry(number: int, chosen: int, *values: float, context: Features | None = None) -> LoggedInteraction:
+    """Return entry `number` of a log: a decision drawn with probability 1/3, and clicks of these values."""
+    user = ("Tom", "Anna")[number % 2]
+    decision = DecisionRecord(
+        event_id=str(number),
+        context=(context or Features(categorical={"user": user})).SerializeToString(),
+        offers=OFFERS,
+        pmf=[1 / 3, 1 / 3, 1 / 3],
+        chosen=chosen,
+    )
+    clicks = [
+        RecordedOutcome(str(i), NOW_MS + i, OutcomeRecord(name="click", value=value)) for i, value in enumerate(values)
+    ]
+    return LoggedInteraction(f"{number + 1}-0", decision, clicks)
+
+
+def log(length: int) -> list[LoggedInteraction]:
+    """Return a training log in which Tom clicks on b and Anna on c."""
+    random = Random(7)
+    draws = [random.randrange(3) for _ in range(length)]
+    return [entry(i, chosen, *([1.0] if chosen == 1 + i % 2 else [])) for i, chosen in enumerate(draws)]
+
+
+def trained(entries: list[LoggedInteraction], of: Placement | None = None) -> Trainee:
+    return further(Trainee(of or placement()), entries)
+
+
+def further(trainee: Trainee, entries: list[LoggedInteraction]) -> Trainee:
+    for each in entries:
+        trainee.learn(each)
+    return trainee
+
+
+def test_a_trainee_starts_untrained_at_the_beginning() -> None:
+    trainee = Trainee(placement())
+    assert (trainee.cursor, trainee.interactions) == ("0-0", 0)
+
+
+def test_a_trainee_knows_how_far_it_has_come() -> None:
+    trainee = trained(log(10))
+    assert (trainee.cursor, trainee.interactions) == ("10-0", 10)
+
+
+def test_looking_at_a_version_in_between_does_not_matter() -> None:
+    entries, trainee = log(300), Trainee(placement())
+    for first in range(0, 300, 50):
+        further(trainee, entries[first : first + 50]).version(NOW_MS)
+    assert trainee.version(NOW_MS) == trained(entries).version(NOW_MS)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        PolicySpec(),
+        PolicySpec(vw=VwSpec(epsilon=EpsilonSpec()), min_probability=0.01),
+        PolicySpec(uniform=UniformSpec()),
+    ],
+    ids=["default", "floored epsilon", "uniform"],
+)
+def test_a_trainee_that_resumes_gets_where_an_uninterrupted_one_gets(policy: PolicySpec) -> None:
+    entries, spec = log(400), placement(policy=policy)
+    record, weights = trained(entries[:150], spec).version(NOW_MS)
+    resumed = Trainee(spec)
+    resumed.resume(record, weights)
+    assert (resumed.cursor, resumed.interactions) == ("150-0", 150)
+    further(resumed, entries[150:])
+    assert resumed.version(NOW_MS) == trained(entries, spec).version(NOW_MS)
+
+
+def test_what_is_learned_is_who_likes_what() -> None:
+    _, weights = trained(log(300)).version(NOW_MS)
+    policy = build(CorePolicySpec())
+    policy.loads(weights)
+    anna = Situation("user=Anna", TOM.action_ids, TOM.actions)
+    assert [int(policy.pmf(situation).argmax()) for situation in (TOM, anna)] == [1, 2]
+
+
+def test_rewards_are_folded_by_the_placement_s_rules() -> None:
+    """The sum of 1 and 2 is 3, and so is one outcome of 3; the first of 1 and 2 is another reward."""
+    summing = placement(reward=RewardSpec(outcomes=[OutcomeRule(name="click", aggregation=AGGREGATION_SUM)]))
+    both = trained([entry(0, 1, 1.0, 2.0)], summing).version(NOW_MS)
+    assert both == trained([entry(0, 1, 3.0)], summing).version(NOW_MS)
+    assert both[1] != trained([entry(0, 1, 1.0, 2.0)]).version(NOW_MS)[1]
+
+
+def test_a_version_tells_how_it_was_made() -> None:
+    of = placement(policy=PolicySpec(min_probability=0.01), reward=RewardSpec(default_reward=-0.5))
+    record, weights = trained(log(5), of).version(NOW_MS)
+    assert record == VersionRecord(
+        created_at_ms=NOW_MS, policy=of.policy, reward=of.reward, interactions=5, cursor="5-0"
+    )
+    assert weights
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        (placement(), True),  # nothing
+        (placement(control=ControlSpec(share=0.5)), True),  # who decides does not change what is learned
+        (placement(reward=RewardSpec(window=Duration(seconds=5))), True),  # what is in the log stays in it
+        (placement(policy=PolicySpec(min_probability=0.1)), False),  # the version states its whole policy
+        (placement(policy=PolicySpec(vw=VwSpec(bits=12))), False),  # the model
+        (placement(policy=PolicySpec(uniform=UniformSpec())), False),  # the kind
+        (placement(reward=RewardSpec(default_reward=-1.0)), False),  # the reward
+        (placement(reward=RewardSpec(outcomes=[OutcomeRule(name="click", weight=2.0)])), False),  # a rule
+    ],
+)
+def test_a_trainee_knows_whether_a_spec_is_its_own(changed: Placement, *, same: bool) -> None:
+    trainee = Trainee(placement())
+    assert trainee.is_for(changed) is same
+    assert trainee.is_of(Trainee(changed).version(NOW_MS)[0]) is same
+
+
+def test_an_interaction_that_cannot_be_learned_from_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
+    """Its limits were other ones when it was logged; the cursor moves on, the weights stay."""
+    bad = entry(2, 1, 1.0, context=Features(numeric={"x": math.nan}))
+    passed = trained([*log(2), bad])
+    assert (passed.cursor, passed.interactions) == ("3-0", 3)
+    assert passed.version(NOW_MS)[1] == trained(log(2)).version(NOW_MS)[1]
+    assert "interaction 3-0 cannot be learned from: context.numeric" in caplog.text
+
+
+def test_damaged_weights_are_refused_and_change_nothing() -> None:
+    trainee = trained(log(5))
+    before = trainee.version(NOW_MS)
+    with pytest.raises(PolicyError):
+        trainee.resume(VersionRecord(cursor="99-0", interactions=99), b"garbage")
+    assert trainee.version(NOW_MS) == before

@@ -1,0 +1,338 @@
+"""Every violation of the contract is named: the field, what was expected, what came."""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from attune.api.validation import check_decide, check_names, check_placement, outcome_violations
+from attune.errors import InvalidInputError, Violation
+from attune.v1.decision_service_pb2 import DecideRequest
+from attune.v1.features_pb2 import Offer
+from attune.v1.placement_pb2 import (
+    ControlSpec,
+    EpsilonSpec,
+    FixedSpec,
+    OutcomeRule,
+    Placement,
+    PolicySpec,
+    RewardSpec,
+    SoftmaxSpec,
+    SquareCbSpec,
+    VwSpec,
+)
+from attune.v1.reward_service_pb2 import Outcome
+
+TOO_LONG = "x" * 257
+NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
+ID = "expected 1 to 256 bytes of UTF-8, got "
+
+
+def decide(**changed: Any) -> DecideRequest:
+    """Return a valid request, changed."""
+    fields: dict[str, Any] = {"placement": "home_hero", "offers": [Offer(id="a"), Offer(id="b")]}
+    return DecideRequest(**(fields | changed))
+
+
+def vw(**fields: Any) -> Placement:
+    return Placement(name="home_hero", policy=PolicySpec(vw=VwSpec(**fields)))
+
+
+def reward(**fields: Any) -> Placement:
+    return Placement(name="home_hero", reward=RewardSpec(**fields))
+
+
+def rule(**fields: Any) -> Placement:
+    return reward(outcomes=[OutcomeRule(name="click"), OutcomeRule(**({"name": "revenue"} | fields))])
+
+
+def control(**fields: Any) -> Placement:
+    return Placement(name="home_hero", control=ControlSpec(**fields))
+
+
+def outcome(**changed: Any) -> Outcome:
+    """Return a valid outcome, changed."""
+    return Outcome(**({"placement": "home_hero", "event_id": "e", "name": "click"} | changed))
+
+
+def softmax(inverse_temperature: float) -> SoftmaxSpec:
+    return SoftmaxSpec(**{"lambda": inverse_temperature})  # a keyword of Python
+
+
+def check_outcome(message: Outcome) -> None:
+    if found := tuple(outcome_violations(message)):
+        raise InvalidInputError(*found)
+
+
+CHECKS: dict[type[Message], Callable[[Any], None]] = {
+    DecideRequest: check_decide,
+    Placement: check_placement,
+    Outcome: check_outcome,
+}
+NAME = "expected 1 to 64 characters of a-z, 0-9, _, - and ., starting with a letter or digit, got "
+OFFERS = "expected 1 to 1000 offers, got "
+VALUE = "expected a finite number between -1e9 and 1e9, got "
+WEIGHT = "expected a finite number other than 0, between -1e9 and 1e9, got "
+WINDOW = "expected 1 to 7776000 s, got "
+BOUND = "expected -1e9 to 1e9, got "
+TIME = "expected a time from 0001 to 9999, got "
+
+VIOLATIONS: list[tuple[Message, str, str]] = [
+    # --- a request for a decision: ids
+    (decide(placement=""), "placement", ID + "nothing"),
+    (decide(placement=TOO_LONG), "placement", ID + "257"),
+    (decide(event_id=TOO_LONG), "event_id", ID + "257"),
+    (decide(event_id="é" * 129), "event_id", ID + "258"),  # bytes are counted, not characters
+    (decide(customer_id=TOO_LONG), "customer_id", ID + "257"),
+    # --- ... and sizes
+    (decide(slots=2), "slots", "expected 0 or 1, the most in this release, got 2"),
+    (decide(ranking_size=1001), "ranking_size", "expected 0 to 1000, got 1001"),
+    (decide(excluded_offer_ids=["x"] * 1001), "excluded_offer_ids", "expected at most 1000 ids, got 1001"),
+    (decide(offers=[]), "offers", OFFERS + "0"),
+    (decide(offers=[Offer(id=str(i)) for i in range(1001)]), "offers", OFFERS + "1001"),
+    # --- ... and offers
+    (decide(offers=[Offer(id="a"), Offer()]), "offers[1].id", ID + "nothing"),
+    (decide(offers=[Offer(id="a"), Offer(id=TOO_LONG)]), "offers[1].id", ID + "257"),
+    (
+        decide(offers=[Offer(id="a"), Offer(id="b"), Offer(id="a")]),
+        "offers[2].id",
+        'expected an id of its own, got "a" as in offers[0]',
+    ),
+    # --- a placement: its name
+    (Placement(), "name", NAME + '""'),
+    (Placement(name="Home"), "name", NAME + '"Home"'),  # upper case
+    (Placement(name="-home"), "name", NAME + '"-home"'),  # its first character
+    (Placement(name="home hero"), "name", NAME + '"home hero"'),  # a space
+    (Placement(name="home\n"), "name", NAME + '"home\n"'),  # a line feed at the end, which `$` would let pass
+    (Placement(name="{home}"), "name", NAME + '"{home}"'),  # a hash tag of its own
+    (Placement(name="h" * 65), "name", NAME + f'"{"h" * 65}"'),  # too long
+    (Placement(name="h" * 5000), "name", NAME + f'"{"h" * 80}"'),  # far too long: cut
+    (
+        Placement(name="home_hero", store_failure=7),  # type: ignore[arg-type]  # of a later release
+        "store_failure",
+        "expected one of STORE_FAILURE_ANSWER, STORE_FAILURE_REFUSE, got 7",
+    ),
+    # --- ... its policy
+    (
+        Placement(name="home_hero", policy=PolicySpec(min_probability=-0.1)),
+        "policy.min_probability",
+        "expected 0 to 1, got -0.1",
+    ),
+    (
+        Placement(name="home_hero", policy=PolicySpec(min_probability=1.5)),
+        "policy.min_probability",
+        "expected 0 to 1, got 1.5",
+    ),
+    (
+        Placement(name="home_hero", policy=PolicySpec(min_probability=math.nan)),
+        "policy.min_probability",
+        "expected 0 to 1, got nan",
+    ),
+    (
+        Placement(name="home_hero", policy=PolicySpec(fixed=FixedSpec(offer_id=TOO_LONG))),
+        "policy.fixed.offer_id",
+        ID + "257",
+    ),
+    (
+        vw(crossings=9),
+        "policy.vw.crossings",
+        "expected one of CROSSINGS_CONTEXT_OFFER, CROSSINGS_NONE, got 9",
+    ),
+    (vw(learning_rate=0.0), "policy.vw.learning_rate", "expected more than 0, at most 100, got 0"),
+    (vw(learning_rate=101.0), "policy.vw.learning_rate", "expected more than 0, at most 100, got 101"),
+    (vw(learning_rate=math.nan), "policy.vw.learning_rate", "expected more than 0, at most 100, got nan"),
+    (vw(bits=9), "policy.vw.bits", "expected 10 to 24, or 0 for the default, got 9"),
+    (vw(bits=25), "policy.vw.bits", "expected 10 to 24, or 0 for the default, got 25"),
+    (
+        vw(squarecb=SquareCbSpec(gamma_scale=0.0)),
+        "policy.vw.squarecb.gamma_scale",
+        "expected more than 0, at most 1e+06, got 0",
+    ),
+    (
+        vw(squarecb=SquareCbSpec(gamma_scale=math.inf)),
+        "policy.vw.squarecb.gamma_scale",
+        "expected more than 0, at most 1e+06, got inf",
+    ),
+    (
+        vw(squarecb=SquareCbSpec(gamma_exponent=1.1)),
+        "policy.vw.squarecb.gamma_exponent",
+        "expected 0 to 1, got 1.1",
+    ),
+    (vw(epsilon=EpsilonSpec(epsilon=1.1)), "policy.vw.epsilon.epsilon", "expected 0 to 1, got 1.1"),
+    (vw(epsilon=EpsilonSpec(epsilon=math.nan)), "policy.vw.epsilon.epsilon", "expected 0 to 1, got nan"),
+    (vw(softmax=softmax(-1.0)), "policy.vw.softmax.lambda", "expected 0 to 1000, got -1"),
+    (vw(softmax=softmax(1001.0)), "policy.vw.softmax.lambda", "expected 0 to 1000, got 1001"),
+    # --- ... its control group
+    (control(share=1.1), "control.share", "expected 0 to 1, got 1.1"),
+    (control(share=math.nan), "control.share", "expected 0 to 1, got nan"),
+    (control(fixed=FixedSpec(offer_id=TOO_LONG)), "control.fixed.offer_id", ID + "257"),
+    # --- ... its reward
+    (reward(window=Duration()), "reward.window", WINDOW + "0"),
+    (reward(window=Duration(nanos=500_000_000)), "reward.window", WINDOW + "0.5"),
+    (reward(window=Duration(seconds=-5)), "reward.window", WINDOW + "-5"),
+    (reward(window=Duration(seconds=8_000_000)), "reward.window", WINDOW + "8e6"),
+    (reward(default_reward=math.nan), "reward.default_reward", BOUND + "nan"),
+    (reward(default_reward=-math.inf), "reward.default_reward", BOUND + "-inf"),
+    (reward(min=-2e9), "reward.min", BOUND + "-2e+09"),
+    (reward(min=math.nan), "reward.min", BOUND + "nan"),
+    (reward(max=math.inf), "reward.max", BOUND + "inf"),
+    (reward(min=1.0, max=1.0), "reward.max", "expected more than min, which is 1, got 1"),
+    (reward(max=-1000.0), "reward.max", "expected more than min, which is -1000, got -1000"),  # the default min
+    (reward(min=2000.0), "reward.max", "expected more than min, which is 2000, got 1000"),  # the default max
+    (
+        reward(outcomes=[OutcomeRule(name=str(i)) for i in range(51)]),
+        "reward.outcomes",
+        "expected at most 50 rules, got 51",
+    ),
+    (rule(name=""), "reward.outcomes[1].name", ID + "nothing"),
+    (rule(name=TOO_LONG), "reward.outcomes[1].name", ID + "257"),
+    (rule(name="click"), "reward.outcomes[1].name", 'expected a name of its own, got "click" again'),
+    (rule(weight=0.0), "reward.outcomes[1].weight", WEIGHT + "0.0"),
+    (rule(weight=math.nan), "reward.outcomes[1].weight", WEIGHT + "nan"),
+    (rule(weight=-2e9), "reward.outcomes[1].weight", WEIGHT + "-2000000000.0"),
+    (
+        rule(aggregation=2),  # reserved for a later release
+        "reward.outcomes[1].aggregation",
+        "expected one of AGGREGATION_FIRST, AGGREGATION_SUM, got 2",
+    ),
+    # --- an outcome: ids
+    (outcome(placement=""), "placement", ID + "nothing"),
+    (outcome(event_id=""), "event_id", ID + "nothing"),
+    (outcome(event_id=TOO_LONG), "event_id", ID + "257"),
+    (outcome(name=""), "name", ID + "nothing"),
+    (outcome(name=TOO_LONG), "name", ID + "257"),
+    (outcome(outcome_id=TOO_LONG), "outcome_id", ID + "257"),
+    # --- ... and numbers
+    (outcome(value=math.nan), "value", VALUE + "nan"),
+    (outcome(value=math.inf), "value", VALUE + "inf"),
+    (outcome(value=-math.inf), "value", VALUE + "-inf"),
+    (outcome(value=1.5e9), "value", VALUE + "1500000000.0"),
+    (outcome(slot=1), "slot", "expected 0, the only slot in this release, got 1"),
+    (outcome(occurred_at=Timestamp(seconds=253_402_300_800)), "occurred_at", TIME + "253402300800 s"),  # year 10000
+    (outcome(occurred_at=Timestamp(seconds=-62_135_596_801)), "occurred_at", TIME + "-62135596801 s"),  # year 0
+    (outcome(occurred_at=Timestamp(seconds=1, nanos=-1)), "occurred_at", TIME + "1 s"),  # not a Timestamp's nanos
+    (outcome(occurred_at=Timestamp(seconds=1, nanos=1_000_000_000)), "occurred_at", TIME + "1 s"),  # a second too many
+]
+
+
+def violations_of(message: Message) -> tuple[Violation, ...]:
+    try:
+        CHECKS[type(message)](message)
+    except InvalidInputError as error:
+        return error.violations
+    return ()
+
+
+def plainly(description: str) -> str:
+    """Write its numbers in one way: 1e9, 1e+09 and 1000000000.0 are the same."""
+    return NUMBER.sub(lambda match: f"{float(match[0]):.15g}", description)
+
+
+@pytest.mark.parametrize(("message", "field", "description"), VIOLATIONS)
+def test_a_violation_names_field_expected_and_got(message: Message, field: str, description: str) -> None:
+    (violation,) = violations_of(message)
+    assert violation.field == field
+    assert plainly(violation.description) == plainly(description)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        decide(),  # the least
+        decide(placement="p" * 256, event_id="é" * 128, customer_id="c" * 256, slots=1, ranking_size=1000),
+        decide(event_id="any | thing: \n\0 _"),  # any Unicode
+        decide(offers=[Offer(id=str(i)) for i in range(1000)], excluded_offer_ids=["x"] * 1000),
+        decide(offers=[Offer(id="😀" * 64)]),  # 256 bytes
+        decide(offers=[Offer(id="a"), Offer(id="A"), Offer(id="a ")]),  # different ids
+        Placement(name="h"),  # all defaults
+        Placement(name="0" + "a-._" * 15 + "abc"),  # 64 characters, every kind
+        Placement(name="home_hero", policy=PolicySpec(min_probability=1.0), control=ControlSpec(share=1.0)),
+        vw(learning_rate=100.0, bits=10, squarecb=SquareCbSpec(gamma_scale=1e6, gamma_exponent=0.0)),
+        vw(learning_rate=1e-9, bits=24, epsilon=EpsilonSpec(epsilon=0.0)),
+        vw(bits=0, softmax=softmax(1000.0)),
+        reward(window=Duration(seconds=1), default_reward=1e9, min=-1e9, max=1e9),
+        reward(window=Duration(seconds=90 * 24 * 3600)),
+        reward(outcomes=[OutcomeRule(name=str(i), weight=-1e9) for i in range(50)]),
+        outcome(value=1e9),
+        outcome(value=-1e9, outcome_id="o" * 256),
+        outcome(value=0.0, occurred_at=Timestamp(seconds=253_402_300_799, nanos=999_999_999)),
+        outcome(occurred_at=Timestamp(seconds=-62_135_596_800)),
+    ],
+)
+def test_what_is_just_within_the_contract_is_taken(message: Message) -> None:
+    assert violations_of(message) == ()
+
+
+@pytest.mark.parametrize(
+    ("message", "fields"),
+    [
+        (decide(placement="", slots=2, offers=[]), ["placement", "slots", "offers"]),
+        (decide(offers=[Offer(), Offer()]), ["offers[0].id", "offers[1].id", "offers[1].id"]),  # empty, and the same
+        (
+            Placement(policy=PolicySpec(min_probability=2.0, vw=VwSpec(bits=1)), control=ControlSpec(share=2.0)),
+            ["name", "policy.min_probability", "policy.vw.bits", "control.share"],
+        ),
+        (rule(name="", weight=0.0), ["reward.outcomes[1].name", "reward.outcomes[1].weight"]),
+        (Outcome(), ["placement", "event_id", "name"]),
+    ],
+)
+def test_all_violations_are_told_at_once(message: Message, fields: list[str]) -> None:
+    assert [violation.field for violation in violations_of(message)] == fields
+
+
+def test_the_number_of_rules_that_are_looked_at_is_bounded() -> None:
+    """Each is compared with those before it: of a message full of them, that would take minutes."""
+    found = violations_of(reward(outcomes=[OutcomeRule() for _ in range(10_000)]))
+    assert len(found) == 1 + 50 + 49
+
+
+@pytest.mark.parametrize(
+    ("placement", "event_id", "fields"),
+    [
+        ("home_hero", "e", []),  # fine
+        ("", "e", ["placement"]),
+        ("home_hero", "", ["event_id"]),
+        (TOO_LONG, TOO_LONG, ["placement", "event_id"]),
+    ],
+)
+def test_names_that_point_to_a_decision_are_checked(placement: str, event_id: str, fields: list[str]) -> None:
+    try:
+        check_names(placement, event_id)
+        found: list[str] = []
+    except InvalidInputError as error:
+        found = [violation.field for violation in error.violations]
+    assert found == fields
+
+
+@pytest.mark.parametrize(
+    ("message", "got"),
+    [
+        (vw(learning_rate=100.0000001), "100.0000001"),
+        (vw(squarecb=SquareCbSpec(gamma_scale=1_000_001.0)), "1000001"),
+        (reward(window=Duration(seconds=90 * 24 * 3600 + 1)), "7776001"),
+        (reward(min=-1_000_000_001.0), "-1000000001"),
+    ],
+)
+def test_a_number_just_beyond_its_limit_is_not_rounded_to_the_limit(message: Message, got: str) -> None:
+    (violation,) = violations_of(message)
+    assert violation.description.partition("got ")[2] == got
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        decide(offers=[Offer(id="x" * 100_000), Offer(id="x" * 100_000)]),
+        reward(outcomes=[OutcomeRule(name="x" * 100_000), OutcomeRule(name="x" * 100_000)]),
+        Placement(name="x" * 100_000),
+    ],
+)
+def test_what_came_is_cut_where_it_is_long(message: Message) -> None:
+    """Violations travel in a header of the answer, which clients refuse above 8 KiB."""
+    found = violations_of(message)
+    assert found
+    assert max(len(violation.description.encode()) for violation in found) <= 512
