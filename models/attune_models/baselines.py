@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from attune_models import pmf as pmfs
-from attune_models.types import FloatArray, Interaction, PolicyError, Situation
+from attune_models.types import Interaction, Pmf, PolicyError, Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class _Stateless:
 class UniformPolicy(_Stateless):
     """Every action with the same probability 1 / n_actions."""
 
-    def pmf(self, situation: Situation) -> FloatArray:
-        """Return float64, shape (n_actions,), all equal."""
+    def pmf(self, situation: Situation) -> Pmf:
+        """Return equal probabilities."""
         return pmfs.uniform(len(situation.actions))
 
 
@@ -57,7 +57,7 @@ class FixedPolicy(_Stateless):
         """Remember which action."""
         self._action_id = spec.action_id
 
-    def pmf(self, situation: Situation) -> FloatArray:
-        """Return float64, shape (n_actions,): 1 for the fixed action, or the first where it is missing, 0 else."""
+    def pmf(self, situation: Situation) -> Pmf:
+        """Return 1 for the fixed action, or for the first where it is missing, 0 for all others."""
         ids = list(situation.action_ids)
         return pmfs.one_hot(len(ids), ids.index(self._action_id) if self._action_id in ids else 0)

@@ -24,9 +24,11 @@ MAX_TEXT_BYTES = 256
 MAX_NUMBER = 1e9
 """Largest magnitude of a number. The square of a product of two such numbers still fits the float32 that Vowpal Wabbit
 computes with; beyond, one request could turn weights into NaN."""
+MIN_NUMBER = 1e-30
+"""Smaller magnitudes count as 0."""
 
 _RESERVED = re.compile(r"[\x00-\x20\x7f%|:=~@\s\x85\u2028\u2029]")
-_CACHED_TOKENS = 65_536
+_CACHED_TOKENS = 16_384
 
 
 class FeatureError(ValueError):
@@ -39,7 +41,7 @@ class FeatureError(ValueError):
 
     def __init__(self, field: str, description: str) -> None:
         """Keep both parts: the caller knows what the field belongs to."""
-        super().__init__(f"{field}: {description}")
+        super().__init__(f"{field}: {description}" if field else description)
         self.field = field
         self.description = description
 
@@ -62,11 +64,13 @@ def encode(features: Features) -> str:
     tokens = [f"{_name('numeric', name)}:{_number('numeric', name, numeric[name])!r}" for name in numeric]
     tokens += [_categorical_token(name, categorical[name]) for name in categorical]
     for name in tags:
+        _name("tags", name)  # also where there are no values
         tokens += [_tag_token(name, value) for value in set(tags[name].values)]
     for name in dense:
         tokens += _dense_tokens(name, dense[name].values)
-    if len(tokens) > MAX_FEATURES:
-        raise FeatureError("", f"expected at most {MAX_FEATURES} features, got {len(tokens)}")
+    n_features = max(len(tokens), len(numeric) + len(categorical) + len(tags) + len(dense))
+    if n_features > MAX_FEATURES:
+        raise FeatureError("", f"expected at most {MAX_FEATURES} features, got {n_features}")
     tokens.sort()
     return " ".join(tokens)
 
@@ -110,6 +114,8 @@ def _tag_token(name: str, value: str) -> str:
 
 @lru_cache(_CACHED_TOKENS)
 def _identity_token(action_id: str) -> str:
+    if not action_id:
+        raise FeatureError("id", f"expected 1 to {MAX_TEXT_BYTES} bytes of UTF-8, got nothing")
     # No feature name is empty, so this token is not any feature's.
     return f"={_escaped('id', action_id)}"
 
@@ -122,13 +128,17 @@ def _dense_tokens(name: str, values: Iterable[float]) -> list[str]:
 def _number(kind: str, name: str, value: float) -> float:
     # Written so that NaN, which compares false with everything, is refused too.
     if not -MAX_NUMBER <= value <= MAX_NUMBER:
-        got = value if not math.isfinite(value) else f"{value:g}: scale it"
+        got = value if not math.isfinite(value) else f"{float(value)!r}: scale it"
         raise FeatureError(_path(kind, name), f"expected a number between -1e9 and 1e9, got {got}")
-    return value
+    # Vowpal Wabbit reads 2e-150 as infinity. To its float32 such a number is 0 anyway.
+    return float(value) if abs(value) >= MIN_NUMBER else 0.0
 
 
 def _escaped(field: str, text: str) -> str:
-    size = len(text.encode())
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise FeatureError(field, f"expected text that UTF-8 can hold, got {text[:40]!r}") from None
     if size > MAX_TEXT_BYTES:
         raise FeatureError(field, f"expected at most {MAX_TEXT_BYTES} bytes of UTF-8, got {size}")
     return _RESERVED.sub(_percent_encoded, text)

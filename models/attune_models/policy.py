@@ -10,15 +10,15 @@ from typing import Protocol, TypeAlias
 
 from attune_models import pmf as pmfs
 from attune_models.baselines import FixedPolicy, FixedSpec, UniformPolicy, UniformSpec
-from attune_models.types import FloatArray, Interaction, Situation
+from attune_models.types import Interaction, Pmf, Situation
 from attune_models.vw import VwPolicy, VwSpec
 
 
 class Policy(Protocol):
     """Chooses among actions. Not thread-safe; one instance serves one purpose, choosing or learning."""
 
-    def pmf(self, situation: Situation) -> FloatArray:
-        """Return the probability of each action: float64, shape (n_actions,), sums to 1.
+    def pmf(self, situation: Situation) -> Pmf:
+        """Return the exact probability of each action; sums to 1.
 
         Raises:
             PolicyError: The policy's state does not give a distribution.
@@ -90,6 +90,6 @@ class FlooredPolicy:
         self.dumps = policy.dumps
         self.loads = policy.loads
 
-    def pmf(self, situation: Situation) -> FloatArray:
-        """Return the mixed probabilities: float64, shape (n_actions,), none below the floor."""
+    def pmf(self, situation: Situation) -> Pmf:
+        """Return the mixed probabilities, none of which is below the floor."""
         return pmfs.floored(self._policy.pmf(situation), self._min_probability)

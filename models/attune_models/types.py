@@ -8,10 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
-FloatArray: TypeAlias = NDArray[np.float64]
+Pmf: TypeAlias = list[float]
+"""Probability of each action, in their order: finite, not negative, sums to 1 up to rounding."""
 
 
 class PolicyError(Exception):

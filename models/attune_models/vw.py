@@ -7,12 +7,13 @@ Vowpal Wabbit's Python wrapper costs three times as much as the prediction itsel
 this module calls the extension below the wrapper and keeps parsed actions, which predicts the same bits.
 """
 
-import math
 import tempfile
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cache, cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,7 +22,8 @@ import vowpalwabbit
 from vowpalwabbit.pyvw import pylibvw
 
 from attune_models import pmf as pmfs
-from attune_models.types import FloatArray, Interaction, PolicyError, Situation
+from attune_models.features import MAX_NUMBER, MIN_NUMBER
+from attune_models.types import Interaction, Pmf, PolicyError, Situation
 
 # The extension below the wrapper; see the module's docstring. The tests in test_vw.py watch over every one of these.
 _parse = pylibvw.vw._parse  # noqa: SLF001
@@ -29,7 +31,11 @@ _predict = pylibvw.vw.predict_multi
 _learn = pylibvw.vw.learn_multi
 _finish = pylibvw.vw._finish_example_multi_ex  # noqa: SLF001
 
-_MAX_KEPT_ACTIONS = 20_000
+MAX_PAIRED = 10
+"""Most categorical context features that are paired: their pairs, 45 then, multiply the cost of a decision."""
+
+# Each takes 32 kB.
+_MAX_KEPT_ACTIONS = 4096
 # How a model file ends, one for each weight that is not 0: its position, its value, and what its step size depends on
 # (sum of squared gradients, scale of the feature).
 _WEIGHT = np.dtype([("index", "<u4"), ("numbers", "<f4", 3)])
@@ -81,19 +87,34 @@ class Softmax:
 Exploration: TypeAlias = SquareCb | Epsilon | Softmax
 
 
+class Crossings(Enum):
+    """Which features are multiplied with each other.
+
+    The values are Vowpal Wabbit's arguments: `c` is the context, `p` its pairs, `o` an action.
+    """
+
+    NONE = ""
+    """None: actions are then ranked the same way in every context."""
+    CONTEXT_ACTION = "--interactions co"
+    """Every context feature with every action feature."""
+    CONTEXT_PAIRS_ACTION = "--interactions co --interactions po"
+    """The same, and every pair of categorical context features with every action feature, as long as there are at most
+    MAX_PAIRED of them. Lets the taste of a user depend on the time of day."""
+
+
 @dataclass(frozen=True, slots=True)
 class VwSpec:
     """Parameters of a Vowpal Wabbit policy.
 
     Attributes:
         exploration: How it explores.
-        crossings: Whether every context feature is multiplied with every action feature.
+        crossings: Which features are multiplied with each other.
         learning_rate: Step size, greater than 0, at most 100.
         bits: The model has 2^bits weights; 10 to 24.
     """
 
     exploration: Exploration = field(default_factory=SquareCb)
-    crossings: bool = True
+    crossings: Crossings = Crossings.CONTEXT_PAIRS_ACTION
     learning_rate: float = 0.5
     bits: int = 18
 
@@ -104,19 +125,21 @@ class VwPolicy:
     def __init__(self, spec: VwSpec) -> None:
         """Start untrained."""
         self._arguments = _arguments(spec)
+        self._pairs = spec.crossings is Crossings.CONTEXT_PAIRS_ACTION
+        self._weighs_alike = isinstance(spec.exploration, SquareCb)
 
     @cached_property
     def _model(self) -> "_Model":
         # Made when first needed: making one costs milliseconds, and `loads` makes its own.
-        return _Model(self._arguments)
+        return _Model(self._arguments, pairs=self._pairs)
 
-    def pmf(self, situation: Situation) -> FloatArray:
+    def pmf(self, situation: Situation) -> Pmf:
         """Return Vowpal Wabbit's own action probabilities, in double precision, rescaled to sum to 1.
 
         Raises:
             PolicyError: The weights do not give a distribution over exactly these actions.
         """
-        raw = np.array(self._model.action_scores(situation.context, situation.actions))
+        raw = self._model.action_scores(situation.context, situation.actions)
         if len(raw) != len(situation.actions):
             raise PolicyError(f"expected probabilities of {len(situation.actions)} actions, got {len(raw)}")
         try:
@@ -125,23 +148,24 @@ class VwPolicy:
             raise PolicyError(str(error)) from error
 
     def learn(self, interaction: Interaction) -> None:
-        """Regress the cost `-reward` of the chosen action, importance-weighted (`--cb_type mtr`).
+        """Regress the cost `-reward` of the chosen action (`--cb_type mtr`).
+
+        Each interaction weighs 1 / propensity, except under SquareCB, whose oracle is a plain regression: there each
+        weighs the same.
 
         Raises:
-            ValueError: The reward is not finite or the propensity not in (0, 1].
+            ValueError: The reward is not between -1e9 and 1e9, or the propensity not in (0, 1].
         """
-        if not (math.isfinite(interaction.reward) and 0.0 < interaction.propensity <= 1.0):
+        reward, propensity = interaction.reward, interaction.propensity
+        if not (-MAX_NUMBER <= reward <= MAX_NUMBER and 0.0 < propensity <= 1.0):
             raise ValueError(
-                f"expected a finite reward and a propensity in (0, 1], got {interaction.reward!r} and "
-                f"{interaction.propensity!r}"
+                f"expected a reward between -1e9 and 1e9 and a propensity in (0, 1], got {reward!r} and {propensity!r}"
             )
-        propensity = max(interaction.propensity, _MIN_LEARNED_PROPENSITY)
-        self._model.learn(
-            interaction.situation.context,
-            interaction.situation.actions,
-            interaction.chosen,
-            f"0:{-interaction.reward!r}:{propensity!r}",
-        )
+        # Vowpal Wabbit means to ignore propensities under SquareCB, but forgets the last action of the list.
+        weighed = 1.0 if self._weighs_alike else max(propensity, _MIN_LEARNED_PROPENSITY)
+        cost = -reward if abs(reward) >= MIN_NUMBER else 0.0
+        situation = interaction.situation
+        self._model.learn(situation.context, situation.actions, interaction.chosen, f"0:{cost!r}:{weighed!r}")
 
     def dumps(self) -> bytes:
         """Return Vowpal Wabbit's model file.
@@ -166,7 +190,7 @@ class VwPolicy:
             path = Path(directory, "model")
             path.write_bytes(state)
             try:
-                self._model = _Model(f"{self._arguments} --initial_regressor {path}")
+                self._model = _Model(f"{self._arguments} --initial_regressor {path}", pairs=self._pairs)
             except RuntimeError as error:
                 raise PolicyError(f"Vowpal Wabbit refuses the model: {error}") from error
 
@@ -174,7 +198,8 @@ class VwPolicy:
 class _Model:
     """A Vowpal Wabbit workspace and the actions that it has parsed."""
 
-    def __init__(self, arguments: str) -> None:
+    def __init__(self, arguments: str, *, pairs: bool) -> None:
+        self._pairs = pairs
         # The counters are preserved because they belong to the state: squarecb's gamma grows with them.
         self.workspace = vowpalwabbit.Workspace(f"{arguments} --quiet --preserve_performance_counters")
         self._kept: dict[str, Any] = {}
@@ -185,7 +210,7 @@ class _Model:
         """Predict; one score for each action that Vowpal Wabbit has seen, in order."""
         if len(self._kept) > _MAX_KEPT_ACTIONS:
             _give_back(self.workspace, self._kept)
-        shared = _parse(self.workspace, f"shared |c {context}")
+        shared = _parse(self.workspace, self._shared(context))
         examples = shared + [self._kept.get(action) or self._keep(action) for action in actions]
         _predict(self.workspace, examples)
         scores: list[float] = shared[0].get_action_scores()
@@ -197,7 +222,7 @@ class _Model:
         """Learn from a label in Vowpal Wabbit's text format on one action."""
         lines = [f"|o {action}" for action in actions]
         lines[chosen] = f"{label} {lines[chosen]}"
-        examples = _parse(self.workspace, "\n".join([f"shared |c {context}", *lines]))
+        examples = _parse(self.workspace, "\n".join([self._shared(context), *lines]))
         _learn(self.workspace, examples)
         _finish(self.workspace, examples)
 
@@ -207,6 +232,10 @@ class _Model:
             path = Path(directory, "model")
             self.workspace.save(str(path))
             return path.read_bytes()
+
+    def _shared(self, context: str) -> str:
+        pairs = _pairs(context) if self._pairs else ""
+        return f"shared |c {context} |p {pairs}" if pairs else f"shared |c {context}"
 
     def _keep(self, action: str) -> Any:
         example = self._kept[action] = _parse(self.workspace, f"|o {action}")[0]
@@ -219,10 +248,18 @@ def _give_back(workspace: Any, kept: dict[str, Any]) -> None:
     kept.clear()
 
 
+def _pairs(context: str) -> str:
+    # A categorical token, and no other, has a "=" in it; "~" occurs in tokens of tags only.
+    categorical = [token for token in context.split(" ") if "=" in token]
+    if len(categorical) > MAX_PAIRED:
+        return ""
+    return " ".join(f"{one}~{other}" for one, other in combinations(categorical, 2))
+
+
 @cache
 def _header_bytes(arguments: str) -> int:
     # An untrained model is all header.
-    return len(_Model(arguments).save())
+    return len(_Model(arguments, pairs=False).save())
 
 
 def _check_weights(state: bytes, arguments: str) -> None:
@@ -242,9 +279,7 @@ def _arguments(spec: VwSpec) -> str:
     # --hash all: by default a feature named "7" would get index 7 instead of a hash.
     parts = ["--cb_explore_adf", "--cb_type mtr", "--hash all", f"--bit_precision {spec.bits}"]
     parts += [f"--learning_rate {spec.learning_rate!r}", _exploration(spec.exploration)]
-    if spec.crossings:
-        parts.append("--interactions co")
-    return " ".join(parts)
+    return " ".join([*parts, spec.crossings.value]).rstrip()
 
 
 def _exploration(exploration: Exploration) -> str:

@@ -20,11 +20,13 @@ from grpc_reflection.v1alpha import reflection
 
 from attune import config, telemetry
 from attune.api.decisions import DecisionServicer
+from attune.api.methods import handler
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
 from attune.child import READY_VARIABLE
 from attune.config import Settings
 from attune.errors import SettingError, StoreUnavailableError
+from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.learning.learners import Learners
 from attune.serving.decider import Decider
 from attune.serving.live import LivePlacements
@@ -37,19 +39,15 @@ from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.tasks import end
 from attune.v1 import decision_service_pb2, placement_service_pb2, reward_service_pb2
-from attune.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
-from attune.v1.placement_service_pb2_grpc import add_PlacementServiceServicer_to_server
-from attune.v1.reward_service_pb2_grpc import add_RewardServiceServicer_to_server
 
 EX_UNAVAILABLE = 69
 EX_CONFIG = 78
 MAX_MESSAGE_BYTES = 1 << 20
 
-_SERVICES = (
-    decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"].full_name,
-    reward_service_pb2.DESCRIPTOR.services_by_name["RewardService"].full_name,
-    placement_service_pb2.DESCRIPTOR.services_by_name["PlacementService"].full_name,
-)
+_DECISIONS = decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"]
+_REWARDS = reward_service_pb2.DESCRIPTOR.services_by_name["RewardService"]
+_PLACEMENTS = placement_service_pb2.DESCRIPTOR.services_by_name["PlacementService"]
+_SERVICES = (_DECISIONS.full_name, _REWARDS.full_name, _PLACEMENTS.full_name)
 
 _log = logging.getLogger(__name__)
 
@@ -94,9 +92,13 @@ async def _serve(settings: Settings) -> None:
         server = new_grpc_server()
         decisions = Decisions(store)
         decider = Decider(live, journal, decisions)
-        add_DecisionServiceServicer_to_server(DecisionServicer(decider, decisions, live), server)
-        add_RewardServiceServicer_to_server(RewardServicer(live, Outcomes(store)), server)
-        add_PlacementServiceServicer_to_server(PlacementServicer(placements, versions, live), server)
+        server.add_generic_rpc_handlers(
+            [
+                handler(_DECISIONS, DecisionServicer(decider, decisions, live), {"Decide": DecideEnvelope}),
+                handler(_REWARDS, RewardServicer(live, Outcomes(store))),
+                handler(_PLACEMENTS, PlacementServicer(placements, versions, live)),
+            ]
+        )
         reflection.enable_server_reflection([*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
         state = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(state, server)

@@ -11,11 +11,12 @@ ROOT = Path(__file__).parents[2]
 # Room -> the rooms of ours that it may import. `attune` stands for the small modules at the top that everybody may
 # use: config, errors, process. Messages (v1, storage) are values: every room may hold them, only api implements
 # services. See docs/decisions/0003-messages-are-values.md.
-MESSAGES = {"attune.v1", "attune.storage"}
+MESSAGES = {"attune.v1", "attune.storage", "attune.internal"}
 ALLOWED = {
     "attune_models": set(),
     "attune.v1": {"attune.v1"},
     "attune.storage": MESSAGES,
+    "attune.internal": MESSAGES,
     "attune.base": set(),
     "attune.store": MESSAGES | {"attune.base"},
     "attune.serving": MESSAGES | {"attune.base", "attune.store", "attune_models"},

@@ -1,10 +1,9 @@
 """attune.v1.DecisionService."""
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from grpc.aio import ServicerContext
 
-from attune.api.status import answers
 from attune.api.validation import check_decide, check_names
+from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.decider import Decided, Decider
 from attune.serving.live import LivePlacements
 from attune.storage.v1.records_pb2 import DecisionRecord
@@ -13,7 +12,6 @@ from attune.v1.decision_service_pb2 import (
     DECISION_STATE_CLOSED,
     DECISION_STATE_PENDING,
     Choice,
-    DecideRequest,
     DecideResponse,
     Decision,
     EligibleOffer,
@@ -21,12 +19,11 @@ from attune.v1.decision_service_pb2 import (
     GetDecisionResponse,
     ScoredOffer,
 )
-from attune.v1.decision_service_pb2_grpc import DecisionServiceServicer
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.reward_service_pb2 import Outcome
 
 
-class DecisionServicer(DecisionServiceServicer):
+class DecisionServicer:
     """Decides, and explains decisions."""
 
     def __init__(self, decider: Decider, decisions: Decisions, live: LivePlacements) -> None:
@@ -35,18 +32,12 @@ class DecisionServicer(DecisionServiceServicer):
         self._decisions = decisions
         self._live = live
 
-    @answers
-    async def Decide(  # noqa: N802 - the contract's name
-        self, request: DecideRequest, _context: ServicerContext[DecideRequest, DecideResponse]
-    ) -> DecideResponse:
+    async def Decide(self, request: DecideEnvelope) -> DecideResponse:  # noqa: N802 - the contract's name
         """Draw an offer."""
         check_decide(request)
         return _decide_response(await self._decider.decide(request), request.ranking_size)
 
-    @answers
-    async def GetDecision(  # noqa: N802 - the contract's name
-        self, request: GetDecisionRequest, _context: ServicerContext[GetDecisionRequest, GetDecisionResponse]
-    ) -> GetDecisionResponse:
+    async def GetDecision(self, request: GetDecisionRequest) -> GetDecisionResponse:  # noqa: N802 - the contract's name
         """Return a stored decision."""
         check_names(request.placement, request.event_id)
         live = await self._live.get(request.placement)
@@ -58,34 +49,34 @@ def _decide_response(decided: Decided, ranking_size: int) -> DecideResponse:
     record = decided.record
     return DecideResponse(
         event_id=record.event_id,
-        choices=[_choice(record)],
-        ranking=_ranking(record, ranking_size) if ranking_size else None,
+        choices=[_choice(record, decided.offer_ids[record.chosen])],
+        ranking=_ranking(decided, ranking_size) if ranking_size else None,
         policy_version=record.policy_version,
         mode=record.mode,
         logged=decided.logged,
     )
 
 
-def _choice(record: DecisionRecord) -> Choice:
-    return Choice(offer_id=Offer.FromString(record.offers[record.chosen]).id, propensity=record.pmf[record.chosen])
+def _choice(record: DecisionRecord, offer_id: str) -> Choice:
+    return Choice(offer_id=offer_id, propensity=record.pmf[record.chosen])
 
 
-def _ranking(record: DecisionRecord, size: int) -> list[ScoredOffer]:
+def _ranking(decided: Decided, size: int) -> list[ScoredOffer]:
     # Equal probabilities keep the caller's order: sorting is stable.
-    ranked = sorted(zip(record.pmf, record.offers, strict=True), key=lambda pair: -pair[0])
-    return [ScoredOffer(offer_id=Offer.FromString(offer).id, probability=p) for p, offer in ranked[:size]]
+    ranked = sorted(zip(decided.record.pmf, decided.offer_ids, strict=True), key=lambda pair: -pair[0])
+    return [ScoredOffer(offer_id=offer_id, probability=probability) for probability, offer_id in ranked[:size]]
 
 
 def _decision(placement: str, stored: StoredDecision) -> Decision:
     record = stored.record
-    offers = map(Offer.FromString, record.offers)
+    offers = [Offer.FromString(offer) for offer in record.offers]
     return Decision(
         placement=placement,
         event_id=record.event_id,
         decided_at=_timestamp(record.decided_at_ms),
         context=Features.FromString(record.context),
         offers=[EligibleOffer(offer=offer, probability=p) for offer, p in zip(offers, record.pmf, strict=True)],
-        choices=[_choice(record)],
+        choices=[_choice(record, offers[record.chosen].id)],
         policy_version=record.policy_version,
         mode=record.mode,
         state=DECISION_STATE_CLOSED if stored.closed else DECISION_STATE_PENDING,

@@ -3,9 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from grpc.aio import ServicerContext
-
-from attune.api.status import answers
 from attune.api.validation import MAX_OUTCOMES, outcome_violations
 from attune.errors import InvalidInputError, NotFoundError, Violation
 from attune.serving.live import LivePlacement, LivePlacements
@@ -22,7 +19,6 @@ from attune.v1.reward_service_pb2 import (
     RecordOutcomesRequest,
     RecordOutcomesResponse,
 )
-from attune.v1.reward_service_pb2_grpc import RewardServiceServicer
 
 _RECEIPTS: dict[Recorded, OutcomeReceipt] = {
     Recorded.ACCEPTED: OutcomeReceipt(status=OUTCOME_STATUS_ACCEPTED),
@@ -44,7 +40,7 @@ _RECEIPTS: dict[Recorded, OutcomeReceipt] = {
 _Numbered: TypeAlias = list[tuple[int, NewOutcome]]
 
 
-class RewardServicer(RewardServiceServicer):
+class RewardServicer:
     """Hears outcomes."""
 
     def __init__(self, live: LivePlacements, outcomes: Outcomes) -> None:
@@ -52,10 +48,7 @@ class RewardServicer(RewardServiceServicer):
         self._live = live
         self._outcomes = outcomes
 
-    @answers
-    async def RecordOutcomes(  # noqa: N802 - the contract's name
-        self, request: RecordOutcomesRequest, _context: ServicerContext[RecordOutcomesRequest, RecordOutcomesResponse]
-    ) -> RecordOutcomesResponse:
+    async def RecordOutcomes(self, request: RecordOutcomesRequest) -> RecordOutcomesResponse:  # noqa: N802 - the contract's name
         """Record outcomes, a receipt each."""
         if not 1 <= len(request.outcomes) <= MAX_OUTCOMES:
             raise InvalidInputError(

@@ -1,9 +1,7 @@
 """attune.v1.PlacementService."""
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from grpc.aio import ServicerContext
 
-from attune.api.status import answers
 from attune.api.validation import check_placement
 from attune.serving.live import LivePlacements
 from attune.serving.specs import with_defaults
@@ -25,10 +23,9 @@ from attune.v1.placement_service_pb2 import (
     ListPolicyVersionsResponse,
     PlacementStatus,
 )
-from attune.v1.placement_service_pb2_grpc import PlacementServiceServicer
 
 
-class PlacementServicer(PlacementServiceServicer):
+class PlacementServicer:
     """Manages placements."""
 
     def __init__(self, placements: Placements, versions: Versions, live: LivePlacements) -> None:
@@ -37,48 +34,29 @@ class PlacementServicer(PlacementServiceServicer):
         self._versions = versions
         self._live = live
 
-    @answers
-    async def ApplyPlacement(  # noqa: N802 - the contract's name
-        self, request: ApplyPlacementRequest, _context: ServicerContext[ApplyPlacementRequest, ApplyPlacementResponse]
-    ) -> ApplyPlacementResponse:
+    async def ApplyPlacement(self, request: ApplyPlacementRequest) -> ApplyPlacementResponse:  # noqa: N802 - the contract's name
         """Create or change a placement."""
         check_placement(request.placement)
         record, changed = await self._placements.apply(with_defaults(request.placement))
         await self._live.refresh([request.placement.name])
         return ApplyPlacementResponse(placement=record.placement, revision=record.revision, changed=changed)
 
-    @answers
-    async def GetPlacement(  # noqa: N802 - the contract's name
-        self, request: GetPlacementRequest, _context: ServicerContext[GetPlacementRequest, GetPlacementResponse]
-    ) -> GetPlacementResponse:
+    async def GetPlacement(self, request: GetPlacementRequest) -> GetPlacementResponse:  # noqa: N802 - the contract's name
         """Return a placement and how it is doing."""
         return await self._described(await self._placements.get(request.placement))
 
-    @answers
-    async def ListPlacements(  # noqa: N802 - the contract's name
-        self, _request: ListPlacementsRequest, _context: ServicerContext[ListPlacementsRequest, ListPlacementsResponse]
-    ) -> ListPlacementsResponse:
+    async def ListPlacements(self, _request: ListPlacementsRequest) -> ListPlacementsResponse:  # noqa: N802 - the contract's name
         """Return all placements, by name."""
         records = [await self._placements.find(name) for name in await self._placements.names()]
         return ListPlacementsResponse(placements=[await self._described(record) for record in records if record])
 
-    @answers
-    async def DeletePlacement(  # noqa: N802 - the contract's name
-        self,
-        request: DeletePlacementRequest,
-        _context: ServicerContext[DeletePlacementRequest, DeletePlacementResponse],
-    ) -> DeletePlacementResponse:
+    async def DeletePlacement(self, request: DeletePlacementRequest) -> DeletePlacementResponse:  # noqa: N802 - the contract's name
         """Delete a placement and everything it owns."""
         await self._placements.delete(request.placement)
         await self._live.refresh([request.placement])
         return DeletePlacementResponse()
 
-    @answers
-    async def ListPolicyVersions(  # noqa: N802 - the contract's name
-        self,
-        request: ListPolicyVersionsRequest,
-        _context: ServicerContext[ListPolicyVersionsRequest, ListPolicyVersionsResponse],
-    ) -> ListPolicyVersionsResponse:
+    async def ListPolicyVersions(self, request: ListPolicyVersionsRequest) -> ListPolicyVersionsResponse:  # noqa: N802 - the contract's name
         """Return the versions that are kept, newest first."""
         keys = PlacementKeys((await self._placements.get(request.placement)).placement.name)
         head = await self._versions.head(keys)

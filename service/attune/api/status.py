@@ -1,15 +1,14 @@
 """From errors to gRPC status: the only place where status codes are chosen.
 
-`answers` wraps every method of a servicer. An expected error becomes a status whose message says what to do, with a
-`google.rpc.BadRequest` where fields are to blame. Anything else is a bug: grpc would send its text to the client, so it
-is logged under an id, and the client gets the id.
+`answers` wraps every method of a servicer (`attune.api.methods`). An expected error becomes a status whose message says
+what to do, with a `google.rpc.BadRequest` where fields are to blame. Anything else is a bug: grpc would send its text
+to the client, so it is logged under an id, and the client gets the id.
 """
 
-import functools
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -36,16 +35,22 @@ _MAX_MESSAGE = 500
 
 _log = logging.getLogger(__name__)
 
-_Method = TypeVar("_Method", bound=Callable[..., Awaitable[Any]])
 
+def answers(method: Callable[[Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
+    """Make a servicer's method answer errors with a status.
 
-def answers(method: _Method) -> _Method:
-    """Make a servicer's method answer errors with a status."""
+    Args:
+        method: Takes a request and returns the response.
 
-    @functools.wraps(method)
-    async def answering(servicer: object, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+    Returns:
+        What grpc calls, with the request, or the error of reading it, and the call's context.
+    """
+
+    async def answering(request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
         try:
-            return await method(servicer, request, context)
+            if isinstance(request, InvalidInputError):
+                return await _abort(context, request)
+            return await method(request)
         except ExpectedError as error:
             await _abort(context, error)
         except Exception:  # noqa: BLE001 - the outermost place: what is not caught here reaches the client as text
@@ -55,10 +60,10 @@ def answers(method: _Method) -> _Method:
                 grpc.StatusCode.INTERNAL, f"a bug in attune; the server's log has it as error {error_id}"
             )
 
-    return answering  # type: ignore[return-value]  # functools.wraps keeps the signature, mypy cannot see it
+    return answering
 
 
-async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: ExpectedError) -> None:
+async def _abort(context: "grpc.aio.ServicerContext[Any, Any]", error: ExpectedError) -> None:
     code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), grpc.StatusCode.FAILED_PRECONDITION)
     message = str(error)[:_MAX_MESSAGE]
     metadata: tuple[tuple[str, bytes], ...] = ()

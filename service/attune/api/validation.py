@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.errors import InvalidInputError, Violation
-from attune.v1.decision_service_pb2 import DecideRequest
+from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.v1.placement_pb2 import Aggregation, Crossings, OutcomeRule, Placement, RewardSpec, StoreFailure, VwSpec
 from attune.v1.reward_service_pb2 import Outcome
 
@@ -23,13 +24,14 @@ MAX_VALUE = 1e9
 MIN_WINDOW_S = 1
 MAX_WINDOW_S = 90 * 24 * 3600
 
+_NANOS_PER_S = 1_000_000_000
 _PLACEMENT_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 # A string of this many characters has at most MAX_ID_BYTES bytes.
 _SURELY_SHORT = MAX_ID_BYTES // 4
 
 
-def check_decide(request: DecideRequest) -> None:
-    """Check ids and sizes of a request.
+def check_decide(request: DecideEnvelope) -> None:
+    """Check ids and sizes of a request; its context and offers are looked into later.
 
     Raises:
         InvalidInputError: With every violation.
@@ -67,7 +69,8 @@ def outcome_violations(outcome: Outcome) -> Iterator[Violation]:
     if outcome.slot:
         yield Violation("slot", f"expected 0, the only slot in this release, got {outcome.slot}")
     if outcome.HasField("occurred_at") and not _is_timestamp(outcome.occurred_at):
-        yield Violation("occurred_at", f"expected a time from 0001 to 9999, got {outcome.occurred_at.seconds} s")
+        got = f"{outcome.occurred_at.seconds} s and {outcome.occurred_at.nanos} ns"
+        yield Violation("occurred_at", f"expected a time from 0001 to 9999, got {got}")
 
 
 def id_violations(field: str, value: str) -> Iterator[Violation]:
@@ -78,7 +81,7 @@ def id_violations(field: str, value: str) -> Iterator[Violation]:
         yield Violation(field, f"expected 1 to {MAX_ID_BYTES} bytes of UTF-8, got {size}")
 
 
-def _decide_violations(request: DecideRequest) -> Iterator[Violation]:
+def _decide_violations(request: DecideEnvelope) -> Iterator[Violation]:
     yield from id_violations("placement", request.placement)
     if request.event_id:
         yield from id_violations("event_id", request.event_id)
@@ -94,19 +97,6 @@ def _decide_violations(request: DecideRequest) -> Iterator[Violation]:
         )
     if not 1 <= len(request.offers) <= MAX_OFFERS:
         yield Violation("offers", f"expected 1 to {MAX_OFFERS} offers, got {len(request.offers)}")
-    else:
-        yield from _offer_id_violations([offer.id for offer in request.offers])
-
-
-def _offer_id_violations(ids: list[str]) -> Iterator[Violation]:
-    for i, offer_id in enumerate(ids):
-        if not 0 < len(offer_id) <= _SURELY_SHORT:
-            yield from id_violations(f"offers[{i}].id", offer_id)
-    if len(set(ids)) != len(ids):
-        seen: dict[str, int] = {}
-        for i, offer_id in enumerate(ids):
-            if (first := seen.setdefault(offer_id, i)) != i:
-                yield Violation(f"offers[{i}].id", f'expected an id of its own, got "{offer_id}" as in offers[{first}]')
 
 
 def _placement_violations(placement: Placement) -> Iterator[Violation]:
@@ -141,24 +131,30 @@ def _vw_violations(spec: VwSpec) -> Iterator[Violation]:
 
 def _reward_violations(spec: RewardSpec) -> Iterator[Violation]:
     if spec.HasField("window"):
-        seconds = spec.window.seconds + spec.window.nanos / 1e9
-        yield from _between("window", seconds, MIN_WINDOW_S, MAX_WINDOW_S, unit=" s")
+        yield from _window_violations(spec.window)
     yield from _between("default_reward", spec.default_reward, -MAX_VALUE, MAX_VALUE)
     yield from _optional(spec, "min", _between, -MAX_VALUE, MAX_VALUE)
     yield from _optional(spec, "max", _between, -MAX_VALUE, MAX_VALUE)
     low, high = spec.min if spec.HasField("min") else -1000.0, spec.max if spec.HasField("max") else 1000.0
     if high <= low:
-        yield Violation("max", f"expected more than min, which is {low:g}, got {high:g}")
+        yield Violation("max", f"expected more than min, which is {low:.15g}, got {high:.15g}")
     if len(spec.outcomes) > MAX_RULES:
         yield Violation("outcomes", f"expected at most {MAX_RULES} rules, got {len(spec.outcomes)}")
     for i, rule in enumerate(spec.outcomes[:MAX_RULES]):
         yield from _prefixed(f"outcomes[{i}]", _rule_violations(rule, [former.name for former in spec.outcomes[:i]]))
 
 
+def _window_violations(window: Duration) -> Iterator[Violation]:
+    if not 0 <= window.nanos < _NANOS_PER_S:
+        yield Violation("window", f"expected 0 to 999999999 nanoseconds beside the seconds, got {window.nanos}")
+    seconds = window.seconds + window.nanos / _NANOS_PER_S
+    yield from _between("window", seconds, MIN_WINDOW_S, MAX_WINDOW_S, unit=" s")
+
+
 def _rule_violations(rule: OutcomeRule, former_names: list[str]) -> Iterator[Violation]:
     yield from id_violations("name", rule.name)
     if rule.name in former_names:
-        yield Violation("name", f'expected a name of its own, got "{rule.name}" again')
+        yield Violation("name", f'expected a name of its own, got "{rule.name[:80]}" again')
     yield from _enum_violations("aggregation", rule.aggregation, Aggregation)
     if rule.HasField("weight") and not (rule.weight and -MAX_VALUE <= rule.weight <= MAX_VALUE):
         yield Violation("weight", f"expected a finite number other than 0, between -1e9 and 1e9, got {rule.weight}")
@@ -169,8 +165,8 @@ def _between(
 ) -> Iterator[Violation]:
     # Written so that NaN, which compares false with everything, is refused too.
     if not (low < value <= high if above else low <= value <= high):
-        bound = f"more than {low:g}, at most {high:g}" if above else f"{low:g} to {high:g}"
-        yield Violation(field, f"expected {bound}{unit}, got {value:g}")
+        bound = f"more than {low:.15g}, at most {high:.15g}" if above else f"{low:.15g} to {high:.15g}"
+        yield Violation(field, f"expected {bound}{unit}, got {value:.15g}")
 
 
 def _optional(
@@ -186,7 +182,7 @@ def _enum_violations(field: str, value: int, enum: Any) -> Iterator[Violation]:
 
 
 def _is_timestamp(timestamp: Timestamp) -> bool:
-    return -62_135_596_800 <= timestamp.seconds <= 253_402_300_799 and 0 <= timestamp.nanos < 1_000_000_000  # noqa: PLR2004
+    return -62_135_596_800 <= timestamp.seconds <= 253_402_300_799 and 0 <= timestamp.nanos < _NANOS_PER_S  # noqa: PLR2004
 
 
 def _prefixed(prefix: str, violations: Iterable[Violation]) -> Iterator[Violation]:

@@ -1,6 +1,6 @@
 """One decision, from the request to the journal.
 
-    eligible offers -> encoded situation -> who decides -> pmf -> draw -> record -> journal
+    encoded situation -> eligible offers -> who decides -> pmf -> draw -> record -> journal
 
 The record holds the pmf that was drawn from, to the last bit. The draw is seeded by the placement and the event_id, so
 that a request that is repeated while the store is away gets the same offer again from the same policy version; in the
@@ -8,32 +8,40 @@ store, the first record of an event_id wins.
 """
 
 import logging
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from random import Random
 
-from attune.errors import AlreadyExistsError, InvalidInputError, StoreUnavailableError, Violation
+from attune.errors import AlreadyExistsError, StoreUnavailableError
+from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.live import LivePlacement, LivePlacements
-from attune.serving.situation import situation_of
+from attune.serving.situation import situation_of, without
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import Decisions
 from attune.store.journal import Journal
-from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_FALLBACK, MODE_LEARNED, DecideRequest, Mode
+from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_FALLBACK, MODE_LEARNED, Mode
 from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE
 from attune_models import pmf as pmfs
-from attune_models.types import FloatArray, PolicyError, Situation
+from attune_models.types import Pmf, PolicyError, Situation
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision and whether it is in the store."""
+    """A decision.
+
+    Attributes:
+        record: As it is, or would be, in the store.
+        offer_ids: Ids of the offers that could be drawn, in the record's order.
+        logged: Whether it is in the store.
+    """
 
     record: DecisionRecord
+    offer_ids: Sequence[str]
     logged: bool
 
 
@@ -45,8 +53,9 @@ class Decider:
         self._live = live
         self._journal = journal
         self._decisions = decisions
+        self._random = Random()  # noqa: S311 - event ids have to be unique, not secret
 
-    async def decide(self, request: DecideRequest) -> Decided:
+    async def decide(self, request: DecideEnvelope) -> Decided:
         """Make a decision, or return the one that was made for the same request before.
 
         Args:
@@ -59,42 +68,44 @@ class Decider:
             StoreUnavailableError: The store is out of reach and the placement refuses to answer without it.
         """
         live = await self._live.get(request.placement)
-        offers = [offer.SerializeToString() for offer in eligible(request)]
+        offers: Sequence[bytes] = request.offers
         situation = situation_of(request.context, offers)
-        event_id = request.event_id or new_event_id()
+        if request.excluded_offer_ids:
+            situation, offers = without(situation, offers, set(request.excluded_offer_ids))
+        now_ms = time.time_ns() // 1_000_000
+        event_id = request.event_id or new_event_id(now_ms, self._random)
         pmf, mode = self._pmf(live, situation, request.customer_id or event_id)
-        chosen = pmfs.draw(pmf, pmfs.unit_interval("draw", request.placement, event_id))
         record = DecisionRecord(
             event_id=event_id,
-            decided_at_ms=time.time_ns() // 1_000_000,
-            context=request.context.SerializeToString(),
+            decided_at_ms=now_ms,
+            context=request.context,
             offers=offers,
-            pmf=pmf.tolist(),
-            chosen=chosen,
+            pmf=pmf,
+            chosen=pmfs.draw(pmf, pmfs.unit_interval("draw", request.placement, event_id)),
             policy_version=live.version if mode == MODE_LEARNED else 0,
             mode=mode,
-            request_digest=_digest(request) if request.event_id else b"",
+            request_digest=_digest(request, situation) if request.event_id else b"",
         )
-        return await self._write(live, record)
+        return await self._write(live, record, situation.action_ids)
 
-    async def _write(self, live: LivePlacement, record: DecisionRecord) -> Decided:
+    async def _write(self, live: LivePlacement, record: DecisionRecord, offer_ids: Sequence[str]) -> Decided:
         try:
             found = await self._journal.append(live.keys, live.window_ms, record.event_id, record.SerializeToString())
             if found is None:
-                return Decided(record, logged=True)
+                return Decided(record, offer_ids, logged=True)
             first = await self._decisions.found(live.keys, found)
         except StoreUnavailableError:
             if live.placement.store_failure == STORE_FAILURE_REFUSE:
                 raise
-            return Decided(record, logged=False)
+            return Decided(record, offer_ids, logged=False)
         if first.request_digest != record.request_digest:
             raise AlreadyExistsError(
                 f'event_id: expected an id that is new, or the request it was first used with, got "{record.event_id}" '
                 "with a different request"
             )
-        return Decided(first, logged=True)
+        return Decided(first, [Offer.FromString(offer).id for offer in first.offers], logged=True)
 
-    def _pmf(self, live: LivePlacement, situation: Situation, group_key: str) -> tuple[FloatArray, Mode]:
+    def _pmf(self, live: LivePlacement, situation: Situation, group_key: str) -> tuple[Pmf, Mode]:
         share = live.placement.control.share
         if share > 0.0 and pmfs.unit_interval("control", live.keys.name, group_key) < share:
             return live.control.pmf(situation), MODE_CONTROL
@@ -106,33 +117,18 @@ class Decider:
         return pmfs.uniform(len(situation.actions)), MODE_FALLBACK
 
 
-def eligible(request: DecideRequest) -> Sequence[Offer]:
-    """Return the offers that may be drawn, in the caller's order.
+def new_event_id(now_ms: int, random: Random) -> str:
+    """Return a UUIDv7 (RFC 9562, 2024): time-ordered, so that ids of one moment lie together in a store.
 
-    Raises:
-        InvalidInputError: None is left.
+    Args:
+        now_ms: Milliseconds since the epoch.
+        random: Gives the 74 random bits.
     """
-    if not request.excluded_offer_ids:
-        return request.offers
-    excluded = set(request.excluded_offer_ids)
-    offers = [offer for offer in request.offers if offer.id not in excluded]
-    if not offers:
-        raise InvalidInputError(
-            Violation(
-                "excluded_offer_ids", f"expected at least one of {len(request.offers)} offers to remain, got none"
-            )
-        )
-    return offers
-
-
-def new_event_id() -> str:
-    """Return a UUIDv7 (RFC 9562, 2024): time-ordered, so that ids of one moment lie together in a store."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    digits = f"{value:032x}"
+    digits = f"{now_ms:012x}7{random.getrandbits(12):03x}{0x8 | random.getrandbits(2):x}{random.getrandbits(60):015x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def _digest(request: DecideRequest) -> bytes:
-    return blake2b(request.SerializeToString(deterministic=True), digest_size=8).digest()
+def _digest(request: DecideEnvelope, situation: Situation) -> bytes:
+    # Of what was asked, not of its bytes: the order of a map's entries may change from one sending to the next.
+    asked = (request.customer_id, sorted(set(request.excluded_offer_ids)), situation.context, situation.actions)
+    return blake2b(repr(asked).encode(), digest_size=8).digest()

@@ -6,10 +6,9 @@ its place only when its length, its SHA-256, its weights and a canary are right;
 
 import asyncio
 import logging
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-import numpy as np
 
 from attune.errors import BadSnapshotError, ExpectedError
 from attune.serving.specs import control_spec, policy_spec
@@ -137,6 +136,6 @@ class LivePlacements:
         policy = build(policy_spec(record.policy))
         policy.loads(await self._versions.weights(PlacementKeys(name), record))
         canary = policy.pmf(_CANARY)
-        if not np.isclose(canary.sum(), 1.0):
-            raise BadSnapshotError(f"the canary's probabilities sum to {canary.sum()}")
+        if not math.isclose(math.fsum(canary), 1.0):
+            raise BadSnapshotError(f"the canary's probabilities sum to {math.fsum(canary)}")
         return policy

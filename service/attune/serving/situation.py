@@ -1,12 +1,14 @@
 """From offers to actions: the one place where the product's terms become the core's.
 
 Everything a caller can get wrong about features is found here, while they are encoded, and named by its path in the
-request. Offers come serialised, as they are stored: the same ones come again and again, to the server and to the
-learner, and looking up their bytes is far cheaper than encoding their features.
+request. Context and offers come serialised, as they arrive and as they are stored: the same offers come again and
+again, to the server and to the learner, and looking up their bytes is far cheaper than reading their features.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
+
+from google.protobuf.message import DecodeError
 
 from attune.errors import InvalidInputError, Violation
 from attune.v1.features_pb2 import Features, Offer
@@ -18,36 +20,78 @@ _MAX_CACHED_OFFERS = 8192
 _MAX_CACHED_BYTES = 2048
 
 
-def situation_of(context: Features, offers: Sequence[bytes]) -> Situation:
+def situation_of(context: bytes, offers: Sequence[bytes]) -> Situation:
     """Encode a context and the offers that may be drawn in it.
 
     Args:
-        context: What is known about the situation and the customer.
+        context: A serialised attune.v1.Features.
         offers: Serialised attune.v1.Offer messages.
 
     Raises:
-        InvalidInputError: A feature breaks the limits; the violation names it.
+        InvalidInputError: A feature or an id breaks the limits, or two offers have the same id; the violation says
+            which.
     """
     try:
-        encoded = encode(context)
-    except FeatureError as error:
+        encoded = encode(Features.FromString(context))
+    except (FeatureError, DecodeError) as error:
         raise _invalid("context", error) from None
-    actions = []
     try:
-        for offer in offers:
-            actions.append(_encode_cached(offer) if len(offer) <= _MAX_CACHED_BYTES else _encode_offer(offer))  # noqa: PERF401 - its length tells which one failed
-    except FeatureError as error:
-        raise _invalid(f"offers[{len(actions)}]", error) from None
-    return Situation(encoded, [offer_id for offer_id, _ in actions], [text for _, text in actions])
+        actions = list(map(_encode_offer, offers))
+    except (FeatureError, DecodeError):
+        actions = [_encode_named(f"offers[{i}]", offer) for i, offer in enumerate(offers)]
+    ids = [offer_id for offer_id, _ in actions]
+    if len(set(ids)) != len(ids):
+        raise _repeated(ids)
+    return Situation(encoded, ids, [text for _, text in actions])
+
+
+def without(
+    situation: Situation, offers: Sequence[bytes], excluded: Collection[str]
+) -> tuple[Situation, Sequence[bytes]]:
+    """Leave out offers that may not be drawn.
+
+    Raises:
+        InvalidInputError: None is left.
+    """
+    kept = [i for i, offer_id in enumerate(situation.action_ids) if offer_id not in excluded]
+    if not kept:
+        said = f"expected at least one of {len(offers)} offers to remain, got none"
+        raise InvalidInputError(Violation("excluded_offer_ids", said))
+    ids, actions = [situation.action_ids[i] for i in kept], [situation.actions[i] for i in kept]
+    return Situation(situation.context, ids, actions), [offers[i] for i in kept]
 
 
 def _encode_offer(serialised: bytes) -> tuple[str, str]:
+    return _encode_cached(serialised) if len(serialised) <= _MAX_CACHED_BYTES else _encode(serialised)
+
+
+def _encode(serialised: bytes) -> tuple[str, str]:
     offer = Offer.FromString(serialised)
     return offer.id, encode_action(offer)
 
 
-_encode_cached = lru_cache(_MAX_CACHED_OFFERS)(_encode_offer)
+_encode_cached = lru_cache(_MAX_CACHED_OFFERS)(_encode)
 
 
-def _invalid(path: str, error: FeatureError) -> InvalidInputError:
+def _encode_named(path: str, serialised: bytes) -> tuple[str, str]:
+    try:
+        return _encode_offer(serialised)
+    except (FeatureError, DecodeError) as error:
+        raise _invalid(path, error) from None
+
+
+def _invalid(path: str, error: FeatureError | DecodeError) -> InvalidInputError:
+    if isinstance(error, DecodeError):
+        return InvalidInputError(Violation(path, "expected a message of the contract, got bytes that are none"))
     return InvalidInputError(Violation(f"{path}.{error.field}".rstrip("."), error.description))
+
+
+def _repeated(ids: Sequence[str]) -> InvalidInputError:
+    first: dict[str, int] = {}
+    return InvalidInputError(
+        *(
+            Violation(f"offers[{i}].id", f'expected an id of its own, got "{offer_id[:80]}" as in offers[{seen}]')
+            for i, offer_id in enumerate(ids)
+            if (seen := first.setdefault(offer_id, i)) != i
+        )
+    )

@@ -8,10 +8,12 @@ from attune.v1.placement_pb2 import (
     AGGREGATION_FIRST,
     AGGREGATION_SUM,
     CROSSINGS_CONTEXT_OFFER,
+    CROSSINGS_CONTEXT_PAIRS_OFFER,
     CROSSINGS_NONE,
     STORE_FAILURE_ANSWER,
     Aggregation,
     ControlSpec,
+    Crossings,
     OutcomeRule,
     Placement,
     PolicySpec,
@@ -27,6 +29,11 @@ DEFAULT_WINDOW_S = 600
 _AGGREGATIONS: dict[Aggregation, rewards.Aggregation] = {
     AGGREGATION_FIRST: rewards.Aggregation.FIRST,
     AGGREGATION_SUM: rewards.Aggregation.SUM,
+}
+_CROSSINGS: dict[Crossings, vw.Crossings] = {
+    CROSSINGS_NONE: vw.Crossings.NONE,
+    CROSSINGS_CONTEXT_OFFER: vw.Crossings.CONTEXT_ACTION,
+    CROSSINGS_CONTEXT_PAIRS_OFFER: vw.Crossings.CONTEXT_PAIRS_ACTION,
 }
 
 
@@ -79,7 +86,7 @@ def _fill_policy(policy: PolicySpec) -> None:
 
 def _fill_vw(spec: VwSpec) -> None:
     default = vw.VwSpec()
-    spec.crossings = spec.crossings or CROSSINGS_CONTEXT_OFFER
+    spec.crossings = spec.crossings or CROSSINGS_CONTEXT_PAIRS_OFFER
     spec.bits = spec.bits or default.bits
     if not spec.HasField("learning_rate"):
         spec.learning_rate = default.learning_rate
@@ -121,7 +128,7 @@ def _fill_reward(spec: RewardSpec) -> None:
 def _vw_spec(spec: VwSpec) -> vw.VwSpec:
     return vw.VwSpec(
         exploration=_exploration(spec),
-        crossings=spec.crossings != CROSSINGS_NONE,
+        crossings=_CROSSINGS[spec.crossings],
         learning_rate=spec.learning_rate,
         bits=spec.bits,
     )

@@ -22,6 +22,7 @@ class Crossings(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CROSSINGS_UNSPECIFIED: _ClassVar[Crossings]
     CROSSINGS_CONTEXT_OFFER: _ClassVar[Crossings]
     CROSSINGS_NONE: _ClassVar[Crossings]
+    CROSSINGS_CONTEXT_PAIRS_OFFER: _ClassVar[Crossings]
 
 class Aggregation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -34,6 +35,7 @@ STORE_FAILURE_REFUSE: StoreFailure
 CROSSINGS_UNSPECIFIED: Crossings
 CROSSINGS_CONTEXT_OFFER: Crossings
 CROSSINGS_NONE: Crossings
+CROSSINGS_CONTEXT_PAIRS_OFFER: Crossings
 AGGREGATION_UNSPECIFIED: Aggregation
 AGGREGATION_FIRST: Aggregation
 AGGREGATION_SUM: Aggregation

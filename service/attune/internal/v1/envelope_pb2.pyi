@@ -1,0 +1,27 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable
+from typing import ClassVar as _ClassVar, Optional as _Optional
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class DecideEnvelope(_message.Message):
+    __slots__ = ("placement", "event_id", "context", "customer_id", "offers", "excluded_offer_ids", "slots", "ranking_size")
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    OFFERS_FIELD_NUMBER: _ClassVar[int]
+    EXCLUDED_OFFER_IDS_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    RANKING_SIZE_FIELD_NUMBER: _ClassVar[int]
+    placement: str
+    event_id: str
+    context: bytes
+    customer_id: str
+    offers: _containers.RepeatedScalarFieldContainer[bytes]
+    excluded_offer_ids: _containers.RepeatedScalarFieldContainer[str]
+    slots: int
+    ranking_size: int
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[bytes] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[bytes]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ...) -> None: ...
