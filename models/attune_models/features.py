@@ -128,7 +128,7 @@ def _dense_tokens(name: str, values: Iterable[float]) -> list[str]:
 def _number(kind: str, name: str, value: float) -> float:
     # Written so that NaN, which compares false with everything, is refused too.
     if not -MAX_NUMBER <= value <= MAX_NUMBER:
-        got = value if not math.isfinite(value) else f"{float(value)!r}: scale it"
+        got = value if not math.isfinite(value) else f"{value:.15g}: scale it"
         raise FeatureError(_path(kind, name), f"expected a number between -1e9 and 1e9, got {got}")
     # Vowpal Wabbit reads 2e-150 as infinity. To its float32 such a number is 0 anyway.
     return float(value) if abs(value) >= MIN_NUMBER else 0.0

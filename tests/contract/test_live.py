@@ -124,7 +124,7 @@ async def test_a_changed_spec_serves_the_old_version_until_there_is_a_new_one(
     await live.refresh(["home"])
     serving = await live.get("home")
     assert serving.policy is not None
-    assert (serving.version, serving.policy.pmf(SITUATION).tolist()) == (2, [0.5, 0.5])
+    assert (serving.version, serving.policy.pmf(SITUATION)) == (2, [0.5, 0.5])
 
 
 async def test_a_deleted_placement_is_gone(store: Store, home: PlacementKeys) -> None:

@@ -4,7 +4,6 @@ Also the two services that every gRPC tool expects: health and reflection.
 """
 
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,7 +74,7 @@ def pmf(answer: decision_service_pb2.DecideResponse) -> dict[str, float]:
 def filled(name: str, **fields: Any) -> placement_pb2.Placement:
     """The placement of this name with every default written out, as the comments of the proto say them."""
     squarecb = SquareCbSpec(gamma_scale=10, gamma_exponent=0.5)
-    vw = VwSpec(squarecb=squarecb, crossings=placement_pb2.CROSSINGS_CONTEXT_OFFER, learning_rate=0.5, bits=18)
+    vw = VwSpec(squarecb=squarecb, crossings=placement_pb2.CROSSINGS_CONTEXT_PAIRS_OFFER, learning_rate=0.5, bits=18)
     defaults = {
         "policy": PolicySpec(vw=vw),
         "reward": reward(600, [rule("click", weight=1, aggregation=FIRST)], min=-1000, max=1000),
@@ -85,7 +84,7 @@ def filled(name: str, **fields: Any) -> placement_pb2.Placement:
 
 
 def vw(**exploration: Any) -> PolicySpec:
-    crossings = placement_pb2.CROSSINGS_CONTEXT_OFFER
+    crossings = placement_pb2.CROSSINGS_CONTEXT_PAIRS_OFFER
     return PolicySpec(vw=VwSpec(crossings=crossings, learning_rate=0.5, bits=18, **exploration))
 
 
@@ -192,17 +191,6 @@ def test_a_change_to_uniform_and_back_does_not_forget(client: Client) -> None:
     back = client.decide(decide("detour", "", offers(*OFFERS)))
     assert back.policy_version > 0
     assert max(pmf(back), key=pmf(back).__getitem__) == "a"
-
-
-def test_a_policy_that_learns_nothing_decides_without_a_version(client: Client) -> None:
-    """DecideResponse.policy_version: "0 before anything was learned, and where no learned policy decided"."""
-    client.apply("unlearned", reward=reward(1), policy=uniform_policy())
-    train(client, "unlearned", 0, 10)
-    wait_until(lambda: client.status("unlearned").learned == 10, "10 interactions to be passed by the learner")
-    end = time.monotonic() + SWAP_S
-    while time.monotonic() < end:
-        answer = client.decide(decide("unlearned", "", offers(*OFFERS)))
-        assert (answer.policy_version, answer.mode) == (0, LEARNED)
 
 
 def test_a_changed_control_group_works_at_once_and_keeps_the_version(client: Client) -> None:

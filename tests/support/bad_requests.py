@@ -48,7 +48,7 @@ def _bad_features() -> Iterator[tuple[str, dict[str, Any], str, str]]:
     for kind in ("numeric", "dense"):
         for value in (*NOT_FINITE, 1.1e9, -1.1e9):
             good, bad = ([1.0], [1.0, value]) if kind == "dense" else (1.0, value)
-            yield f"{value} as {kind}", {kind: {"good": good, "x": bad}}, f'{kind}["x"]', f"{value:g}"
+            yield f"{value} as {kind}", {kind: {"good": good, "x": bad}}, f'{kind}["x"]', f"{value:.10g}"
     harmless = {"numeric": 1.0, "categorical": "v", "tags": ["v"], "dense": [1.0]}
     for kind, known in harmless.items():
         yield f"empty name of {kind}", {kind: {"": known}}, kind, "empty"

@@ -12,6 +12,7 @@ from attune.serving.specs import policy_spec, reward_spec
 from attune.storage.v1.records_pb2 import VersionRecord
 from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import BEGINNING
+from attune.v1.features_pb2 import Features
 from attune.v1.placement_pb2 import Placement, PolicySpec, RewardSpec
 from attune_models import rewards
 from attune_models.policy import Policy, build
@@ -94,7 +95,7 @@ def _trains(policy: PolicySpec, reward: RewardSpec) -> tuple[bytes, bytes]:
 def _interaction(entry: LoggedInteraction, spec: rewards.RewardSpec) -> Interaction | None:
     decision = entry.decision
     try:
-        situation = situation_of(decision.context, decision.offers)
+        situation = situation_of(Features.FromString(decision.context), decision.offers)
     except InvalidInputError as error:
         # The limits were other ones when this was logged. Everybody who reads the log skips it, so all stay equal.
         _log.warning("interaction %s cannot be learned from: %s", entry.position, error)

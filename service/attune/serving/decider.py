@@ -78,7 +78,7 @@ class Decider:
         record = DecisionRecord(
             event_id=event_id,
             decided_at_ms=now_ms,
-            context=request.context,
+            context=request.context.SerializeToString(),
             offers=offers,
             pmf=pmf,
             chosen=pmfs.draw(pmf, pmfs.unit_interval("draw", request.placement, event_id)),

@@ -1,8 +1,8 @@
 """From offers to actions: the one place where the product's terms become the core's.
 
 Everything a caller can get wrong about features is found here, while they are encoded, and named by its path in the
-request. Context and offers come serialised, as they arrive and as they are stored: the same offers come again and
-again, to the server and to the learner, and looking up their bytes is far cheaper than reading their features.
+request. Offers come serialised, as they arrive and as they are stored: the same ones come again and again, and looking
+up their bytes is far cheaper than reading their features.
 """
 
 from collections.abc import Collection, Sequence
@@ -20,11 +20,11 @@ _MAX_CACHED_OFFERS = 8192
 _MAX_CACHED_BYTES = 2048
 
 
-def situation_of(context: bytes, offers: Sequence[bytes]) -> Situation:
+def situation_of(context: Features, offers: Sequence[bytes]) -> Situation:
     """Encode a context and the offers that may be drawn in it.
 
     Args:
-        context: A serialised attune.v1.Features.
+        context: What is known about the situation and the customer.
         offers: Serialised attune.v1.Offer messages.
 
     Raises:
@@ -32,8 +32,8 @@ def situation_of(context: bytes, offers: Sequence[bytes]) -> Situation:
             which.
     """
     try:
-        encoded = encode(Features.FromString(context))
-    except (FeatureError, DecodeError) as error:
+        encoded = encode(context)
+    except FeatureError as error:
         raise _invalid("context", error) from None
     try:
         actions = list(map(_encode_offer, offers))

@@ -1,8 +1,9 @@
+from attune.v1 import features_pb2 as _features_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable
-from typing import ClassVar as _ClassVar, Optional as _Optional
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -18,10 +19,10 @@ class DecideEnvelope(_message.Message):
     RANKING_SIZE_FIELD_NUMBER: _ClassVar[int]
     placement: str
     event_id: str
-    context: bytes
+    context: _features_pb2.Features
     customer_id: str
     offers: _containers.RepeatedScalarFieldContainer[bytes]
     excluded_offer_ids: _containers.RepeatedScalarFieldContainer[str]
     slots: int
     ranking_size: int
-    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[bytes] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[bytes]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ...) -> None: ...
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[bytes]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ...) -> None: ...
