@@ -34,8 +34,9 @@ _finish = pylibvw.vw._finish_example_multi_ex  # noqa: SLF001
 MAX_PAIRED = 10
 """Most categorical context features that are paired: their pairs, 45 then, multiply the cost of a decision."""
 
-# Each takes 32 kB.
+# An action takes 32 kB when it is kept, one with very many features up to thirty times as much: those are not kept.
 _MAX_KEPT_ACTIONS = 4096
+_MAX_KEPT_CHARACTERS = 2048
 # How a model file ends, one for each weight that is not 0: its position, its value, and what its step size depends on
 # (sum of squared gradients, scale of the feature).
 _WEIGHT = np.dtype([("index", "<u4"), ("numbers", "<f4", 3)])
@@ -154,12 +155,12 @@ class VwPolicy:
         weighs the same.
 
         Raises:
-            ValueError: The reward is not between -1e9 and 1e9, or the propensity not in (0, 1].
+            ValueError: The reward is not between -1e6 and 1e6, or the propensity not in (0, 1].
         """
         reward, propensity = interaction.reward, interaction.propensity
         if not (-MAX_NUMBER <= reward <= MAX_NUMBER and 0.0 < propensity <= 1.0):
             raise ValueError(
-                f"expected a reward between -1e9 and 1e9 and a propensity in (0, 1], got {reward!r} and {propensity!r}"
+                f"expected a reward between -1e6 and 1e6 and a propensity in (0, 1], got {reward!r} and {propensity!r}"
             )
         # Vowpal Wabbit means to ignore propensities under SquareCB, but forgets the last action of the list.
         weighed = 1.0 if self._weighs_alike else max(propensity, _MIN_LEARNED_PROPENSITY)
@@ -211,11 +212,15 @@ class _Model:
         if len(self._kept) > _MAX_KEPT_ACTIONS:
             _give_back(self.workspace, self._kept)
         shared = _parse(self.workspace, self._shared(context))
-        examples = shared + [self._kept.get(action) or self._keep(action) for action in actions]
+        large = [action for action in actions if len(action) > _MAX_KEPT_CHARACTERS]
+        passing = {action: _parse(self.workspace, f"|o {action}")[0] for action in large}
+        kept = self._kept
+        examples = shared + [kept.get(action) or passing.get(action) or self._keep(action) for action in actions]
         _predict(self.workspace, examples)
         scores: list[float] = shared[0].get_action_scores()
-        # Kept actions must not be finished: only the shared example is given back.
+        # Kept actions must not be finished: only what is of this prediction alone is given back.
         _finish(self.workspace, shared)
+        _give_back(self.workspace, passing)
         return scores
 
     def learn(self, context: str, actions: Sequence[str], chosen: int, label: str) -> None:
