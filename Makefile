@@ -29,8 +29,9 @@ serve: $(VENV)/.run  ## Serve decisions on 127.0.0.1:50051 with the example plac
 demo: $(VENV)/.run  ## Run the whole story in under a minute
 	$(BIN)/attune demo
 
+# Two at a time: most tests wait for a process, a window or a lease. A file's tests stay together.
 test: $(VENV)/.dev  ## Run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(VENV)/.dev  ## Lint, types, contract, stale stubs
 	$(BIN)/ruff check

@@ -18,7 +18,7 @@ from functools import lru_cache
 from attune_models.types import Action, Features, Situation
 
 MAX_FEATURES = 200
-"""Most features of one context or action; tags and vector components, repeated ones too, count one each."""
+"""Most features of one context or action; tags and vector components count one each."""
 MAX_TEXT_BYTES = 256
 """Longest name or value, in bytes of UTF-8."""
 MAX_NUMBER = 1e6
@@ -63,8 +63,9 @@ def encode(features: Features) -> str:
     numeric, categorical, tags, dense = features.numeric, features.categorical, features.tags, features.dense
     n_features = len(numeric) + len(categorical) + sum(max(1, len(tags[name].values)) for name in tags)
     n_features += sum(max(1, len(dense[name].values)) for name in dense)
-    # Before anything is encoded: refusing what is too much must not cost as much as taking it.
-    if n_features > MAX_FEATURES:
+    # Before anything is encoded: refusing what is far too much must not cost as much as taking it. Repeated tags count
+    # once, which is not known yet.
+    if n_features > 2 * MAX_FEATURES:
         raise FeatureError("", f"expected at most {MAX_FEATURES} features, got {n_features}")
     tokens = [f"{_name('numeric', name)}:{_number('numeric', name, numeric[name])!r}" for name in numeric]
     tokens += [_categorical_token(name, categorical[name]) for name in categorical]
@@ -73,6 +74,9 @@ def encode(features: Features) -> str:
         tokens += [_tag_token(name, value) for value in set(tags[name].values)]
     for name in dense:
         tokens += _dense_tokens(name, dense[name].values)
+    n_features = max(len(tokens), len(numeric) + len(categorical) + len(tags) + len(dense))
+    if n_features > MAX_FEATURES:
+        raise FeatureError("", f"expected at most {MAX_FEATURES} features, got {n_features}")
     tokens.sort()
     return " ".join(tokens)
 

@@ -16,7 +16,7 @@ import pytest
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_LEARNED, DecideRequest, DecideResponse
 from client import Client, refused
 from messages import control, decide, features, fixed, numbered_offers, offers, outcome, reward, softmax, uniform
-from service import RunningService
+from service import RunningService, wait_until
 
 OFFERS = ("a", "b", "c", "d")
 DRAWS = 2000
@@ -37,7 +37,12 @@ def client(service: RunningService) -> Iterator[Client]:
             worth = {"a": 1.0, "b": 0.9, "c": 0.8, "d": 0.0}
             connected.record(*(outcome(name, a.event_id, value=worth[a.choices[0].offer_id]) for a in answers))
         for name in ("floored", "free"):
-            connected.wait_learned(name, 100)
+            head = connected.wait_learned(name, 100).policy_version
+            # Serving takes a version over within a second.
+            wait_until(
+                lambda name=name, head=head: connected.decide(request(name, "")).policy_version == head,
+                "the version to serve",
+            )
         yield connected
 
 

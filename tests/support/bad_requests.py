@@ -46,7 +46,7 @@ class Bad:
 def _bad_features() -> Iterator[tuple[str, dict[str, Any], str, str]]:
     """Yields name, features, path and quote of each way to spoil features, of a context or of an offer alike."""
     for kind in ("numeric", "dense"):
-        for value in (*NOT_FINITE, 1.1e9, -1.1e9):
+        for value in (*NOT_FINITE, 1.1e6, -1.1e6):
             good, bad = ([1.0], [1.0, value]) if kind == "dense" else (1.0, value)
             yield f"{value} as {kind}", {kind: {"good": good, "x": bad}}, f'{kind}["x"]', f"{value:.10g}"
     harmless = {"numeric": 1.0, "categorical": "v", "tags": ["v"], "dense": [1.0]}

@@ -12,7 +12,7 @@ from attune_models.types import Pmf
 
 LAST_BELOW_1 = math.nextafter(1.0, 0.0)
 # The second is how the exact sum says that there is none.
-REFUSED = r"expected non-negative finite numbers with a positive sum, got \[|-inf \+ inf in fsum"
+REFUSED = r"expected non-negative finite numbers with a positive sum, got \["
 
 distributions = (
     st.lists(st.one_of(st.just(0.0), st.floats(0.0, 1.0), st.floats(0.0, 1e-12)), min_size=1, max_size=50)
@@ -50,7 +50,7 @@ def test_normalised_refuses_what_is_no_distribution(raw: list[float]) -> None:
         pmfs.normalised(raw)
 
 
-@settings(deadline=0.4260622736373689)
+@settings(deadline=None)
 @given(distributions, st.floats(0.0, 1.0))
 def test_a_floored_pmf_sums_to_1_and_keeps_its_floor(pmf: Pmf, floor: float) -> None:
     floored = pmfs.floored(pmf, floor)
@@ -58,7 +58,7 @@ def test_a_floored_pmf_sums_to_1_and_keeps_its_floor(pmf: Pmf, floor: float) -> 
     assert min(floored) >= min(floor, 1.0 / len(pmf))
 
 
-@settings(deadline=0.48005729636862426)
+@settings(deadline=None)
 @given(distributions, st.floats(1e-6, 1.0))
 def test_a_floor_of_m_bounds_importance_weights_by_1_over_m(pmf: Pmf, floor: float) -> None:
     """Where the floor fits, K m <= 1; else the draw is uniform and the weights are at most K."""

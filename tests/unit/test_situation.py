@@ -11,7 +11,7 @@ from attune_models import features as core
 from attune_models.types import Situation
 
 GOOD = Offer(id="a", features=Features(categorical={"topic": "sports"}))
-NOT_A_NUMBER = "expected a number between -1e9 and 1e9, got nan"
+NOT_A_NUMBER = "expected a number between -1e6 and 1e6, got nan"
 
 
 def serialised(*offers: Offer) -> list[bytes]:

@@ -84,7 +84,7 @@ VALUE = "expected a finite number between -1e9 and 1e9, got "
 WEIGHT = "expected a finite number other than 0, between -1e9 and 1e9, got "
 WINDOW = "expected 1 to 7776000 s, got "
 NANOS = "expected 0 to 999999999 nanoseconds beside the seconds, got "
-BOUND = "expected -1e9 to 1e9, got "
+BOUND = "expected -1e6 to 1e6, got "
 TIME = "expected a time from 0001 to 9999, got "
 
 VIOLATIONS: list[tuple[Message, str, str]] = [
@@ -269,7 +269,7 @@ def test_a_violation_names_field_expected_and_got(message: Message, field: str, 
         vw(learning_rate=100.0, bits=10, squarecb=SquareCbSpec(gamma_scale=1e6, gamma_exponent=0.0)),
         vw(learning_rate=1e-9, bits=24, epsilon=EpsilonSpec(epsilon=0.0)),
         vw(bits=0, softmax=softmax(1000.0)),
-        reward(window=Duration(seconds=1), default_reward=1e9, min=-1e9, max=1e9),
+        reward(window=Duration(seconds=1), default_reward=1e6, min=-1e6, max=1e6),
         reward(window=Duration(seconds=90 * 24 * 3600)),
         reward(window=Duration(seconds=90 * 24 * 3600 - 1, nanos=999_999_999)),
         reward(window=Duration(seconds=1, nanos=1)),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from attune.api.validation import MAX_OUTCOMES, name_violations, outcome_violations
+from attune.api.validation import MAX_OUTCOMES, outcome_violations
 from attune.errors import InvalidInputError, NotFoundError, Violation
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.storage.v1.records_pb2 import OutcomeRecord
@@ -84,8 +84,6 @@ class RewardServicer:
         return [_RECEIPTS[status] for status in recorded]
 
     async def _find(self, placement: str) -> LivePlacement | None:
-        if any(name_violations("placement", placement)):
-            return None
         try:
             return await self._live.get(placement)
         except NotFoundError:
@@ -101,7 +99,7 @@ def _by_placement(outcomes: Iterable[Outcome]) -> dict[str, list[int]]:
 
 def _violations(outcome: Outcome, live: LivePlacement | None) -> Iterator[Violation]:
     yield from outcome_violations(outcome)
-    if live is None and not any(name_violations("placement", outcome.placement)):
+    if live is None and outcome.placement:
         yield Violation("placement", f'expected the name of an applied placement, got "{outcome.placement[:80]}"')
     if live is None:
         return

@@ -4,7 +4,7 @@ import time
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from attune.api.validation import check_placement, check_placement_name
+from attune.api.validation import check_placement
 from attune.serving.live import LivePlacements
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
@@ -45,7 +45,6 @@ class PlacementServicer:
 
     async def GetPlacement(self, request: GetPlacementRequest) -> GetPlacementResponse:  # noqa: N802 - the contract's name
         """Return a placement and how it is doing."""
-        check_placement_name(request.placement)
         return await self._described(await self._placements.get(request.placement))
 
     async def ListPlacements(self, _request: ListPlacementsRequest) -> ListPlacementsResponse:  # noqa: N802 - the contract's name
@@ -55,14 +54,12 @@ class PlacementServicer:
 
     async def DeletePlacement(self, request: DeletePlacementRequest) -> DeletePlacementResponse:  # noqa: N802 - the contract's name
         """Delete a placement and everything it owns."""
-        check_placement_name(request.placement)
         await self._placements.delete(request.placement)
         await self._live.refresh([request.placement])
         return DeletePlacementResponse()
 
     async def ListPolicyVersions(self, request: ListPolicyVersionsRequest) -> ListPolicyVersionsResponse:  # noqa: N802 - the contract's name
         """Return the versions that are kept, newest first."""
-        check_placement_name(request.placement)
         keys = PlacementKeys((await self._placements.get(request.placement)).placement.name)
         head = await self._versions.head(keys)
         serving = head.version if head else 0

@@ -4,7 +4,6 @@ Features are checked where they are encoded, in `attune.serving.situation`: look
 more than deciding.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.store.keys import PLACEMENT_NAME
 from attune.v1.placement_pb2 import Aggregation, Crossings, OutcomeRule, Placement, RewardSpec, StoreFailure, VwSpec
 from attune.v1.reward_service_pb2 import Outcome
 from attune_models.features import MAX_NUMBER
@@ -26,7 +26,6 @@ MIN_WINDOW_S = 1
 MAX_WINDOW_S = 90 * 24 * 3600
 
 _NANOS_PER_S = 1_000_000_000
-_PLACEMENT_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 # A string of this many characters has at most MAX_ID_BYTES bytes.
 _SURELY_SHORT = MAX_ID_BYTES // 4
 
@@ -46,16 +45,7 @@ def check_names(placement: str, event_id: str) -> None:
     Raises:
         InvalidInputError: With every violation.
     """
-    _refuse([*name_violations("placement", placement), *id_violations("event_id", event_id)])
-
-
-def check_placement_name(name: str) -> None:
-    """Check the name that points to a placement.
-
-    Raises:
-        InvalidInputError: It is no name of a placement: a key of the store is made from it.
-    """
-    _refuse(name_violations("placement", name))
+    _refuse([*id_violations("placement", placement), *id_violations("event_id", event_id)])
 
 
 def check_placement(placement: Placement) -> None:
@@ -69,7 +59,7 @@ def check_placement(placement: Placement) -> None:
 
 def outcome_violations(outcome: Outcome) -> Iterator[Violation]:
     """Yield what is wrong with an outcome by itself."""
-    yield from name_violations("placement", outcome.placement)
+    yield from id_violations("placement", outcome.placement)
     yield from id_violations("event_id", outcome.event_id)
     yield from id_violations("name", outcome.name)
     if outcome.outcome_id:
@@ -83,15 +73,6 @@ def outcome_violations(outcome: Outcome) -> Iterator[Violation]:
         yield Violation("occurred_at", f"expected a time from 0001 to 9999, got {got}")
 
 
-def name_violations(field: str, name: str) -> Iterator[Violation]:
-    """Yield what is wrong with the name of a placement."""
-    if not _PLACEMENT_NAME.fullmatch(name):
-        yield Violation(
-            field,
-            f'expected 1 to 64 characters of a-z, 0-9, _, - and ., starting with a letter or digit, got "{name[:80]}"',
-        )
-
-
 def id_violations(field: str, value: str) -> Iterator[Violation]:
     """Yield what is wrong with an id or a name."""
     if not value:
@@ -101,7 +82,7 @@ def id_violations(field: str, value: str) -> Iterator[Violation]:
 
 
 def _decide_violations(request: DecideEnvelope) -> Iterator[Violation]:
-    yield from name_violations("placement", request.placement)
+    yield from id_violations("placement", request.placement)
     if request.event_id:
         yield from id_violations("event_id", request.event_id)
     if request.customer_id:
@@ -119,7 +100,12 @@ def _decide_violations(request: DecideEnvelope) -> Iterator[Violation]:
 
 
 def _placement_violations(placement: Placement) -> Iterator[Violation]:
-    yield from name_violations("name", placement.name)
+    if not PLACEMENT_NAME.fullmatch(placement.name):
+        yield Violation(
+            "name",
+            "expected 1 to 64 characters of a-z, 0-9, _, - and ., starting with a letter or digit, "
+            f'got "{placement.name[:80]}"',
+        )
     yield from _enum_violations("store_failure", placement.store_failure, StoreFailure)
     yield from _between("policy.min_probability", placement.policy.min_probability, 0, 1)
     if placement.policy.HasField("vw"):

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from attune.errors import BadSnapshotError, ExpectedError
 from attune.serving.specs import control_spec, policy_spec
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
-from attune.store.keys import PlacementKeys
-from attune.store.placements import Placements, unknown_placement
+from attune.store.keys import PlacementKeys, unknown_placement
+from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.v1.placement_pb2 import Placement
 from attune_models.policy import Policy, build

@@ -1,10 +1,16 @@
 """Every key attune keeps in Redis, on one screen.
 
 `{p}` is a placement's name as a hash tag: all keys of a placement live in one Cluster slot, so that a script may touch
-several. Placement names have no braces (`attune.api.validation` sees to it), so nothing a caller sends moves the tag.
+several. No key is made from anything that is not a placement's name, so nothing a caller sends can point to the key of
+something else.
 """
 
+import re
 from dataclasses import dataclass
+
+from attune.errors import NotFoundError
+
+PLACEMENT_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
 PLACEMENTS = "attune:placements"
 """Set: names of the applied placements. No expiry."""
@@ -21,6 +27,15 @@ class PlacementKeys:
     """The keys of one placement."""
 
     name: str
+
+    def __post_init__(self) -> None:
+        """Refuse what no placement can be called.
+
+        Raises:
+            NotFoundError: It is no name of a placement.
+        """
+        if not PLACEMENT_NAME.fullmatch(self.name):
+            raise unknown_placement(self.name)
 
     def _key(self, suffix: str) -> str:
         return f"attune:{{{self.name}}}:{suffix}"
@@ -92,3 +107,8 @@ class PlacementKeys:
     def pattern(self) -> str:
         """Glob that matches every key of the placement: names have no character that is special in a glob."""
         return self._key("*")
+
+
+def unknown_placement(name: str) -> NotFoundError:
+    """Return the error for a placement that is not applied."""
+    return NotFoundError(f'placement: expected the name of an applied placement, got "{name[:80]}"')

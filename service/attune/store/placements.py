@@ -7,10 +7,10 @@ from uuid import uuid4
 
 from google.protobuf.message import DecodeError
 
-from attune.errors import NotFoundError, StoreUnavailableError
+from attune.errors import StoreUnavailableError
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.client import Store
-from attune.store.keys import PLACEMENTS, PlacementKeys
+from attune.store.keys import PLACEMENT_NAME, PLACEMENTS, PlacementKeys, unknown_placement
 from attune.v1.placement_pb2 import Placement
 
 _PURGE_CHUNK = 1000
@@ -54,7 +54,9 @@ class Placements:
     async def names(self) -> list[str]:
         """Return the names of all placements, sorted."""
         async with self._store.reaching():
-            return sorted(name.decode() for name in await self._store.redis.smembers(PLACEMENTS))
+            members = await self._store.redis.smembers(PLACEMENTS)
+        names = sorted(member.decode(errors="replace") for member in members)
+        return [name for name in names if PLACEMENT_NAME.fullmatch(name)]
 
     async def find(self, name: str) -> PlacementRecord | None:
         """Return a placement, None when there is none of this name."""
@@ -190,8 +192,3 @@ class Placements:
             started = True
             if chunk := [key.decode() for key in found if key.decode() != keys.deleting]:
                 yield chunk
-
-
-def unknown_placement(name: str) -> NotFoundError:
-    """Return the error for a placement that is not applied."""
-    return NotFoundError(f'placement: expected the name of an applied placement, got "{name}"')

@@ -1,0 +1,19 @@
+"""The store's keys."""
+
+import pytest
+
+from attune.errors import NotFoundError
+from attune.store.keys import PlacementKeys
+
+
+def test_every_key_of_a_placement_carries_its_hash_tag() -> None:
+    keys = PlacementKeys("home_hero")
+    made = [keys.spec, keys.due, keys.event("e"), keys.outcomes("e"), keys.interactions, keys.snapshot(1), keys.pattern]
+    assert all(key.startswith("attune:{home_hero}:") for key in made)
+
+
+# What would make a key that belongs to something else, or that a glob would take for more than itself.
+@pytest.mark.parametrize("name", ["", "a}:event:b", "{a", "a:b", "*", "a b", "A", "a\n", "x" * 65])
+def test_no_key_is_made_from_what_is_no_name(name: str) -> None:
+    with pytest.raises(NotFoundError, match="expected the name of an applied placement"):
+        PlacementKeys(name)
