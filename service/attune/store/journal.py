@@ -40,7 +40,7 @@ class _Batch:
     event_keys: list[str] = field(default_factory=list)
     args: list[str | bytes | int] = field(default_factory=list)
     answers: list[asyncio.Future[bytes | None]] = field(default_factory=list)
-    opened_s: float = 0.0
+    ready_s: float = 0.0
     size_bytes: int = 0
     is_leaving: bool = False
 
@@ -112,7 +112,7 @@ class Journal:
         self._last_s = now_s
         batch = self._batches.get((keys.name, window_ms))
         if batch is None:
-            batch = self._batches[keys.name, window_ms] = _Batch(keys, window_ms, opened_s=now_s)
+            batch = self._batches[keys.name, window_ms] = _Batch(keys, window_ms)
             if self._gap_s < _DENSE_GAP_S:
                 loop.call_later(_GATHER_S, self._leave, batch)
             else:
@@ -127,6 +127,8 @@ class Journal:
     def _leave(self, batch: _Batch) -> None:
         if not batch.is_leaving:
             batch.is_leaving = True
+            # From here on it waits for the store. Before, it waited for this process, which the store cannot help.
+            batch.ready_s = asyncio.get_running_loop().time()
             self._leaving.append(batch)
             self._send()
 
@@ -136,7 +138,7 @@ class Journal:
         while self._leaving and len(self._writes) < _MOST_CALLS:
             batch = self._leaving.popleft()
             self._close(batch)
-            if asyncio.get_running_loop().time() - batch.opened_s > self._pipe.timeout_s:
+            if asyncio.get_running_loop().time() - batch.ready_s > self._pipe.timeout_s:
                 _refuse(batch, StoreUnavailableError("the store takes decisions more slowly than they come"))
                 continue
             write = asyncio.get_running_loop().create_task(self._write(batch))
@@ -146,7 +148,7 @@ class Journal:
     async def _write(self, batch: _Batch) -> None:
         keys = batch.keys
         try:
-            deadline_ms = await self._pipe.store_ms(batch.opened_s + self._pipe.timeout_s)
+            deadline_ms = await self._pipe.store_ms(asyncio.get_running_loop().time() + self._pipe.timeout_s)
             args = [batch.window_ms, deadline_ms, *batch.args]
             found = await self._pipe.run("journal", [keys.spec, keys.due, keys.counts, *batch.event_keys], args)
         except StoreRefusedError as error:
