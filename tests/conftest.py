@@ -1,6 +1,7 @@
 """Fixtures for every layer of tests: the running service and the reference data."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
     """A running `attune serve` on an empty data directory, shared by the tests of a module."""
     with RunningService(tmp_path_factory.mktemp("data")) as running:
         yield running
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """An empty directory with a short path: a unix socket's may have 107 bytes, and `tmp_path` takes most of them."""
+    with tempfile.TemporaryDirectory(prefix="at-") as path:
+        yield Path(path)
 
 
 @pytest.fixture(scope="session")

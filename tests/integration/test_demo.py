@@ -107,14 +107,14 @@ def test_settings_out_of_range_are_refused(arguments: tuple[str, str], capsys: p
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_ending_the_demo_early_ends_its_service_and_removes_its_data(ending: signal.Signals, tmp_path: Path) -> None:
+def test_ending_the_demo_early_ends_its_service_and_removes_its_data(ending: signal.Signals, short_path: Path) -> None:
     demo = subprocess.Popen(
         [*COMMAND, "--seconds", "30", "--rate", "50"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "TMPDIR": str(short_path)},
     )
-    directory = wait_for_directory(tmp_path, demo)
+    directory = wait_for_directory(short_path, demo)
     time.sleep(1.0)  # somewhere in the middle of starting or of serving
     below = _descendants(demo.pid)
     demo.send_signal(ending)

@@ -186,9 +186,9 @@ def test_a_long_path_gets_its_socket_in_a_private_directory_that_goes_with_it(tm
 
 
 def test_a_place_for_the_socket_that_others_can_write_to_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, short_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(short_path))
     store = EmbeddedStore(tmp_path / ("x" * 120))
     directory = Path(store.start().removeprefix("unix://")).parent
     store.stop()
@@ -196,6 +196,12 @@ def test_a_place_for_the_socket_that_others_can_write_to_is_refused(
     directory.chmod(0o777)
     with pytest.raises(SettingError, match="is not a directory of this user with mode 0700"):
         store.start()
+
+
+def test_paths_that_are_too_long_for_a_socket_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("t" * 100)))
+    with pytest.raises(SettingError, match=r"store\.data_dir: expected a path of at most 89 bytes, or a shorter"):
+        EmbeddedStore(tmp_path / ("x" * 120))
 
 
 def test_a_data_directory_that_cannot_be_one_is_named(tmp_path: Path) -> None:

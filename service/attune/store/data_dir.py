@@ -56,12 +56,21 @@ class DataDir:
 
 
 def locate(path: str | os.PathLike[str]) -> DataDir:
-    """Return the data directory at `path`. Touches nothing."""
+    """Return the data directory at `path`. Touches nothing.
+
+    Raises:
+        SettingError: The path is too long for a socket, and so is that of the directory for temporary files.
+    """
     absolute = Path(path).absolute()
     socket = absolute / "store.sock"
     if len(os.fsencode(socket)) > LONGEST_SOCKET_PATH:
         digest = hashlib.sha256(os.fsencode(absolute)).hexdigest()[:16]
         socket = Path(tempfile.gettempdir()) / f"attune-{os.getuid()}-{digest}" / "store.sock"
+        if len(os.fsencode(socket)) > LONGEST_SOCKET_PATH:
+            raise SettingError(
+                f"store.data_dir: expected a path of at most {LONGEST_SOCKET_PATH - len('/store.sock')} bytes, or a "
+                f"shorter directory for temporary files (TMPDIR), got {str(absolute)!r} and {tempfile.gettempdir()!r}"
+            )
     return DataDir(absolute, socket)
 
 
