@@ -7,15 +7,14 @@ Vowpal Wabbit's Python wrapper costs three times as much as the prediction itsel
 this module calls the extension below the wrapper and keeps parsed actions, which predicts the same bits.
 """
 
+import re
 import tempfile
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import Enum
 from functools import cache, cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import vowpalwabbit
@@ -24,6 +23,41 @@ from vowpalwabbit.pyvw import pylibvw
 from attune_models import pmf as pmfs
 from attune_models.features import MAX_NUMBER, MIN_NUMBER
 from attune_models.types import Interaction, Pmf, PolicyError, Situation
+from attune_models.vw_spec import (
+    Bag,
+    CbType,
+    Cover,
+    Crossings,
+    Epsilon,
+    Exploration,
+    First,
+    RegCb,
+    Rnd,
+    Softmax,
+    SquareCb,
+    SynthCover,
+    VwSpec,
+    arguments,
+    is_normalised,
+)
+
+__all__ = [
+    "MAX_PAIRED",
+    "Bag",
+    "CbType",
+    "Cover",
+    "Crossings",
+    "Epsilon",
+    "Exploration",
+    "First",
+    "RegCb",
+    "Rnd",
+    "Softmax",
+    "SquareCb",
+    "SynthCover",
+    "VwPolicy",
+    "VwSpec",
+]
 
 # The extension below the wrapper; see the module's docstring. The tests in test_vw.py watch over every one of these.
 _parse = pylibvw.vw._parse  # noqa: SLF001
@@ -37,86 +71,16 @@ MAX_PAIRED = 10
 # Each takes 32 kB.
 _MAX_KEPT_ACTIONS = 4096
 # How a model file ends, one for each weight that is not 0: its position, its value, and what its step size depends on
-# (sum of squared gradients, scale of the feature).
+# (sum of squared gradients and, where steps are scaled by the sizes of the features, that of the feature). A policy of
+# several regressions has such a record for each weight of each.
 _WEIGHT = np.dtype([("index", "<u4"), ("numbers", "<f4", 3)])
+_UNSCALED_WEIGHT = np.dtype([("index", "<u4"), ("numbers", "<f4", 2)])
+# What a model file has before its weights grows by this once chance was used (by bag, to train).
+_RANDOM_STATE = re.compile(rb" --random_seed \d+")
 # A propensity of 1e-30 in an imported log would shift the scores for good; our own policies stay far above this.
 _MIN_LEARNED_PROPENSITY = 1e-6
 # Weights live in files for Vowpal Wabbit; a memory file system keeps the disk out of it where there is one.
 _SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - mkdtemp makes a private directory in it
-
-
-@dataclass(frozen=True, slots=True)
-class SquareCb:
-    """Inverse gap weighting.
-
-    `p(a) = 1 / (K + gamma (f(best) - f(a)))` for all but the best action, which gets the rest;
-    `gamma = gamma_scale t^gamma_exponent` after t interactions. Source: Foster, Rakhlin, "Beyond UCB: Optimal and
-    Efficient Contextual Bandits with Regression Oracles", 2020.
-
-    Attributes:
-        gamma_scale: Greater than 0; larger explores less.
-        gamma_exponent: 0 to 1; larger explores less as time goes on.
-    """
-
-    gamma_scale: float = 10.0
-    gamma_exponent: float = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Epsilon:
-    """The best action with probability `1 - epsilon + epsilon / K`, every other with `epsilon / K`.
-
-    Attributes:
-        epsilon: 0 to 1.
-    """
-
-    epsilon: float = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Softmax:
-    """Probabilities proportional to `exp(lambda f(a))`.
-
-    Attributes:
-        inverse_temperature: The lambda, 0 to 1000; larger is greedier.
-    """
-
-    inverse_temperature: float = 10.0
-
-
-Exploration: TypeAlias = SquareCb | Epsilon | Softmax
-
-
-class Crossings(Enum):
-    """Which features are multiplied with each other.
-
-    The values are Vowpal Wabbit's arguments: `c` is the context, `p` its pairs, `o` an action.
-    """
-
-    NONE = ""
-    """None: actions are then ranked the same way in every context."""
-    CONTEXT_ACTION = "--interactions co"
-    """Every context feature with every action feature."""
-    CONTEXT_PAIRS_ACTION = "--interactions co --interactions po"
-    """The same, and every pair of categorical context features with every action feature, as long as there are at most
-    MAX_PAIRED of them. Lets the taste of a user depend on the time of day."""
-
-
-@dataclass(frozen=True, slots=True)
-class VwSpec:
-    """Parameters of a Vowpal Wabbit policy.
-
-    Attributes:
-        exploration: How it explores.
-        crossings: Which features are multiplied with each other.
-        learning_rate: Step size, greater than 0, at most 100.
-        bits: The model has 2^bits weights; 10 to 24.
-    """
-
-    exploration: Exploration = field(default_factory=SquareCb)
-    crossings: Crossings = Crossings.CONTEXT_PAIRS_ACTION
-    learning_rate: float = 0.5
-    bits: int = 18
 
 
 class VwPolicy:
@@ -124,9 +88,12 @@ class VwPolicy:
 
     def __init__(self, spec: VwSpec) -> None:
         """Start untrained."""
-        self._arguments = _arguments(spec)
+        self._arguments = arguments(spec)
         self._pairs = spec.crossings is Crossings.CONTEXT_PAIRS_ACTION
-        self._weighs_alike = isinstance(spec.exploration, SquareCb)
+        self._weighs_alike = isinstance(spec.exploration, SquareCb | RegCb)
+        self._weight = _WEIGHT if is_normalised(spec) else _UNSCALED_WEIGHT
+        # All others that have an epsilon have it from Vowpal Wabbit.
+        self._epsilon = spec.exploration.epsilon if isinstance(spec.exploration, RegCb) else 0.0
 
     @cached_property
     def _model(self) -> "_Model":
@@ -136,6 +103,8 @@ class VwPolicy:
     def pmf(self, situation: Situation) -> Pmf:
         """Return Vowpal Wabbit's own action probabilities, in double precision, rescaled to sum to 1.
 
+        RegCB's are mixed with its epsilon / K here.
+
         Raises:
             PolicyError: The weights do not give a distribution over exactly these actions.
         """
@@ -143,15 +112,16 @@ class VwPolicy:
         if len(raw) != len(situation.actions):
             raise PolicyError(f"expected probabilities of {len(situation.actions)} actions, got {len(raw)}")
         try:
-            return pmfs.normalised(raw)
+            pmf = pmfs.normalised(raw)
         except ValueError as error:
             raise PolicyError(str(error)) from error
+        return pmfs.floored(pmf, self._epsilon / len(pmf)) if self._epsilon else pmf
 
     def learn(self, interaction: Interaction) -> None:
-        """Regress the cost `-reward` of the chosen action (`--cb_type mtr`).
+        """Regress the cost `-reward` of the chosen action, or what `cb_type` makes of it.
 
-        Each interaction weighs 1 / propensity, except under SquareCB, whose oracle is a plain regression: there each
-        weighs the same.
+        Each interaction weighs 1 / propensity, except under SquareCB and RegCB, whose oracle is a plain regression:
+        there each weighs the same.
 
         Raises:
             ValueError: The reward is not between -1e9 and 1e9, or the propensity not in (0, 1].
@@ -161,7 +131,7 @@ class VwPolicy:
             raise ValueError(
                 f"expected a reward between -1e9 and 1e9 and a propensity in (0, 1], got {reward!r} and {propensity!r}"
             )
-        # Vowpal Wabbit means to ignore propensities under SquareCB, but forgets the last action of the list.
+        # Vowpal Wabbit means to ignore propensities under these two, but forgets the last action of the list.
         weighed = 1.0 if self._weighs_alike else max(propensity, _MIN_LEARNED_PROPENSITY)
         cost = -reward if abs(reward) >= MIN_NUMBER else 0.0
         situation = interaction.situation
@@ -174,7 +144,7 @@ class VwPolicy:
             PolicyError: A weight is not finite; such a model must not go anywhere.
         """
         state = self._model.save()
-        _check_weights(state, self._arguments)
+        _check_weights(state, self._arguments, self._weight)
         return state
 
     def loads(self, state: bytes) -> None:
@@ -185,7 +155,7 @@ class VwPolicy:
         Raises:
             PolicyError: It is not a model file of whole and finite weights, or Vowpal Wabbit refuses it.
         """
-        _check_weights(state, self._arguments)
+        _check_weights(state, self._arguments, self._weight)
         with tempfile.TemporaryDirectory(dir=_SCRATCH) as directory:
             path = Path(directory, "model")
             path.write_bytes(state)
@@ -262,31 +232,16 @@ def _header_bytes(arguments: str) -> int:
     return len(_Model(arguments, pairs=False).save())
 
 
-def _check_weights(state: bytes, arguments: str) -> None:
+def _check_weights(state: bytes, arguments: str, weight: np.dtype[np.void]) -> None:
     """Look at every number that the weights of a model file are made of.
 
     Vowpal Wabbit loads NaN without a word, and half a file too.
     """
-    size = len(state) - _header_bytes(arguments)
-    if size < 0 or size % _WEIGHT.itemsize:
+    header = _header_bytes(arguments)
+    random_state = _RANDOM_STATE.search(state, 0, header)
+    size = len(state) - header - (len(random_state.group()) if random_state else 0)
+    if size < 0 or size % weight.itemsize:
         raise PolicyError(f"expected a model file of whole weights, got {len(state)} bytes")
-    weights = np.frombuffer(state, _WEIGHT, offset=len(state) - size)
+    weights = np.frombuffer(state, weight, offset=len(state) - size)
     if not np.isfinite(weights["numbers"]).all():
         raise PolicyError("expected finite weights, got some that are not")
-
-
-def _arguments(spec: VwSpec) -> str:
-    # --hash all: by default a feature named "7" would get index 7 instead of a hash.
-    parts = ["--cb_explore_adf", "--cb_type mtr", "--hash all", f"--bit_precision {spec.bits}"]
-    parts += [f"--learning_rate {spec.learning_rate!r}", _exploration(spec.exploration)]
-    return " ".join([*parts, spec.crossings.value]).rstrip()
-
-
-def _exploration(exploration: Exploration) -> str:
-    match exploration:
-        case SquareCb(scale, exponent):
-            return f"--squarecb --gamma_scale {scale!r} --gamma_exponent {exponent!r}"
-        case Epsilon(epsilon):
-            return f"--epsilon {epsilon!r}"
-        case Softmax(inverse_temperature):
-            return f"--softmax --lambda {inverse_temperature!r}"
