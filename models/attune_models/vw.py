@@ -7,7 +7,6 @@ Vowpal Wabbit's Python wrapper costs three times as much as the prediction itsel
 this module calls the extension below the wrapper and keeps parsed actions, which predicts the same bits.
 """
 
-import re
 import tempfile
 import weakref
 from collections.abc import Sequence
@@ -16,18 +15,15 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import vowpalwabbit
 from vowpalwabbit.pyvw import pylibvw
 
 from attune_models import pmf as pmfs
 from attune_models.features import MAX_NUMBER, MIN_NUMBER
 from attune_models.types import Interaction, Pmf, PolicyError, Situation
-from attune_models.vw_spec import (
+from attune_models.vw_explorations import (
     Bag,
-    CbType,
     Cover,
-    Crossings,
     Epsilon,
     Exploration,
     First,
@@ -36,10 +32,9 @@ from attune_models.vw_spec import (
     Softmax,
     SquareCb,
     SynthCover,
-    VwSpec,
-    arguments,
-    is_normalised,
 )
+from attune_models.vw_file import check_weights
+from attune_models.vw_spec import CbType, Crossings, VwSpec, arguments
 
 __all__ = [
     "MAX_PAIRED",
@@ -70,13 +65,6 @@ MAX_PAIRED = 10
 
 # Each takes 32 kB.
 _MAX_KEPT_ACTIONS = 4096
-# How a model file ends, one for each weight that is not 0: its position, its value, and what its step size depends on
-# (sum of squared gradients and, where steps are scaled by the sizes of the features, that of the feature). A policy of
-# several regressions has such a record for each weight of each.
-_WEIGHT = np.dtype([("index", "<u4"), ("numbers", "<f4", 3)])
-_UNSCALED_WEIGHT = np.dtype([("index", "<u4"), ("numbers", "<f4", 2)])
-# What a model file has before its weights grows by this once chance was used (by bag, to train).
-_RANDOM_STATE = re.compile(rb" --random_seed \d+")
 # A propensity of 1e-30 in an imported log would shift the scores for good; our own policies stay far above this.
 _MIN_LEARNED_PROPENSITY = 1e-6
 # Weights live in files for Vowpal Wabbit; a memory file system keeps the disk out of it where there is one.
@@ -91,7 +79,7 @@ class VwPolicy:
         self._arguments = arguments(spec)
         self._pairs = spec.crossings is Crossings.CONTEXT_PAIRS_ACTION
         self._weighs_alike = isinstance(spec.exploration, SquareCb | RegCb)
-        self._weight = _WEIGHT if is_normalised(spec) else _UNSCALED_WEIGHT
+        self._is_mtr = spec.cb_type is CbType.MTR
         # All others that have an epsilon have it from Vowpal Wabbit.
         self._epsilon = spec.exploration.epsilon if isinstance(spec.exploration, RegCb) else 0.0
 
@@ -111,6 +99,9 @@ class VwPolicy:
         raw = self._model.action_scores(situation.context, situation.actions)
         if len(raw) != len(situation.actions):
             raise PolicyError(f"expected probabilities of {len(situation.actions)} actions, got {len(raw)}")
+        if self._epsilon and not any(raw):
+            # RegCB's ranges can be too large for a float32, and then have nothing in them: any action may be the best.
+            return pmfs.uniform(len(raw))
         try:
             pmf = pmfs.normalised(raw)
         except ValueError as error:
@@ -131,11 +122,18 @@ class VwPolicy:
             raise ValueError(
                 f"expected a reward between -1e9 and 1e9 and a propensity in (0, 1], got {reward!r} and {propensity!r}"
             )
-        # Vowpal Wabbit means to ignore propensities under these two, but forgets the last action of the list.
-        weighed = 1.0 if self._weighs_alike else max(propensity, _MIN_LEARNED_PROPENSITY)
         cost = -reward if abs(reward) >= MIN_NUMBER else 0.0
+        weighed = self._weighed(cost, propensity)
         situation = interaction.situation
         self._model.learn(situation.context, situation.actions, interaction.chosen, f"0:{cost!r}:{weighed!r}")
+
+    def _weighed(self, cost: float, propensity: float) -> float:
+        if self._weighs_alike:
+            # Vowpal Wabbit means to ignore propensities here, but forgets the last action of the list.
+            return 1.0
+        least = max(propensity, _MIN_LEARNED_PROPENSITY)
+        # All but mtr regress the cost divided by the propensity: that has to be within the limits, too.
+        return least if self._is_mtr else max(least, abs(cost) / MAX_NUMBER)
 
     def dumps(self) -> bytes:
         """Return Vowpal Wabbit's model file.
@@ -144,7 +142,7 @@ class VwPolicy:
             PolicyError: A weight is not finite; such a model must not go anywhere.
         """
         state = self._model.save()
-        _check_weights(state, self._arguments, self._weight)
+        check_weights(state, _header_bytes(self._arguments))
         return state
 
     def loads(self, state: bytes) -> None:
@@ -155,7 +153,7 @@ class VwPolicy:
         Raises:
             PolicyError: It is not a model file of whole and finite weights, or Vowpal Wabbit refuses it.
         """
-        _check_weights(state, self._arguments, self._weight)
+        check_weights(state, _header_bytes(self._arguments))
         with tempfile.TemporaryDirectory(dir=_SCRATCH) as directory:
             path = Path(directory, "model")
             path.write_bytes(state)
@@ -230,18 +228,3 @@ def _pairs(context: str) -> str:
 def _header_bytes(arguments: str) -> int:
     # An untrained model is all header.
     return len(_Model(arguments, pairs=False).save())
-
-
-def _check_weights(state: bytes, arguments: str, weight: np.dtype[np.void]) -> None:
-    """Look at every number that the weights of a model file are made of.
-
-    Vowpal Wabbit loads NaN without a word, and half a file too.
-    """
-    header = _header_bytes(arguments)
-    random_state = _RANDOM_STATE.search(state, 0, header)
-    size = len(state) - header - (len(random_state.group()) if random_state else 0)
-    if size < 0 or size % weight.itemsize:
-        raise PolicyError(f"expected a model file of whole weights, got {len(state)} bytes")
-    weights = np.frombuffer(state, weight, offset=len(state) - size)
-    if not np.isfinite(weights["numbers"]).all():
-        raise PolicyError("expected finite weights, got some that are not")
