@@ -211,8 +211,12 @@ class _Model:
 
 
 def _give_back(workspace: Any, kept: dict[str, Any]) -> None:
-    for example in kept.values():
-        _finish(workspace, [example])
+    if kept:
+        # As one situation that was just predicted: what is given back is scored by the cost of the last learned action,
+        # unless a prediction followed, and an action alone has scores of actions that are not there.
+        examples = [*_parse(workspace, "shared |c"), *kept.values()]
+        _predict(workspace, examples)
+        _finish(workspace, examples)
     kept.clear()
 
 

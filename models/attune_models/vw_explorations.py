@@ -67,7 +67,7 @@ class Bag:
 
     Attributes:
         policies: How many regressions; 2 to 20.
-        epsilon: Greater than 0, at most 1.
+        epsilon: 1e-6 to 1.
     """
 
     policies: int = 5
@@ -87,8 +87,8 @@ class Cover:
 
     Attributes:
         policies: How many regressions; 2 to 20.
-        psi: How much covering is worth; greater than 0, at most 100.
-        epsilon: Greater than 0, at most 1.
+        psi: How much covering is worth; 1e-6 to 100.
+        epsilon: 1e-6 to 1.
     """
 
     policies: int = 3
@@ -108,8 +108,8 @@ class Rnd:
 
     Attributes:
         predictors: How many regressions of noise; 1 to 20.
-        alpha: How much the bonus counts; greater than 0, at most 100.
-        epsilon: Greater than 0, at most 1.
+        alpha: How much the bonus counts; 1e-6 to 100.
+        epsilon: 1e-6 to 1.
     """
 
     predictors: int = 3
@@ -133,8 +133,8 @@ class RegCb:
         optimistic: Whether only the highest end of the range counts (RegCB-opt).
         min_reward: Smallest reward there is.
         max_reward: Largest reward there is, greater than the smallest.
-        mellowness: Wider ranges as it grows; greater than 0, at most 100.
-        epsilon: Greater than 0, at most 1.
+        mellowness: Wider ranges as it grows; 1e-6 to 100.
+        epsilon: 1e-6 to 1.
     """
 
     optimistic: bool = False
@@ -157,8 +157,8 @@ class SynthCover:
 
     Attributes:
         size: How many policies are imagined; 1 to 1000.
-        psi: Larger explores more; greater than 0, at most 100.
-        epsilon: Greater than 0, at most 1.
+        psi: Larger explores more; 1e-6 to 100.
+        epsilon: 1e-6 to 1.
     """
 
     size: int = 100
@@ -176,7 +176,7 @@ class First:
 
     Attributes:
         interactions: How many are uniform; 1 to 1e6.
-        epsilon: From then on; greater than 0, at most 1.
+        epsilon: From then on; 1e-6 to 1.
     """
 
     interactions: int = 1000

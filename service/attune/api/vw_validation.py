@@ -7,23 +7,24 @@ from collections.abc import Iterator, Mapping
 
 from attune.api.checks import between, count, enum_violations, optional, prefixed
 from attune.errors import Violation
-from attune.v1.placement_pb2 import CB_TYPE_MTR, CB_TYPE_UNSPECIFIED, CbType, Crossings, RegCbSpec, VwSpec
+from attune.v1.placement_pb2 import CB_TYPE_MTR, CB_TYPE_UNSPECIFIED, CbType, Crossings, RegCbSpec, SquareCbSpec, VwSpec
 
 _MAX_REWARD = 1e9
-# Exploration -> field -> lowest and highest value, the lowest itself not among them but for the fields in _MAY_BE_0.
+# What must be more than 0 is at least this: Vowpal Wabbit takes 1e-300 for 0, and then refuses it.
+_LEAST = 1e-6
+# Exploration -> field -> lowest and highest value.
 _LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
-    "squarecb": {"gamma_scale": (0, 1e6), "gamma_exponent": (0, 1)},
+    "squarecb": {"gamma_exponent": (0, 1)},
     "epsilon": {"epsilon": (0, 1)},
     "softmax": {"lambda": (0, 1000)},
-    "bag": {"epsilon": (0, 1)},
-    "cover": {"psi": (0, 100), "epsilon": (0, 1)},
-    "rnd": {"alpha": (0, 100), "epsilon": (0, 1)},
-    "regcb": {"mellowness": (0, 100), "epsilon": (0, 1)},
-    "regcbopt": {"mellowness": (0, 100), "epsilon": (0, 1)},
-    "synthcover": {"psi": (0, 100), "epsilon": (0, 1)},
-    "first": {"epsilon": (0, 1)},
+    "bag": {"epsilon": (_LEAST, 1)},
+    "cover": {"psi": (_LEAST, 100), "epsilon": (_LEAST, 1)},
+    "rnd": {"alpha": (_LEAST, 100), "epsilon": (_LEAST, 1)},
+    "regcb": {"mellowness": (_LEAST, 100), "epsilon": (_LEAST, 1)},
+    "regcbopt": {"mellowness": (_LEAST, 100), "epsilon": (_LEAST, 1)},
+    "synthcover": {"psi": (_LEAST, 100), "epsilon": (_LEAST, 1)},
+    "first": {"epsilon": (_LEAST, 1)},
 }
-_MAY_BE_0 = {("squarecb", "gamma_exponent"), ("epsilon", "epsilon"), ("softmax", "lambda")}
 _COUNTS: Mapping[str, tuple[str, int, int]] = {
     "bag": ("policies", 2, 20),
     "cover": ("policies", 2, 20),
@@ -51,10 +52,12 @@ def vw_violations(spec: VwSpec) -> Iterator[Violation]:
 
 def _exploration_violations(spec: VwSpec, exploration: str) -> Iterator[Violation]:
     message = getattr(spec, exploration)
+    if isinstance(message, SquareCbSpec):
+        yield from optional(message, "gamma_scale", between, 0, 1e6, above=True)
     if exploration in _COUNTS:
         yield from count(message, *_COUNTS[exploration])
     for field, limits in _LIMITS[exploration].items():
-        yield from optional(message, field, between, *limits, above=(exploration, field) not in _MAY_BE_0)
+        yield from optional(message, field, between, *limits)
     if isinstance(message, RegCbSpec):
         yield from _reward_range_violations(message)
 
