@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from vowpalwabbit.pyvw import pylibvw
 
 from attune_models import pmf as pmfs
@@ -38,8 +37,10 @@ def _features(i: int) -> FeatureSet:
 
 def ways(policy: VwPolicy, asked: Situation) -> dict[str, Callable[[], Any]]:
     """Returns functions that predict, by the way in which they do it."""
-    workspace = policy._model.workspace  # noqa: SLF001 - what is measured lies below the policy
-    shared, lines = f"shared |c {asked.context}", [f"|o {action}" for action in asked.actions]
+    model = policy._model  # noqa: SLF001 - what is measured lies below the policy
+    workspace = model.workspace
+    # With the pair of the two categorical features, as the policy itself writes it.
+    shared, lines = model._shared(asked.context), [f"|o {action}" for action in asked.actions]  # noqa: SLF001
     wrapped = workspace.parse(lines)
     bare = [pylibvw.vw._parse(workspace, line)[0] for line in lines]  # noqa: SLF001
 
@@ -97,8 +98,7 @@ def main() -> None:
         for i in range(200):
             policy.learn(Interaction(asked, i % n_actions, 1 / n_actions, float(i % 3 == 0)))
         for name, predict in ways(policy, asked).items():
-            bits = pmfs.normalised(np.array(predict())).tobytes()
-            same = "same bits" if bits == policy.pmf(asked).tobytes() else "OTHER BITS"
+            same = "same bits" if pmfs.normalised(predict()) == policy.pmf(asked) else "OTHER BITS"
             print(f"K = {n_actions:3}   {name:34} {microseconds(predict):6.1f} us   {same}")
         print(f"K = {n_actions:3}   {'VwPolicy.pmf':34} {microseconds(lambda: policy.pmf(asked)):6.1f} us")  # noqa: B023
     print(f"a kept action takes {kept_bytes(5000) / 1000:.0f} kB")

@@ -18,12 +18,12 @@ from functools import lru_cache
 from attune_models.types import Action, Features, Situation
 
 MAX_FEATURES = 200
-"""Most features of one context or action; tags and vector components count one each."""
+"""Most features of one context or action; tags and vector components, repeated ones too, count one each."""
 MAX_TEXT_BYTES = 256
 """Longest name or value, in bytes of UTF-8."""
-MAX_NUMBER = 1e9
-"""Largest magnitude of a number. The square of a product of two such numbers still fits the float32 that Vowpal Wabbit
-computes with; beyond, one request could turn weights into NaN."""
+MAX_NUMBER = 1e6
+"""Largest magnitude of a feature's number and of a reward. The square of reward x context number x action number still
+fits the float32 that Vowpal Wabbit computes with; beyond, one interaction could turn weights into NaN."""
 MIN_NUMBER = 1e-30
 """Smaller magnitudes count as 0."""
 
@@ -61,6 +61,11 @@ def encode(features: Features) -> str:
     """
     # Protobuf's maps iterate over keys in C, but over items in Python: three times as slow.
     numeric, categorical, tags, dense = features.numeric, features.categorical, features.tags, features.dense
+    n_features = len(numeric) + len(categorical) + sum(max(1, len(tags[name].values)) for name in tags)
+    n_features += sum(max(1, len(dense[name].values)) for name in dense)
+    # Before anything is encoded: refusing what is too much must not cost as much as taking it.
+    if n_features > MAX_FEATURES:
+        raise FeatureError("", f"expected at most {MAX_FEATURES} features, got {n_features}")
     tokens = [f"{_name('numeric', name)}:{_number('numeric', name, numeric[name])!r}" for name in numeric]
     tokens += [_categorical_token(name, categorical[name]) for name in categorical]
     for name in tags:
@@ -68,9 +73,6 @@ def encode(features: Features) -> str:
         tokens += [_tag_token(name, value) for value in set(tags[name].values)]
     for name in dense:
         tokens += _dense_tokens(name, dense[name].values)
-    n_features = max(len(tokens), len(numeric) + len(categorical) + len(tags) + len(dense))
-    if n_features > MAX_FEATURES:
-        raise FeatureError("", f"expected at most {MAX_FEATURES} features, got {n_features}")
     tokens.sort()
     return " ".join(tokens)
 
@@ -129,7 +131,7 @@ def _number(kind: str, name: str, value: float) -> float:
     # Written so that NaN, which compares false with everything, is refused too.
     if not -MAX_NUMBER <= value <= MAX_NUMBER:
         got = value if not math.isfinite(value) else f"{value:.15g}: scale it"
-        raise FeatureError(_path(kind, name), f"expected a number between -1e9 and 1e9, got {got}")
+        raise FeatureError(_path(kind, name), f"expected a number between -1e6 and 1e6, got {got}")
     # Vowpal Wabbit reads 2e-150 as infinity. To its float32 such a number is 0 anyway.
     return float(value) if abs(value) >= MIN_NUMBER else 0.0
 

@@ -42,9 +42,8 @@ def normalised(raw: Sequence[float]) -> Pmf:
     Raises:
         ValueError: A number is negative or not finite, or all are 0.
     """
-    # fsum is exact, and so the same in every release of Python. A NaN fails the comparison.
-    total = fsum(raw)
-    if not (0.0 < total < inf and min(raw) >= 0.0):
+    # A NaN fails the comparisons. fsum is exact, and so the same in every release of Python.
+    if not (min(raw) >= 0.0 and max(raw) < inf and (total := fsum(raw)) > 0.0):
         raise ValueError(f"expected non-negative finite numbers with a positive sum, got {raw!r}")
     return [number / total for number in raw]
 

@@ -4,7 +4,7 @@
 hands its messages over without copying them. `FeatureSet` and `PlainAction` are for everybody else.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -20,7 +20,7 @@ class Values(Protocol):
     """Anything with a sequence of values: the tags or the vector of a feature."""
 
     @property
-    def values(self) -> Iterable[Any]:
+    def values(self) -> Sequence[Any]:
         """Strings for tags, floats for a vector."""
         ...
 

@@ -63,8 +63,9 @@ _finish = pylibvw.vw._finish_example_multi_ex  # noqa: SLF001
 MAX_PAIRED = 10
 """Most categorical context features that are paired: their pairs, 45 then, multiply the cost of a decision."""
 
-# Each takes 32 kB.
+# An action takes 32 kB when it is kept, one with very many features up to thirty times as much: those are not kept.
 _MAX_KEPT_ACTIONS = 4096
+_MAX_KEPT_CHARACTERS = 2048
 # A propensity of 1e-30 in an imported log would shift the scores for good; our own policies stay far above this.
 _MIN_LEARNED_PROPENSITY = 1e-6
 # Weights live in files for Vowpal Wabbit; a memory file system keeps the disk out of it where there is one.
@@ -115,12 +116,12 @@ class VwPolicy:
         there each weighs the same.
 
         Raises:
-            ValueError: The reward is not between -1e9 and 1e9, or the propensity not in (0, 1].
+            ValueError: The reward is not between -1e6 and 1e6, or the propensity not in (0, 1].
         """
         reward, propensity = interaction.reward, interaction.propensity
         if not (-MAX_NUMBER <= reward <= MAX_NUMBER and 0.0 < propensity <= 1.0):
             raise ValueError(
-                f"expected a reward between -1e9 and 1e9 and a propensity in (0, 1], got {reward!r} and {propensity!r}"
+                f"expected a reward between -1e6 and 1e6 and a propensity in (0, 1], got {reward!r} and {propensity!r}"
             )
         cost = -reward if abs(reward) >= MIN_NUMBER else 0.0
         weighed = self._weighed(cost, propensity)
@@ -179,11 +180,14 @@ class _Model:
         if len(self._kept) > _MAX_KEPT_ACTIONS:
             _give_back(self.workspace, self._kept)
         shared = _parse(self.workspace, self._shared(context))
-        examples = shared + [self._kept.get(action) or self._keep(action) for action in actions]
+        large = [action for action in actions if len(action) > _MAX_KEPT_CHARACTERS]
+        passing = {action: _parse(self.workspace, f"|o {action}")[0] for action in large}
+        kept = self._kept
+        examples = shared + [kept.get(action) or passing.get(action) or self._keep(action) for action in actions]
         _predict(self.workspace, examples)
         scores: list[float] = shared[0].get_action_scores()
-        # Kept actions must not be finished: only the shared example is given back.
-        _finish(self.workspace, shared)
+        # Kept actions must not be finished: only what is of this prediction alone is given back.
+        _finish(self.workspace, [*shared, *passing.values()])
         return scores
 
     def learn(self, context: str, actions: Sequence[str], chosen: int, label: str) -> None:

@@ -162,7 +162,7 @@ class Keeper:
             self.restarts += 1
             try:
                 self._start()
-            except StoreUnavailableError as error:
+            except (StoreUnavailableError, OSError) as error:
                 logger.error("%s", error)  # noqa: TRY400 - the message says it all
 
     def _plan(self, now: float) -> None:

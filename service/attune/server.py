@@ -103,24 +103,23 @@ async def _serve(settings: Settings) -> None:
         state = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(state, server)
 
+        stopping = _stop_signal()
         address = _listen(server, settings.server.address)
         await server.start()
         await _report_serving(state)
         _log.info("serving decisions on %s", address)
         _say_ready(address)
-        await _told_to_stop()
+        await stopping.wait()
         await state.enter_graceful_shutdown()
         await server.stop(settings.server.drain_s)
 
 
 async def _learn(settings: Settings) -> None:
     async with _store(settings) as store:
-        learning = asyncio.create_task(Learners(store, settings.learner).run())
+        stopping = _stop_signal()
         _log.info("learning")
         _say_ready("ready")
-        stopping = asyncio.create_task(_told_to_stop())
-        await asyncio.wait([learning, stopping], return_when=asyncio.FIRST_COMPLETED)
-        await end(learning, stopping)
+        await Learners(store, settings.learner).run(stopping)
 
 
 @asynccontextmanager
@@ -138,11 +137,12 @@ async def _report_serving(state: health.aio.HealthServicer) -> None:
         await state.set(service, health_pb2.HealthCheckResponse.SERVING)
 
 
-async def _told_to_stop() -> None:
-    stop = asyncio.Event()
+def _stop_signal() -> asyncio.Event:
+    """Return what is set when somebody wants the process to end."""
+    stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
 
 
 def _listen(server: grpc.aio.Server, address: str) -> str:

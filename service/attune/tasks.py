@@ -1,9 +1,17 @@
-"""Ending background tasks for certain."""
+"""Background tasks: told to stop where they can be, cancelled where they must be."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 _PATIENCE_S = 0.2
+
+
+async def pause(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait for some time, or until it is time to stop."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:

@@ -39,5 +39,5 @@ async def pipe(store_url: str) -> AsyncIterator[Pipe]:
 @pytest.fixture
 async def home(store: Store) -> PlacementKeys:
     """The keys of an applied placement."""
-    await Placements(store).apply(with_defaults(Placement(name="home")))
+    await Placements(store).apply(with_defaults(Placement(name="home")), now_ms=0)
     return PlacementKeys("home")

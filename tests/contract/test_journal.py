@@ -97,3 +97,38 @@ async def test_a_burst_on_many_placements_waits_for_its_turn(store: Store, pipe:
         await store.redis.set(PlacementKeys(name).spec, b"spec")
     answers = await asyncio.gather(*(journal.append(PlacementKeys(name), WINDOW_MS, "e1", b"record") for name in names))
     assert answers == [None] * 200
+
+
+async def test_a_decision_does_not_wait_longer_than_its_limit_behind_others(store: Store, store_url: str) -> None:
+    """The store answers each call just in time; what would have to wait for many of them is refused."""
+    pipe = Pipe(store_url, timeout_s=0.5)
+    journal = Journal(pipe)
+    names = [f"p{i}" for i in range(40)]
+    for name in names:
+        await store.redis.set(PlacementKeys(name).spec, b"spec")
+    await pipe.ping()
+    await store.redis.execute_command("CLIENT", "PAUSE", "250", "ALL")
+    started = asyncio.get_running_loop().time()
+    answers = await asyncio.gather(
+        *(journal.append(PlacementKeys(name), WINDOW_MS, "e", b"record") for name in names), return_exceptions=True
+    )
+    assert asyncio.get_running_loop().time() - started < 1.2
+    assert None in answers
+    await journal.close()
+    pipe.close()
+
+
+async def test_a_store_that_is_full_is_no_outage_and_does_not_flood_the_log(
+    store: Store, pipe: Pipe, home: PlacementKeys, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(pipe)
+    limit = (await store.redis.config_get("maxmemory"))["maxmemory"]
+    await store.redis.config_set("maxmemory", 1)
+    try:
+        for i in range(50):
+            with pytest.raises(StoreUnavailableError, match="refuses"):
+                await journal.append(home, WINDOW_MS, f"e{i}", b"record")
+    finally:
+        await store.redis.config_set("maxmemory", limit)
+    assert await journal.append(home, WINDOW_MS, "later", b"record") is None
+    assert len(caplog.records) == 1

@@ -18,7 +18,6 @@ from attune.store.outcomes import NewOutcome, Outcomes
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.versions import Versions
-from attune.tasks import end
 from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import Placement
 
@@ -27,11 +26,13 @@ QUICK = LearnerSettings(lease_s=1.0, snapshot_interval_s=0.05, poll_ms=10)
 
 @asynccontextmanager
 async def learning(store: Store, settings: LearnerSettings = QUICK) -> AsyncIterator[None]:
-    task = asyncio.create_task(Learners(store, settings).run())
+    stopping = asyncio.Event()
+    task = asyncio.create_task(Learners(store, settings).run(stopping))
     try:
         yield
     finally:
-        await end(task)
+        stopping.set()
+        await task
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout_s: float = 10.0) -> None:
@@ -114,7 +115,7 @@ async def test_a_changed_spec_is_trained_on_the_whole_log_before_it_serves(
         former, _ = await head_of(store, home)
         changed = with_defaults(Placement(name="home"))
         changed.reward.outcomes[0].weight = 2.0
-        await Placements(store).apply(changed)
+        await Placements(store).apply(changed, 0)
 
         async def retrained() -> bool:
             head, _ = await head_of(store, home)

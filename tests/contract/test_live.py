@@ -18,6 +18,7 @@ from attune_models.features import situation
 from attune_models.policy import build
 from attune_models.types import FeatureSet, Interaction, PlainAction
 
+NOW_MS = 1_700_000_000_000
 SITUATION = situation(FeatureSet(), [PlainAction("a"), PlainAction("b")])
 
 
@@ -114,11 +115,11 @@ async def test_a_changed_spec_serves_the_old_version_until_there_is_a_new_one(
     await commit(store, home, trained(200))
     changed = with_defaults(Placement(name="home", policy=PolicySpec(uniform=UniformSpec())))
     changed.control.share = 0.5
-    await Placements(store).apply(changed)
+    await Placements(store).apply(changed, NOW_MS)
     await live.refresh(["home"])
     serving = await live.get("home")
     assert serving.policy is not None
-    assert (serving.version, serving.revision, serving.placement.control.share) == (1, 2, 0.5)
+    assert (serving.version, serving.record.revision, serving.placement.control.share) == (1, 2, 0.5)
     assert serving.policy.pmf(SITUATION)[1] > 0.8
     await commit(store, home, b"")
     await live.refresh(["home"])

@@ -12,6 +12,7 @@ from attune.demo.simulation import CLICK_REWARD, CONVERSION_REWARD, Reaction, si
 from attune.demo.traffic import customer_features, shop_offers
 from attune.serving.situation import situation_of
 from attune.serving.specs import policy_spec, with_defaults
+from attune_models.pmf import uniform
 from attune_models.policy import build
 from attune_models.types import Interaction
 
@@ -50,18 +51,19 @@ def reached() -> np.ndarray:
         if customer % int(VERSION_S * PLAN.rate) == 0:
             learner.commit(until=max(0, customer - int((WINDOW_S + LEARNING_S) * PLAN.rate)))
         situation = situation_of(customer_features(simulation.crowd, customer), offers)
-        pmf = learner.serving.pmf(situation) if by_policy[customer] else np.full(len(offers), 1 / len(offers))
+        pmf = learner.serving.pmf(situation) if by_policy[customer] else uniform(len(offers))
         offer = int(rng.choice(len(offers), p=pmf))
         reaction = simulation.temper.react(customer, float(simulation.click_probability[customer, offer]))
-        learner.log.append(Interaction(situation, offer, float(pmf[offer]), reward_of(reaction)))
+        learner.log.append(Interaction(situation, offer, pmf[offer], reward_of(reaction)))
         chosen[customer] = offer
     expected = simulation.expected_reward[np.arange(PLAN.customers), chosen]
     best = simulation.expected_reward.max(axis=1)
-    return sums_of_tenths(np.where(by_policy, expected, 0)) / sums_of_tenths(np.where(by_policy, best, 0))
+    shares: np.ndarray = sums_of_tenths(np.where(by_policy, expected, 0)) / sums_of_tenths(np.where(by_policy, best, 0))
+    return shares
 
 
 def sums_of_tenths(values: np.ndarray) -> np.ndarray:
-    return values.reshape(10, -1).sum(axis=1)
+    return np.asarray(values.reshape(10, -1).sum(axis=1))
 
 
 def reward_of(reaction: Reaction) -> float:

@@ -14,7 +14,7 @@ from attune_models import pmf as pmfs
 from attune_models.baselines import UniformSpec
 from attune_models.features import situation
 from attune_models.policy import PolicySpec, build
-from attune_models.types import FeatureSet, FloatArray, Interaction, PlainAction, Situation
+from attune_models.types import FeatureSet, Interaction, PlainAction, Situation
 from attune_models.vw import Epsilon, Softmax, SquareCb, VwSpec
 
 RUNS = 200
@@ -48,11 +48,12 @@ def estimate(spec: PolicySpec, run: int) -> float:
         action = pmfs.draw(pmf, pmfs.unit_interval("draw", "placement", f"{run}-{i}"))
         reward = float(luck[i] < MEAN_REWARDS[contexts[i], action])
         contributions[i] = reward / (len(pmf) * pmf[action])
-        policy.learn(Interaction(asked, action, float(pmf[action]), reward))
+        policy.learn(Interaction(asked, action, pmf[action], reward))
     return float(contributions.mean())
 
 
-def estimates(spec: PolicySpec) -> FloatArray:
+def estimates(spec: PolicySpec) -> np.ndarray:
+    """Return the estimates of all runs; float64, shape (RUNS,)."""
     return np.array([estimate(spec, run) for run in range(RUNS)])
 
 

@@ -1,12 +1,18 @@
 """Tom and Anna read news: the simulation of Vowpal Wabbit's contextual bandit tutorial, seeded.
 
 A reader comes in the morning or in the afternoon and is shown one of seven articles. Each reader likes one topic in
-the morning and another one in the afternoon, and clicks if and only if the article is the liked one.
+the morning and another one in the afternoon, and clicks if and only if the article is the liked one. The tests play it
+against the running service; `play` plays it against a policy alone, for unit tests and benchmarks.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
+
+from attune_models import pmf as pmfs
+from attune_models.features import situation
+from attune_models.types import FeatureSet, Interaction, PlainAction, Situation
+from attune_models.vw import VwPolicy
 
 USERS = ("Tom", "Anna")
 TIMES_OF_DAY = ("morning", "afternoon")
@@ -49,3 +55,32 @@ def visits(n_rounds: int, seed: int) -> list[Visit]:
 def is_clicked(visit: Visit, article: str) -> bool:
     """Tell whether the reader clicks on the article that is shown."""
     return LIKED[visit] == article
+
+
+def play(policy: VwPolicy, n_rounds: int, seed: int, delay: int) -> list[bool]:
+    """Let a policy decide and learn.
+
+    Args:
+        policy: Untrained.
+        n_rounds: How many visits.
+        seed: Of the visits and of the draws.
+        delay: How many rounds learning lags behind: 0 means that each decision knows all rounds before it.
+
+    Returns:
+        Whether each visit ended in a click.
+    """
+    situations = {visit: _situation(visit) for visit in LIKED}
+    log: list[Interaction] = []
+    for i, visit in enumerate(visits(n_rounds, seed)):
+        if i > delay:
+            policy.learn(log[i - delay - 1])
+        pmf = policy.pmf(situations[visit])
+        chosen = pmfs.draw(pmf, pmfs.unit_interval("draw", str(seed), str(i)))
+        reward = float(is_clicked(visit, ARTICLES[chosen]))
+        log.append(Interaction(situations[visit], chosen, pmf[chosen], reward))
+    return [interaction.reward > 0.0 for interaction in log]
+
+
+def _situation(visit: Visit) -> Situation:
+    context = FeatureSet(categorical={"user": visit.user, "time_of_day": visit.time_of_day})
+    return situation(context, [PlainAction(name, FeatureSet(categorical={"article": name})) for name in ARTICLES])

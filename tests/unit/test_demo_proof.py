@@ -28,8 +28,10 @@ def ledger() -> Ledger:
 
 def status(**changed: int) -> PlacementStatus:
     """Return counts that agree with the fixture's books, except for those given."""
-    counts = {"decisions": 3, "outcomes": 2, "late_outcomes": 1, "interactions": 3, "learned": 3}
-    return PlacementStatus(**{**counts, **changed})
+    agreed = PlacementStatus(decisions=3, outcomes=2, late_outcomes=1, interactions=3, learned=3)
+    for name, count in changed.items():
+        setattr(agreed, name, count)
+    return agreed
 
 
 def test_books_that_agree_pass(ledger: Ledger) -> None:

@@ -7,6 +7,7 @@ from random import Random
 from typing import TypeVar
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,20 +44,20 @@ texts = st.one_of(
     st.text(max_size=20), st.lists(st.sampled_from([*TRICKY, "a", "é", "😀", "%20"]), max_size=8).map("".join)
 )
 names = texts.filter(bool)
-# As a message holds them in a vector. What becomes of tiny numbers is seen in test_vw.py.
-numbers = st.floats(-1e9, 1e9, width=32).map(lambda number: number if abs(number) > 1e-20 else 0.0)
+numbers = st.floats(-1e9, 1e9)
+components = st.floats(-1e9, 1e9, width=32)  # as a message holds them
 feature_sets = st.builds(
     FeatureSet,
     numeric=st.dictionaries(names, numbers, max_size=4),
     categorical=st.dictionaries(names, texts, max_size=4),
     tags=st.dictionaries(names, st.lists(texts, max_size=4).map(ValueList), max_size=3),
-    dense=st.dictionaries(names, st.lists(numbers, max_size=12).map(ValueList), max_size=3),
+    dense=st.dictionaries(names, st.lists(components, max_size=12).map(ValueList), max_size=3),
 )
 
 
 @dataclass
 class Decoded:
-    """What a line of tokens says; numbers as they are written, so that -0.0 differs from 0.0."""
+    """What a line of tokens says; numbers as they are written."""
 
     numeric: dict[str, str] = field(default_factory=dict)
     categorical: dict[str, str] = field(default_factory=dict)
@@ -83,13 +84,22 @@ def decode(line: str) -> Decoded:
     return decoded
 
 
+def written(number: float) -> str:
+    """Write a number as Python does; what is so small that it counts as 0 is 0."""
+    return repr(number) if abs(number) >= 1e-30 else "0.0"
+
+
 def meaning(features: FeatureSet) -> Decoded:
     """What a feature set says, in the form in which `decode` says it."""
     return Decoded(
-        {name: repr(number) for name, number in features.numeric.items()},
+        {name: written(number) for name, number in features.numeric.items()},
         dict(features.categorical),
         {(name, value) for name, tags in features.tags.items() for value in tags.values},
-        {(name, i): repr(number) for name, vector in features.dense.items() for i, number in enumerate(vector.values)},
+        {
+            (name, i): written(number)
+            for name, vector in features.dense.items()
+            for i, number in enumerate(vector.values)
+        },
     )
 
 
@@ -112,6 +122,9 @@ def message(features: FeatureSet) -> features_pb2.Features:
             FeatureSet(numeric={"x": -1e9, "y": 1e-05, "z": 0.0}),
             "x:-1000000000.0 y:1e-05 z:0.0",
         ),  # as Python writes them
+        (FeatureSet(numeric={"x": 1e-30, "y": -1e-30}), "x:1e-30 y:-1e-30"),  # the smallest that count
+        (FeatureSet(numeric={"x": 9.99e-31, "y": -2e-150, "z": -0.0}), "x:0.0 y:0.0 z:0.0"),  # smaller ones, and -0
+        (FeatureSet(dense={"e": ValueList([5e-324, -2.98e-256])}), "e@0:0.0 e@1:0.0"),  # in vectors, too
         (FeatureSet(categorical={"device": "mobile"}), "device=mobile"),  # one out of several
         (FeatureSet(categorical={"device": ""}), "device="),  # an empty value is a value
         (FeatureSet(tags={"interests": ValueList(["yoga", "run"])}), "interests~run interests~yoga"),  # a set
@@ -208,12 +221,14 @@ def test_an_id_is_not_a_feature() -> None:
         FeatureSet(categorical={"c": " " * 256}),  # escaping does not count
         FeatureSet(numeric={"low": -1e9, "high": 1e9}, dense={"e": ValueList([-1e9, 1e9])}),  # the borders
         FeatureSet(numeric={"small": 1e-20, "zero": 0.0}),
+        FeatureSet(tags={f"t{i}": ValueList([]) for i in range(200)}),  # as many names as allowed, without values
     ],
 )
 def test_what_is_just_within_the_limits_is_taken(features: FeatureSet) -> None:
     assert decode(encode(features)) == meaning(features)
 
 
+TOO_LONG = "expected at most 256 bytes of UTF-8, got 257"
 NOT_A_NUMBER = "expected a number between -1e9 and 1e9, got "
 
 
@@ -224,6 +239,17 @@ NOT_A_NUMBER = "expected a number between -1e9 and 1e9, got "
         (FeatureSet(numeric={f"n{i}": 1.0 for i in range(201)}), "", "expected at most 200 features, got 201"),
         (
             FeatureSet({"n": 1.0}, {"c": ""}, {"t": ValueList(["a", "b"])}, {"e": ValueList([1.0] * 197)}),
+            "",
+            "expected at most 200 features, got 201",
+        ),
+        # names without values count one each
+        (
+            FeatureSet(tags={f"t{i}": ValueList([]) for i in range(201)}),
+            "",
+            "expected at most 200 features, got 201",
+        ),
+        (
+            FeatureSet({"n": 1.0}, {}, {"t": ValueList([])}, {f"e{i}": ValueList([]) for i in range(199)}),
             "",
             "expected at most 200 features, got 201",
         ),
@@ -244,6 +270,9 @@ NOT_A_NUMBER = "expected a number between -1e9 and 1e9, got "
             "dense",
             "expected a feature name of 1 to 256 bytes, got an empty one",
         ),
+        (FeatureSet(tags={"": ValueList([])}), "tags", "expected a feature name of 1 to 256 bytes, got an empty one"),
+        (FeatureSet(dense={"": ValueList([])}), "dense", "expected a feature name of 1 to 256 bytes, got an empty one"),
+        (FeatureSet(tags={LONGEST + "n": ValueList([])}), f'tags["{"n" * 40}..."]', TOO_LONG),
         (
             FeatureSet(numeric={LONGEST + "n": 1.0}),
             f'numeric["{"n" * 40}..."]',
@@ -261,7 +290,7 @@ NOT_A_NUMBER = "expected a number between -1e9 and 1e9, got "
         (FeatureSet(numeric={"price": math.nan}), 'numeric["price"]', NOT_A_NUMBER + "nan"),
         (FeatureSet(numeric={"price": math.inf}), 'numeric["price"]', NOT_A_NUMBER + "inf"),
         (FeatureSet(numeric={"price": -math.inf}), 'numeric["price"]', NOT_A_NUMBER + "-inf"),
-        (FeatureSet(numeric={"price": 2e9}), 'numeric["price"]', NOT_A_NUMBER + "2e+09: scale it"),
+        (FeatureSet(numeric={"price": 2e9}), 'numeric["price"]', NOT_A_NUMBER + "2000000000: scale it"),
         (FeatureSet(numeric={"price": -1e300}), 'numeric["price"]', NOT_A_NUMBER + "-1e+300: scale it"),
         (FeatureSet(dense={"e": ValueList([0.0, math.nan])}), 'dense["e"]', NOT_A_NUMBER + "nan"),
     ],
@@ -278,8 +307,9 @@ def test_what_is_outside_the_limits_is_named(
 @pytest.mark.parametrize(
     ("action", "field", "description"),
     [
-        # an id that is too long
-        (PlainAction("i" * 257), "id", "expected at most 256 bytes of UTF-8, got 257"),
+        # no id, and one that is too long
+        (PlainAction(""), "id", "expected 1 to 256 bytes of UTF-8, got nothing"),
+        (PlainAction("i" * 257), "id", TOO_LONG),
         # a feature of an action is named within it
         (PlainAction("a", FeatureSet(numeric={"x": math.nan})), 'features.numeric["x"]', NOT_A_NUMBER + "nan"),
         # too many features: no single one is to blame
@@ -301,3 +331,49 @@ def test_an_action_outside_the_limits_is_named(action: PlainAction, field: str, 
 def test_the_next_number_beyond_the_limit_is_refused(value: float) -> None:
     with pytest.raises(FeatureError, match="expected a number between -1e9 and 1e9"):
         encode(FeatureSet(numeric={"x": value}))
+
+
+LONE = "a\ud800b"
+NO_UTF8 = f"expected text that UTF-8 can hold, got {LONE!r}"
+
+
+@pytest.mark.parametrize(
+    ("features", "field"),
+    [
+        (FeatureSet(numeric={LONE: 1.0}), f'numeric["{LONE}"]'),
+        (FeatureSet(categorical={LONE: "v"}), f'categorical["{LONE}"]'),
+        (FeatureSet(categorical={"c": LONE}), 'categorical["c"]'),
+        (FeatureSet(tags={LONE: ValueList([])}), f'tags["{LONE}"]'),
+        (FeatureSet(tags={"t": ValueList(["v", LONE])}), 'tags["t"]'),
+        (FeatureSet(dense={LONE: ValueList([1.0])}), f'dense["{LONE}"]'),
+    ],
+)
+def test_half_a_surrogate_pair_is_refused(features: FeatureSet, field: str) -> None:
+    """A message cannot hold one; a dictionary of Python can."""
+    with pytest.raises(FeatureError) as caught:
+        encode(features)
+    assert (caught.value.field, caught.value.description) == (field, NO_UTF8)
+
+
+def test_half_a_surrogate_pair_is_refused_in_an_id() -> None:
+    with pytest.raises(FeatureError) as caught:
+        encode_action(PlainAction(LONE))
+    assert (caught.value.field, caught.value.description) == ("id", NO_UTF8)
+
+
+@pytest.mark.parametrize("number", [0.1, -1e9, 1e-30, 1e-40, 0.0])
+def test_numpy_s_numbers_are_encoded_like_python_s(number: float) -> None:
+    """Their repr is another one: np.float64(0.1)."""
+    plain = FeatureSet(numeric={"x": number}, dense={"e": ValueList([number, 1.0])})
+    array = np.array([number, 1.0])
+    assert encode(FeatureSet(numeric={"x": array[0]}, dense={"e": ValueList(list(array))})) == encode(plain)
+
+
+def test_numpy_s_float32_is_encoded_as_the_number_it_is() -> None:
+    assert encode(FeatureSet(dense={"e": ValueList([np.float32(0.1)])})) == "e@0:0.10000000149011612"
+
+
+@pytest.mark.parametrize("number", [np.float64("nan"), np.float32("inf"), np.float64(2e9)])
+def test_numpy_s_numbers_outside_the_limits_are_refused(number: float) -> None:
+    with pytest.raises(FeatureError, match="expected a number between -1e9 and 1e9, got "):
+        encode(FeatureSet(dense={"e": ValueList([number])}))

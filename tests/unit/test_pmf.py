@@ -8,28 +8,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attune_models import pmf as pmfs
-from attune_models.types import FloatArray
+from attune_models.types import Pmf
 
 LAST_BELOW_1 = math.nextafter(1.0, 0.0)
+# The second is how the exact sum says that there is none.
+REFUSED = r"expected non-negative finite numbers with a positive sum, got \[|-inf \+ inf in fsum"
 
 distributions = (
     st.lists(st.one_of(st.just(0.0), st.floats(0.0, 1.0), st.floats(0.0, 1e-12)), min_size=1, max_size=50)
     .filter(lambda raw: sum(raw) > 1e-300)
-    .map(lambda raw: pmfs.normalised(np.array(raw)))
+    .map(pmfs.normalised)
 )
 units = st.one_of(st.floats(0.0, 1.0, exclude_max=True), st.sampled_from([0.0, 5e-324, LAST_BELOW_1]))
 
 
 def test_uniform_gives_each_action_the_same() -> None:
-    assert pmfs.uniform(4).tolist() == [0.25, 0.25, 0.25, 0.25]
+    assert pmfs.uniform(4) == [0.25, 0.25, 0.25, 0.25]
 
 
 def test_one_hot_gives_one_action_everything() -> None:
-    assert pmfs.one_hot(3, 1).tolist() == [0.0, 1.0, 0.0]
+    assert pmfs.one_hot(3, 1) == [0.0, 1.0, 0.0]
 
 
 def test_normalised_scales_to_1() -> None:
-    assert pmfs.normalised(np.array([1.0, 3.0])).tolist() == [0.25, 0.75]
+    assert pmfs.normalised([1.0, 3.0]) == [0.25, 0.75]
 
 
 @pytest.mark.parametrize(
@@ -43,26 +45,25 @@ def test_normalised_scales_to_1() -> None:
         [],  # no action
     ],
 )
-@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
 def test_normalised_refuses_what_is_no_distribution(raw: list[float]) -> None:
-    with pytest.raises(ValueError, match=r"expected non-negative finite numbers with a positive sum, got array\("):
-        pmfs.normalised(np.array(raw))
+    with pytest.raises(ValueError, match=REFUSED):
+        pmfs.normalised(raw)
 
 
 @settings(deadline=0.4260622736373689)
 @given(distributions, st.floats(0.0, 1.0))
-def test_a_floored_pmf_sums_to_1_and_keeps_its_floor(pmf: FloatArray, floor: float) -> None:
+def test_a_floored_pmf_sums_to_1_and_keeps_its_floor(pmf: Pmf, floor: float) -> None:
     floored = pmfs.floored(pmf, floor)
-    assert floored.sum() == pytest.approx(1.0, abs=1e-12)
-    assert floored.min() >= min(floor, 1.0 / len(pmf))
+    assert math.fsum(floored) == pytest.approx(1.0, abs=1e-12)
+    assert min(floored) >= min(floor, 1.0 / len(pmf))
 
 
 @settings(deadline=0.48005729636862426)
 @given(distributions, st.floats(1e-6, 1.0))
-def test_a_floor_of_m_bounds_importance_weights_by_1_over_m(pmf: FloatArray, floor: float) -> None:
+def test_a_floor_of_m_bounds_importance_weights_by_1_over_m(pmf: Pmf, floor: float) -> None:
     """Where the floor fits, K m <= 1; else the draw is uniform and the weights are at most K."""
-    weights = 1.0 / pmfs.floored(pmf, floor)
-    assert weights.max() <= max(1.0 / floor, len(pmf)) * (1 + 1e-15)
+    least = min(pmfs.floored(pmf, floor))
+    assert 1.0 / least <= max(1.0 / floor, len(pmf)) * (1 + 1e-15)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_a_floor_of_m_bounds_importance_weights_by_1_over_m(pmf: FloatArray, flo
     ],
 )
 def test_a_floor_mixes_with_the_uniform_distribution(floor: float, expected: list[float]) -> None:
-    assert pmfs.floored(pmfs.one_hot(4, 0), floor).tolist() == pytest.approx(expected, abs=1e-15)
+    assert pmfs.floored(pmfs.one_hot(4, 0), floor) == pytest.approx(expected, abs=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -89,26 +90,26 @@ def test_a_floor_mixes_with_the_uniform_distribution(floor: float, expected: lis
     ],
 )
 def test_draw_inverts_the_cumulative_distribution(u: float, expected: int) -> None:
-    assert pmfs.draw(np.array([0.0, 0.25, 0.0, 0.75, 0.0]), u) == expected
+    assert pmfs.draw([0.0, 0.25, 0.0, 0.75, 0.0], u) == expected
 
 
 @settings(deadline=None, max_examples=500)
 @given(distributions, units)
-def test_draw_never_returns_an_action_of_probability_0(pmf: FloatArray, u: float) -> None:
+def test_draw_never_returns_an_action_of_probability_0(pmf: Pmf, u: float) -> None:
     assert pmf[pmfs.draw(pmf, u)] > 0.0
 
 
 @pytest.mark.parametrize("n_actions", [3, 7, 10, 49, 1000])
 def test_draw_finds_an_action_where_rounding_leaves_the_sum_below_u(n_actions: int) -> None:
-    pmf = np.append(pmfs.uniform(n_actions) * (1.0 - 1e-12), 0.0)
+    pmf = [*(probability * (1.0 - 1e-12) for probability in pmfs.uniform(n_actions)), 0.0]
     assert pmfs.draw(pmf, LAST_BELOW_1) == n_actions - 1
 
 
 def test_draw_follows_the_probabilities() -> None:
     """For n evenly spaced u, each action's count is n p up to 1, by the definition of the inverse."""
-    pmf, n = np.array([0.5, 0.125, 0.375]), 1000
+    pmf, n = [0.5, 0.125, 0.375], 1000
     counts = np.bincount([pmfs.draw(pmf, (i + 0.5) / n) for i in range(n)])
-    assert np.abs(counts - n * pmf).max() <= 1
+    assert np.abs(counts - n * np.array(pmf)).max() <= 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """A spec becomes the policy it names, and a floor changes its probabilities and nothing else."""
 
-import numpy as np
 import pytest
 
 from attune_models import pmf as pmfs
@@ -44,7 +43,7 @@ def test_a_floor_of_0_wraps_nothing_and_any_other_does() -> None:
     ],
 )
 def test_a_floored_policy_mixes_with_the_uniform_one(floor: float, expected: list[float]) -> None:
-    assert build(PolicySpec(FixedSpec("b"), floor)).pmf(abc()).tolist() == pytest.approx(expected, abs=1e-15)
+    assert build(PolicySpec(FixedSpec("b"), floor)).pmf(abc()) == pytest.approx(expected, abs=1e-15)
 
 
 def test_a_floored_policy_learns_and_is_put_away_like_the_policy_in_it() -> None:
@@ -57,6 +56,5 @@ def test_a_floored_policy_learns_and_is_put_away_like_the_policy_in_it() -> None
     taken_up = build(PolicySpec(VwSpec(), 0.05))
     taken_up.loads(bare.dumps())
     expected = pmfs.floored(bare.pmf(abc()), 0.05)
-    assert np.array_equal(taken_up.pmf(abc()), expected)
-    assert np.array_equal(floored.pmf(abc()), expected)
-    assert expected.min() >= 0.05
+    assert taken_up.pmf(abc()) == floored.pmf(abc()) == expected
+    assert min(expected) >= 0.05

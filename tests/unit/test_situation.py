@@ -5,7 +5,7 @@ import math
 import pytest
 
 from attune.errors import InvalidInputError, Violation
-from attune.serving.situation import situation_of
+from attune.serving.situation import situation_of, without
 from attune.v1.features_pb2 import Features, Offer, Tags
 from attune_models import features as core
 from attune_models.types import Situation
@@ -51,6 +51,12 @@ def test_offers_are_encoded_as_the_core_encodes_them_small_or_large_once_or_agai
             [GOOD, GOOD, Offer(id="x" * 257)],
             Violation("offers[2].id", "expected at most 256 bytes of UTF-8, got 257"),
         ),
+        # an id is missing
+        (
+            Features(),
+            [GOOD, Offer(features=Features(numeric={"price": 1.0}))],
+            Violation("offers[1].id", "expected 1 to 256 bytes of UTF-8, got nothing"),
+        ),
         # too many in the context: no single feature is to blame
         (
             Features(numeric={str(i): 1.0 for i in range(201)}),
@@ -76,3 +82,74 @@ def test_a_bad_feature_is_named_by_its_path(context: Features, offers: list[Offe
         with pytest.raises(InvalidInputError) as caught:
             situation_of(context, serialised(*offers))
         assert caught.value.violations == (violation,)
+
+
+@pytest.mark.parametrize(
+    ("offers", "violations"),
+    [
+        # twice
+        ([GOOD, Offer(id="b"), Offer(id="a")], [("offers[2].id", "a", 0)]),
+        # the very same bytes
+        ([Offer(id="b"), GOOD, GOOD], [("offers[2].id", "a", 1)]),
+        # three times, and another one twice: each is told which was the first
+        (
+            [Offer(id=each) for each in "abaab"],
+            [("offers[2].id", "a", 0), ("offers[3].id", "a", 0), ("offers[4].id", "b", 1)],
+        ),
+    ],
+)
+def test_an_id_that_comes_again_is_named_with_the_first(
+    offers: list[Offer], violations: list[tuple[str, str, int]]
+) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        situation_of(Features(), serialised(*offers))
+    assert [*caught.value.violations] == [
+        Violation(field, f'expected an id of its own, got "{offer_id}" as in offers[{first}]')
+        for field, offer_id, first in violations
+    ]
+
+
+def test_ids_that_differ_a_little_are_different_ids() -> None:
+    ids = ["a", "A", "a ", "ä", "a\u0308"]
+    assert situation_of(Features(), serialised(*(Offer(id=each) for each in ids))).action_ids == ids
+
+
+# Field 1 of an offer with fewer bytes than it says; and no UTF-8, which a string of proto3 has to be.
+NO_MESSAGES = [b"\x0a\x05ab", b"\x0a\x01\xff"]
+
+
+@pytest.mark.parametrize("garbage", NO_MESSAGES, ids=["cut off", "no UTF-8"])
+def test_an_offer_of_bytes_that_are_no_message_is_named_by_its_position(garbage: bytes) -> None:
+    for _ in range(2):  # a refusal is not remembered as a success
+        with pytest.raises(InvalidInputError) as caught:
+            situation_of(Features(), [*serialised(GOOD), garbage])
+        said = "expected a message of the contract, got bytes that are none"
+        assert caught.value.violations == (Violation("offers[1]", said),)
+
+
+def test_the_first_of_several_bad_offers_is_named() -> None:
+    bad = [GOOD, Offer(id="b", features=Features(numeric={"x": math.inf})), Offer()]
+    with pytest.raises(InvalidInputError) as caught:
+        situation_of(Features(), serialised(*bad))
+    assert [violation.field for violation in caught.value.violations] == ['offers[1].features.numeric["x"]']
+
+
+def test_excluded_offers_are_left_out_and_the_others_keep_their_order() -> None:
+    offers = serialised(*(Offer(id=each) for each in "abcd"))
+    situation, left = without(situation_of(Features(), offers), offers, {"c", "a", "not there"})
+    assert situation == situation_of(Features(), [offers[1], offers[3]])
+    assert left == [offers[1], offers[3]]
+
+
+def test_excluding_offers_that_are_not_there_leaves_all() -> None:
+    offers = serialised(GOOD, Offer(id="b"))
+    situation = situation_of(Features(), offers)
+    assert without(situation, offers, {"c"}) == (situation, offers)
+
+
+def test_excluding_every_offer_is_refused() -> None:
+    offers = serialised(GOOD, Offer(id="b"))
+    with pytest.raises(InvalidInputError) as caught:
+        without(situation_of(Features(), offers), offers, {"a", "b"})
+    said = "expected at least one of 2 offers to remain, got none"
+    assert caught.value.violations == (Violation("excluded_offer_ids", said),)

@@ -7,11 +7,15 @@ from attune.serving.specs import control_spec, policy_spec, reward_spec, with_de
 from attune.v1.placement_pb2 import (
     AGGREGATION_FIRST,
     AGGREGATION_SUM,
+    CB_TYPE_MTR,
     CROSSINGS_CONTEXT_OFFER,
+    CROSSINGS_CONTEXT_PAIRS_OFFER,
     CROSSINGS_NONE,
+    CROSSINGS_UNSPECIFIED,
     STORE_FAILURE_ANSWER,
     STORE_FAILURE_REFUSE,
     ControlSpec,
+    Crossings,
     EpsilonSpec,
     FixedSpec,
     OutcomeRule,
@@ -32,7 +36,9 @@ def softmax(inverse_temperature: float | None = None) -> SoftmaxSpec:
 
 
 SQUARECB = SquareCbSpec(gamma_scale=10.0, gamma_exponent=0.5)
-FULL_VW = VwSpec(squarecb=SQUARECB, crossings=CROSSINGS_CONTEXT_OFFER, learning_rate=0.5, bits=18)
+# What has defaults of its own in tests/unit/test_vw_specs.py.
+REST = {"cb_type": CB_TYPE_MTR, "power_t": 0.5}
+FULL_VW = VwSpec(squarecb=SQUARECB, crossings=CROSSINGS_CONTEXT_PAIRS_OFFER, learning_rate=0.5, bits=18, **REST)
 CLICK = OutcomeRule(name="click", weight=1.0, aggregation=AGGREGATION_FIRST)
 FULL_REWARD = RewardSpec(window=Duration(seconds=600), default_reward=0.0, outcomes=[CLICK], min=-1000.0, max=1000.0)
 
@@ -67,13 +73,22 @@ def test_a_placement_without_a_control_group_gets_none() -> None:
             PolicySpec(vw=VwSpec(epsilon=EpsilonSpec())),
             PolicySpec(
                 vw=VwSpec(
-                    epsilon=EpsilonSpec(epsilon=0.1), crossings=CROSSINGS_CONTEXT_OFFER, learning_rate=0.5, bits=18
+                    epsilon=EpsilonSpec(epsilon=0.1),
+                    crossings=CROSSINGS_CONTEXT_PAIRS_OFFER,
+                    learning_rate=0.5,
+                    bits=18,
                 )
             ),
         ),
         (
             PolicySpec(vw=VwSpec(softmax=softmax())),
-            PolicySpec(vw=VwSpec(softmax=softmax(10.0), crossings=CROSSINGS_CONTEXT_OFFER, learning_rate=0.5, bits=18)),
+            PolicySpec(
+                vw=VwSpec(softmax=softmax(10.0), crossings=CROSSINGS_CONTEXT_PAIRS_OFFER, learning_rate=0.5, bits=18)
+            ),
+        ),
+        (  # crossings that were chosen stay
+            PolicySpec(vw=VwSpec(crossings=CROSSINGS_CONTEXT_OFFER)),
+            PolicySpec(vw=VwSpec(squarecb=SQUARECB, crossings=CROSSINGS_CONTEXT_OFFER, learning_rate=0.5, bits=18)),
         ),
         (  # a parameter of 0 is not an absent one
             PolicySpec(
@@ -85,14 +100,16 @@ def test_a_placement_without_a_control_group_gets_none() -> None:
         ),
         (
             PolicySpec(vw=VwSpec(softmax=softmax(0.0))),
-            PolicySpec(vw=VwSpec(softmax=softmax(0.0), crossings=CROSSINGS_CONTEXT_OFFER, learning_rate=0.5, bits=18)),
+            PolicySpec(
+                vw=VwSpec(softmax=softmax(0.0), crossings=CROSSINGS_CONTEXT_PAIRS_OFFER, learning_rate=0.5, bits=18)
+            ),
         ),
         (
             PolicySpec(vw=VwSpec(squarecb=SquareCbSpec(gamma_exponent=0.0))),
             PolicySpec(
                 vw=VwSpec(
                     squarecb=SquareCbSpec(gamma_scale=10.0, gamma_exponent=0.0),
-                    crossings=CROSSINGS_CONTEXT_OFFER,
+                    crossings=CROSSINGS_CONTEXT_PAIRS_OFFER,
                     learning_rate=0.5,
                     bits=18,
                 )
@@ -101,7 +118,9 @@ def test_a_placement_without_a_control_group_gets_none() -> None:
     ],
 )
 def test_absent_parameters_of_a_policy_are_filled_in(spec: PolicySpec, filled: PolicySpec) -> None:
-    assert filled_policy(spec) == filled
+    expected = PolicySpec(vw=VwSpec(**REST)) if filled.HasField("vw") else PolicySpec()
+    expected.MergeFrom(filled)
+    assert filled_policy(spec) == expected
 
 
 @pytest.mark.parametrize(
@@ -173,7 +192,11 @@ def test_filling_in_twice_changes_nothing_and_the_argument_is_left_alone(placeme
                 ),
                 min_probability=0.02,
             ),
-            core.PolicySpec(vw.VwSpec(vw.SquareCb(2.0, 0.25), crossings=False, learning_rate=0.1, bits=20), 0.02),
+            core.PolicySpec(vw.VwSpec(vw.SquareCb(2.0, 0.25), vw.Crossings.NONE, learning_rate=0.1, bits=20), 0.02),
+        ),
+        (  # what a former release stored as its default stays what it was
+            PolicySpec(vw=VwSpec(crossings=CROSSINGS_CONTEXT_OFFER)),
+            core.PolicySpec(vw.VwSpec(crossings=vw.Crossings.CONTEXT_ACTION)),
         ),
         (PolicySpec(vw=VwSpec(epsilon=EpsilonSpec())), core.PolicySpec(vw.VwSpec(vw.Epsilon(0.1)))),
         (PolicySpec(vw=VwSpec(epsilon=EpsilonSpec(epsilon=0.0))), core.PolicySpec(vw.VwSpec(vw.Epsilon(0.0)))),
@@ -222,3 +245,10 @@ def test_a_reward_spec_becomes_the_core_s(spec: RewardSpec, expected: rewards.Re
     translated = reward_spec(filled_reward(spec))
     assert translated == expected
     assert list(translated.rules) == list(expected.rules), "the order of the rules is the order of the sum"
+
+
+def test_every_crossing_of_the_contract_has_one_of_the_core() -> None:
+    known = [name for name, value in Crossings.items() if value != CROSSINGS_UNSPECIFIED]
+    translated = [policy_spec(filled_policy(PolicySpec(vw=VwSpec(crossings=name)))).kind for name in known]
+    assert {kind.crossings for kind in translated if isinstance(kind, vw.VwSpec)} == set(vw.Crossings)
+    assert len(translated) == len(vw.Crossings)

@@ -19,24 +19,19 @@ from attune.errors import (
     Violation,
 )
 from attune.v1.decision_service_pb2 import DecideRequest, DecideResponse
-from attune.v1.decision_service_pb2_grpc import (
-    DecisionServiceServicer,
-    DecisionServiceStub,
-    add_DecisionServiceServicer_to_server,
-)
+from attune.v1.decision_service_pb2_grpc import DecisionServiceStub
+
+UNREADABLE = InvalidInputError(Violation("request", "expected a message, got bytes that are none"))
 
 
-class Failing(DecisionServiceServicer):
+class Failing:
     """Raises what it is told to."""
 
     def __init__(self) -> None:
         """Answer until told otherwise."""
         self.error: BaseException | None = None
 
-    @answers
-    async def Decide(  # noqa: N802 - the contract's name
-        self, request: DecideRequest, _context: grpc.aio.ServicerContext[DecideRequest, DecideResponse]
-    ) -> DecideResponse:
+    async def Decide(self, request: DecideRequest) -> DecideResponse:  # noqa: N802 - the contract's name
         """Raise, or answer."""
         if self.error is not None:
             raise self.error
@@ -47,12 +42,24 @@ class Failing(DecisionServiceServicer):
 async def failing() -> AsyncIterator[tuple[Failing, DecisionServiceStub]]:
     """A server that fails, and a client of it."""
     servicer, server = Failing(), grpc.aio.server()
-    add_DecisionServiceServicer_to_server(servicer, server)
+    method = grpc.unary_unary_rpc_method_handler(
+        answers(servicer.Decide),
+        request_deserializer=_read,
+        response_serializer=DecideResponse.SerializeToString,
+    )
+    service = grpc.method_handlers_generic_handler("attune.v1.DecisionService", {"Decide": method})
+    server.add_generic_rpc_handlers([service])
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield servicer, DecisionServiceStub(channel)
     await server.stop(None)
+
+
+def _read(serialised: bytes) -> DecideRequest | InvalidInputError:
+    """Read a request, or find it unreadable: then what `answers` gets is the error."""
+    request = DecideRequest.FromString(serialised)
+    return UNREADABLE if request.event_id == "unreadable" else request
 
 
 async def failure(failing: tuple[Failing, DecisionServiceStub], error: BaseException) -> grpc.aio.AioRpcError:
@@ -115,6 +122,16 @@ async def test_a_violation_comes_with_its_field(failing: tuple[Failing, Decision
     assert status is not None
     assert (status.code, status.message) == (grpc.StatusCode.INVALID_ARGUMENT.value[0], message)
     assert violations_of(caught) == violations
+
+
+async def test_a_request_that_cannot_be_read_does_not_reach_the_method(
+    failing: tuple[Failing, DecisionServiceStub],
+) -> None:
+    failing[0].error = AssertionError("called")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await failing[1].Decide(DecideRequest(event_id="unreadable"), timeout=10)
+    assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.INVALID_ARGUMENT, str(UNREADABLE))
+    assert violations_of(caught.value) == list(UNREADABLE.violations)
 
 
 @pytest.mark.parametrize("character", ["x", "é", "😀"], ids=["1 byte", "2 bytes", "4 bytes"])

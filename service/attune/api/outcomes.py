@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from attune.api.validation import MAX_OUTCOMES, outcome_violations
+from attune.api.validation import MAX_OUTCOMES, name_violations, outcome_violations
 from attune.errors import InvalidInputError, NotFoundError, Violation
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.storage.v1.records_pb2 import OutcomeRecord
@@ -72,12 +72,20 @@ class RewardServicer:
             else:
                 valid.append((i, _new_outcome(outcome)))
         if live is not None and valid:
-            recorded = await self._outcomes.record(live.keys, [outcome for _, outcome in valid])
-            for (i, new), status in zip(valid, recorded, strict=True):
-                receipts[i] = _receipt(new, _RECEIPTS[status])
+            for (i, new), template in zip(valid, await self._recorded(live, valid), strict=True):
+                receipts[i] = _receipt(new, template)
         return receipts
 
+    async def _recorded(self, live: LivePlacement, numbered: _Numbered) -> list[OutcomeReceipt]:
+        try:
+            recorded = await self._outcomes.record(live.keys, [outcome for _, outcome in numbered])
+        except NotFoundError as error:  # the placement was deleted a moment ago
+            return [OutcomeReceipt(status=OUTCOME_STATUS_INVALID, detail=str(error))] * len(numbered)
+        return [_RECEIPTS[status] for status in recorded]
+
     async def _find(self, placement: str) -> LivePlacement | None:
+        if any(name_violations("placement", placement)):
+            return None
         try:
             return await self._live.get(placement)
         except NotFoundError:
@@ -93,8 +101,9 @@ def _by_placement(outcomes: Iterable[Outcome]) -> dict[str, list[int]]:
 
 def _violations(outcome: Outcome, live: LivePlacement | None) -> Iterator[Violation]:
     yield from outcome_violations(outcome)
-    if live is None:
+    if live is None and not any(name_violations("placement", outcome.placement)):
         yield Violation("placement", f'expected the name of an applied placement, got "{outcome.placement[:80]}"')
+    if live is None:
         return
     names = [rule.name for rule in live.placement.reward.outcomes]
     if outcome.name and outcome.name not in names:

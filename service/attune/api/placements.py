@@ -1,8 +1,10 @@
 """attune.v1.PlacementService."""
 
+import time
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from attune.api.validation import check_placement
+from attune.api.validation import check_placement, check_placement_name
 from attune.serving.live import LivePlacements
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
@@ -37,12 +39,13 @@ class PlacementServicer:
     async def ApplyPlacement(self, request: ApplyPlacementRequest) -> ApplyPlacementResponse:  # noqa: N802 - the contract's name
         """Create or change a placement."""
         check_placement(request.placement)
-        record, changed = await self._placements.apply(with_defaults(request.placement))
+        record, changed = await self._placements.apply(with_defaults(request.placement), time.time_ns() // 1_000_000)
         await self._live.refresh([request.placement.name])
         return ApplyPlacementResponse(placement=record.placement, revision=record.revision, changed=changed)
 
     async def GetPlacement(self, request: GetPlacementRequest) -> GetPlacementResponse:  # noqa: N802 - the contract's name
         """Return a placement and how it is doing."""
+        check_placement_name(request.placement)
         return await self._described(await self._placements.get(request.placement))
 
     async def ListPlacements(self, _request: ListPlacementsRequest) -> ListPlacementsResponse:  # noqa: N802 - the contract's name
@@ -52,12 +55,14 @@ class PlacementServicer:
 
     async def DeletePlacement(self, request: DeletePlacementRequest) -> DeletePlacementResponse:  # noqa: N802 - the contract's name
         """Delete a placement and everything it owns."""
+        check_placement_name(request.placement)
         await self._placements.delete(request.placement)
         await self._live.refresh([request.placement])
         return DeletePlacementResponse()
 
     async def ListPolicyVersions(self, request: ListPolicyVersionsRequest) -> ListPolicyVersionsResponse:  # noqa: N802 - the contract's name
         """Return the versions that are kept, newest first."""
+        check_placement_name(request.placement)
         keys = PlacementKeys((await self._placements.get(request.placement)).placement.name)
         head = await self._versions.head(keys)
         serving = head.version if head else 0

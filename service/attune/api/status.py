@@ -47,9 +47,9 @@ def answers(method: Callable[[Any], Awaitable[Any]]) -> Callable[[Any, Any], Awa
     """
 
     async def answering(request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
+        if isinstance(request, InvalidInputError):
+            return await _abort(context, request)
         try:
-            if isinstance(request, InvalidInputError):
-                return await _abort(context, request)
             return await method(request)
         except ExpectedError as error:
             await _abort(context, error)

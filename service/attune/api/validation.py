@@ -16,6 +16,7 @@ from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.v1.placement_pb2 import Aggregation, OutcomeRule, Placement, RewardSpec, StoreFailure
 from attune.v1.reward_service_pb2 import Outcome
+from attune_models.features import MAX_NUMBER
 
 MAX_OFFERS = 1000
 MAX_ID_BYTES = 256
@@ -46,7 +47,16 @@ def check_names(placement: str, event_id: str) -> None:
     Raises:
         InvalidInputError: With every violation.
     """
-    _refuse([*id_violations("placement", placement), *id_violations("event_id", event_id)])
+    _refuse([*name_violations("placement", placement), *id_violations("event_id", event_id)])
+
+
+def check_placement_name(name: str) -> None:
+    """Check the name that points to a placement.
+
+    Raises:
+        InvalidInputError: It is no name of a placement: a key of the store is made from it.
+    """
+    _refuse(name_violations("placement", name))
 
 
 def check_placement(placement: Placement) -> None:
@@ -60,7 +70,7 @@ def check_placement(placement: Placement) -> None:
 
 def outcome_violations(outcome: Outcome) -> Iterator[Violation]:
     """Yield what is wrong with an outcome by itself."""
-    yield from id_violations("placement", outcome.placement)
+    yield from name_violations("placement", outcome.placement)
     yield from id_violations("event_id", outcome.event_id)
     yield from id_violations("name", outcome.name)
     if outcome.outcome_id:
@@ -74,6 +84,15 @@ def outcome_violations(outcome: Outcome) -> Iterator[Violation]:
         yield Violation("occurred_at", f"expected a time from 0001 to 9999, got {got}")
 
 
+def name_violations(field: str, name: str) -> Iterator[Violation]:
+    """Yield what is wrong with the name of a placement."""
+    if not _PLACEMENT_NAME.fullmatch(name):
+        yield Violation(
+            field,
+            f'expected 1 to 64 characters of a-z, 0-9, _, - and ., starting with a letter or digit, got "{name[:80]}"',
+        )
+
+
 def id_violations(field: str, value: str) -> Iterator[Violation]:
     """Yield what is wrong with an id or a name."""
     if not value:
@@ -83,7 +102,7 @@ def id_violations(field: str, value: str) -> Iterator[Violation]:
 
 
 def _decide_violations(request: DecideEnvelope) -> Iterator[Violation]:
-    yield from id_violations("placement", request.placement)
+    yield from name_violations("placement", request.placement)
     if request.event_id:
         yield from id_violations("event_id", request.event_id)
     if request.customer_id:
@@ -101,12 +120,7 @@ def _decide_violations(request: DecideEnvelope) -> Iterator[Violation]:
 
 
 def _placement_violations(placement: Placement) -> Iterator[Violation]:
-    if not _PLACEMENT_NAME.fullmatch(placement.name):
-        yield Violation(
-            "name",
-            "expected 1 to 64 characters of a-z, 0-9, _, - and ., starting with a letter or digit, "
-            f'got "{placement.name[:80]}"',
-        )
+    yield from name_violations("name", placement.name)
     yield from enum_violations("store_failure", placement.store_failure, StoreFailure)
     yield from between("policy.min_probability", placement.policy.min_probability, 0, 1)
     if placement.policy.HasField("vw"):
@@ -122,9 +136,9 @@ def _placement_violations(placement: Placement) -> Iterator[Violation]:
 def _reward_violations(spec: RewardSpec) -> Iterator[Violation]:
     if spec.HasField("window"):
         yield from _window_violations(spec.window)
-    yield from between("default_reward", spec.default_reward, -MAX_VALUE, MAX_VALUE)
-    yield from optional(spec, "min", between, -MAX_VALUE, MAX_VALUE)
-    yield from optional(spec, "max", between, -MAX_VALUE, MAX_VALUE)
+    yield from between("default_reward", spec.default_reward, -MAX_NUMBER, MAX_NUMBER)
+    yield from optional(spec, "min", between, -MAX_NUMBER, MAX_NUMBER)
+    yield from optional(spec, "max", between, -MAX_NUMBER, MAX_NUMBER)
     low, high = spec.min if spec.HasField("min") else -1000.0, spec.max if spec.HasField("max") else 1000.0
     if high <= low:
         yield Violation("max", f"expected more than min, which is {low:.15g}, got {high:.15g}")

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from attune.api.checks import between, count, enum_violations, optional, prefixed
 from attune.errors import Violation
 from attune.v1.placement_pb2 import CB_TYPE_MTR, CB_TYPE_UNSPECIFIED, CbType, Crossings, RegCbSpec, SquareCbSpec, VwSpec
+from attune_models.features import MAX_NUMBER
 
-_MAX_REWARD = 1e9
 # What must be more than 0 is at least this: Vowpal Wabbit takes 1e-300 for 0, and then refuses it.
 _LEAST = 1e-6
 # Exploration -> field -> lowest and highest value.
@@ -63,8 +63,8 @@ def _exploration_violations(spec: VwSpec, exploration: str) -> Iterator[Violatio
 
 
 def _reward_range_violations(spec: RegCbSpec) -> Iterator[Violation]:
-    yield from optional(spec, "min_reward", between, -_MAX_REWARD, _MAX_REWARD)
-    yield from optional(spec, "max_reward", between, -_MAX_REWARD, _MAX_REWARD)
+    yield from optional(spec, "min_reward", between, -MAX_NUMBER, MAX_NUMBER)
+    yield from optional(spec, "max_reward", between, -MAX_NUMBER, MAX_NUMBER)
     low = spec.min_reward if spec.HasField("min_reward") else 0.0
     high = spec.max_reward if spec.HasField("max_reward") else 1.0
     if high <= low:

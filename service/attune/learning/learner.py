@@ -20,6 +20,7 @@ from attune.store.interactions import Interactions
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Placements
 from attune.store.versions import Lease, Versions
+from attune.tasks import pause
 from attune.v1.placement_pb2 import Placement
 from attune_models.types import PolicyError
 
@@ -49,30 +50,31 @@ class PlacementLearner:
         self._interactions = Interactions(store)
         self._versions = Versions(store)
 
-    async def run(self) -> None:
-        """Learn until the placement is gone or the task is cancelled; give the lease back in the end.
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Learn until told to stop or the placement is gone; give the lease back in the end.
 
         Raises:
             NotFoundError: The placement is gone.
             StoreUnavailableError: The store did not answer in time; run again later.
         """
-        while True:
+        while not stopping.is_set():
             lease = await self._versions.acquire(self._keys, self._owner, int(self._settings.lease_s * 1000))
             if lease is None:
                 await self._placements.get(self._keys.name)
-                await asyncio.sleep(self._settings.lease_s / 4)
+                await pause(stopping, self._settings.lease_s / 4)
                 continue
             try:
-                await self._hold(lease)
+                await self._hold(lease, stopping)
             except FencedError as error:
                 _log.warning("%s", error)
             finally:
                 with contextlib.suppress(ExpectedError):
                     await self._versions.release(lease)
 
-    async def _hold(self, lease: Lease) -> None:
+    async def _hold(self, lease: Lease, stopping: asyncio.Event) -> None:
         session = await self._take_up(lease)
         while True:
+            stops = stopping.is_set()
             placement = (await self._placements.get(self._keys.name)).placement
             if not session.trainee.is_for(placement):
                 _log.info('placement "%s": training its new spec on the whole log', self._keys.name)
@@ -82,11 +84,13 @@ class PlacementLearner:
             learned = session.learn(entries)
             if learned == len(entries) < self._settings.batch:
                 session.replaces_head = False  # it has caught up
-            if session.commit_is_due(self._settings):
+            if session.commit_is_due(self._settings) or (stops and session.may_commit):
                 await self._commit(session)
+            if stops:
+                return
             await self._renew(session)
             if max(joined, len(entries)) < self._settings.batch and learned == len(entries):
-                await asyncio.sleep(self._settings.poll_ms / 1000)
+                await pause(stopping, self._settings.poll_ms / 1000)
 
     async def _take_up(self, lease: Lease) -> "_Session":
         placement = (await self._placements.get(self._keys.name)).placement
@@ -157,9 +161,14 @@ class _Session:
         self.uncommitted += learned
         return learned
 
+    @property
+    def may_commit(self) -> bool:
+        """Whether there is something to commit, and nothing against it."""
+        return self.uncommitted > 0 and not self.replaces_head
+
     def commit_is_due(self, settings: LearnerSettings) -> bool:
         """Tell whether there is something to commit and it is time."""
-        if not self.uncommitted or self.replaces_head:
+        if not self.may_commit:
             return False
         pause_s = max(settings.snapshot_interval_s, self.size_bytes / _MAX_SNAPSHOT_BYTES_PER_S)
         waited_s = time.monotonic() - self.committed_at

@@ -33,8 +33,7 @@ class LivePlacement:
 
     Attributes:
         keys: Its keys in the store.
-        placement: Its spec, with every default filled in.
-        revision: Of the spec.
+        record: Its spec, with every default filled in, as it is stored.
         window_ms: Its reward window in milliseconds.
         policy: What decides; None when no version proved sound: then the draw is uniform.
         version: Of the policy; 0 before anything was learned.
@@ -42,12 +41,16 @@ class LivePlacement:
     """
 
     keys: PlacementKeys
-    placement: Placement
-    revision: int
+    record: PlacementRecord
     window_ms: int
     policy: Policy | None
     version: int
     control: Policy
+
+    @property
+    def placement(self) -> Placement:
+        """Its spec."""
+        return self.record.placement
 
 
 class LivePlacements:
@@ -82,30 +85,41 @@ class LivePlacements:
             StoreUnavailableError: The store did not answer in time; what was known is kept.
         """
         for name, (record, version) in (await self._placements.glance(names)).items():
-            live = self._live.get(name)
-            if record is None:
-                self._live.pop(name, None)
-            elif live is None or (record.revision, version) != (live.revision, live.version):
-                self._live[name] = await self._up_to_date(record, version, live)
+            await self._take_over(name, record, version)
 
     async def follow(self) -> None:
         """Keep every placement up to date until cancelled; a store that is away is waited for."""
         while True:
             try:
-                await self.refresh({*self._live, *await self._placements.names()})
+                seen = await self._placements.glance({*self._live, *await self._placements.names()})
+                for name, (record, version) in seen.items():
+                    await self._take_over_safely(name, record, version)
             except ExpectedError as error:
                 _log.debug("placements stay as they are: %s", error)
-            except Exception:  # noqa: BLE001 - whatever is wrong with one version, later ones must still be seen
-                _log.exception("placements stay as they are")
             await asyncio.sleep(POLL_S)
+
+    async def _take_over_safely(self, name: str, record: PlacementRecord | None, version: int) -> None:
+        try:
+            await self._take_over(name, record, version)
+        except ExpectedError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever is wrong with one placement, the others must go on
+            _log.exception('placement "%s" stays as it is', name)
+
+    async def _take_over(self, name: str, record: PlacementRecord | None, version: int) -> None:
+        live = self._live.get(name)
+        if record is None:
+            self._live.pop(name, None)
+        elif live is None or (record, version) != (live.record, live.version):
+            former = live if live is not None and live.record.created_at_ms == record.created_at_ms else None
+            self._live[name] = await self._up_to_date(record, version, former)
 
     async def _up_to_date(self, record: PlacementRecord, version: int, live: LivePlacement | None) -> LivePlacement:
         placement = record.placement
         policy, served = await self._policy(placement, version, live)
         return LivePlacement(
             keys=PlacementKeys(placement.name),
-            placement=placement,
-            revision=record.revision,
+            record=record,
             window_ms=placement.reward.window.ToMilliseconds(),
             policy=policy,
             version=served,

@@ -15,8 +15,8 @@ from attune.v1.features_pb2 import Features, Offer
 from attune_models.features import FeatureError, encode, encode_action
 from attune_models.types import Situation
 
-# Together at most 32 MiB or so of keys and values.
-_MAX_CACHED_OFFERS = 8192
+# Together less than 100 MiB of keys and values.
+_MAX_CACHED_OFFERS = 4096
 _MAX_CACHED_BYTES = 2048
 
 

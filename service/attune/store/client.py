@@ -4,6 +4,7 @@ Nothing is retried: redis-py repeats a write that timed out by default, and a wr
 Decisions go through a connection of their own, `attune.store.pipe`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
@@ -21,7 +22,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from attune.config import redacted
 from attune.errors import NotFoundError, StoreUnavailableError
 
-_MAX_CONNECTIONS = 64
+_MAX_CONNECTIONS = 32
 
 
 class StoreRefusedError(StoreUnavailableError):
@@ -48,6 +49,19 @@ class Store:
             retry_on_error=[],
             max_connections=_MAX_CONNECTIONS,
         )
+        # A burst waits for a connection: the pool would refuse it.
+        self._free = asyncio.Semaphore(_MAX_CONNECTIONS)
+
+    @asynccontextmanager
+    async def reaching(self) -> AsyncIterator[None]:
+        """Wait for a free connection, and turn the client library's errors into ours; not to be nested.
+
+        Raises:
+            StoreRefusedError: The store refuses to write.
+            StoreUnavailableError: No answer in time, or no connection.
+        """
+        async with self._free, reaching(self.place):
+            yield
 
     async def ping(self) -> None:
         """Ask for a sign of life.
@@ -55,7 +69,7 @@ class Store:
         Raises:
             StoreUnavailableError: There is none.
         """
-        async with reaching(self.place):
+        async with self.reaching():
             await self.redis.ping()
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
@@ -71,7 +85,7 @@ class Store:
             StoreUnavailableError: The store did not answer in time; the step may or may not have happened.
         """
         text, digest = script(name)
-        async with reaching(self.place):
+        async with self.reaching():
             try:
                 return await self.redis.evalsha(digest, len(keys), *keys, *args)
             except NoScriptError:  # the store was restarted, or has never seen it
@@ -97,11 +111,14 @@ async def reaching(place: str) -> AsyncIterator[None]:
     try:
         yield
     except ResponseError as error:
+        if "EXPIRED" in str(error):
+            raise StoreUnavailableError(f"the store at {place} was too slow: nothing was written") from error
         if "NOPLACEMENT" in str(error):
             raise NotFoundError("placement: expected an applied placement, got one that was deleted") from error
         raise StoreRefusedError(f"the store at {place} refuses: {error}") from error
     except (RedisConnectionError, RedisTimeoutError, OSError) as error:
-        raise StoreUnavailableError(f"the store at {place} is out of reach: {error or type(error).__name__}") from error
+        reason = str(error) or type(error).__name__
+        raise StoreUnavailableError(f"the store at {place} is out of reach: {reason}") from error
     except RedisError as error:
         raise StoreRefusedError(f"the store at {place} answered something unexpected: {error}") from error
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from attune.errors import NotFoundError
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
-from attune.store.client import Store, reaching
+from attune.store.client import Store
 from attune.store.keys import PlacementKeys
 
 _TOMBSTONE = b"@"
@@ -76,7 +76,7 @@ class Decisions:
             NotFoundError: There is none with this id, or it was forgotten.
             StoreUnavailableError: The store did not answer in time.
         """
-        async with reaching(self._store.place):
+        async with self._store.reaching():
             pipeline = self._store.redis.pipeline(transaction=True)
             value, recorded = await pipeline.get(keys.event(event_id)).hgetall(keys.outcomes(event_id)).execute()
         if value is None:
@@ -97,7 +97,7 @@ class Decisions:
             StoreUnavailableError: The store did not answer in time.
         """
         position = tombstone.removeprefix(_TOMBSTONE)
-        async with reaching(self._store.place):
+        async with self._store.reaching():
             entries = await self._store.redis.xrange(keys.interactions, position, position)
         if not entries:
             raise NotFoundError(f"event_id: expected a decision in the training log, got trimmed position {position!r}")

@@ -1,13 +1,15 @@
 """The training log: decisions move into it when their reward window closes, learners read it in order."""
 
-from typing import cast
+from collections.abc import Iterator
 
-from attune.store.client import Store, reaching
+from attune.store.client import Store
 from attune.store.decisions import LoggedInteraction, interaction_of
 from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
 
 BEGINNING = "0-0"
 """The position before the first entry."""
+
+_PORTION_BYTES = 1 << 20
 
 
 class Interactions:
@@ -32,13 +34,13 @@ class Interactions:
         Raises:
             StoreUnavailableError: The store did not answer in time; some may have been moved.
         """
-        due = await self._due(keys, most)
-        if not due:
-            return 0
-        touched = [keys.spec, keys.due, keys.counts, keys.interactions]
-        for event_id in due:
-            touched += (keys.event(event_id), keys.outcomes(event_id))
-        return cast("int", await self._store.run("join", touched, [TOMBSTONE_TTL_S, *due]))
+        joined = 0
+        for due in await self._due(keys, most):
+            touched = [keys.spec, keys.due, keys.counts, keys.interactions]
+            for event_id in due:
+                touched += (keys.event(event_id), keys.outcomes(event_id))
+            joined += await self._store.run("join", touched, [TOMBSTONE_TTL_S, *due])
+        return joined
 
     async def after(self, keys: PlacementKeys, position: str, most: int) -> list[LoggedInteraction]:
         """Read entries in order.
@@ -51,15 +53,36 @@ class Interactions:
         Raises:
             StoreUnavailableError: The store did not answer in time.
         """
-        async with reaching(self._store.place):
+        async with self._store.reaching():
             entries = await self._store.redis.xrange(keys.interactions, f"({position}", "+", count=most)
         return [interaction_of(*entry) for entry in entries]
 
-    async def _due(self, keys: PlacementKeys, most: int) -> list[str]:
-        async with reaching(self._store.place):
+    async def _due(self, keys: PlacementKeys, most: int) -> list[list[str]]:
+        """Return what is due, in portions that the store can move without keeping others waiting."""
+        async with self._store.reaching():
             pipeline = self._store.redis.pipeline(transaction=False)
             pipeline.time()
             pipeline.zrange(keys.due, 0, most - 1, withscores=True)
             (seconds, microseconds), earliest = await pipeline.execute()
         now_ms = seconds * 1000 + microseconds // 1000
-        return [event_id.decode() for event_id, due_ms in earliest if due_ms <= now_ms]
+        due = [event_id.decode() for event_id, due_ms in earliest if due_ms <= now_ms]
+        if not due:
+            return []
+        async with self._store.reaching():
+            pipeline = self._store.redis.pipeline(transaction=False)
+            for event_id in due:
+                pipeline.strlen(keys.event(event_id))
+            sizes = await pipeline.execute()
+        return list(_portions(due, sizes))
+
+
+def _portions(event_ids: list[str], sizes: list[int]) -> Iterator[list[str]]:
+    portion: list[str] = []
+    total = 0
+    for event_id, size in zip(event_ids, sizes, strict=True):
+        if portion and total + size > _PORTION_BYTES:
+            yield portion
+            portion, total = [], 0
+        portion.append(event_id)
+        total += size
+    yield portion

@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from attune.errors import ExpectedError, StoreUnavailableError
+from attune.store.client import StoreRefusedError
 from attune.store.keys import PlacementKeys
 from attune.store.pipe import Pipe
 
@@ -25,6 +26,7 @@ _MOST_BYTES_PER_CALL = 1 << 20
 # Calls under way at once. More would not be faster: the store answers one at a time.
 _MOST_CALLS = 2
 _PROBE_S = 0.1
+_COMPLAIN_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class _Batch:
     event_keys: list[str] = field(default_factory=list)
     args: list[str | bytes | int] = field(default_factory=list)
     answers: list[asyncio.Future[bytes | None]] = field(default_factory=list)
+    opened_s: float = 0.0
     size_bytes: int = 0
     is_leaving: bool = False
 
@@ -59,6 +62,7 @@ class Journal:
         self._leaving: deque[_Batch] = deque()
         self._gap_s = _LONGEST_GAP_S
         self._last_s = 0.0
+        self._complained_s = -_COMPLAIN_S
         self._writes: set[asyncio.Task[None]] = set()
         self._probing: asyncio.Task[None] | None = None
         self._outage: StoreUnavailableError | None = None
@@ -108,7 +112,7 @@ class Journal:
         self._last_s = now_s
         batch = self._batches.get((keys.name, window_ms))
         if batch is None:
-            batch = self._batches[keys.name, window_ms] = _Batch(keys, window_ms)
+            batch = self._batches[keys.name, window_ms] = _Batch(keys, window_ms, opened_s=now_s)
             if self._gap_s < _DENSE_GAP_S:
                 loop.call_later(_GATHER_S, self._leave, batch)
             else:
@@ -132,6 +136,9 @@ class Journal:
         while self._leaving and len(self._writes) < _MOST_CALLS:
             batch = self._leaving.popleft()
             self._close(batch)
+            if asyncio.get_running_loop().time() - batch.opened_s > self._pipe.timeout_s:
+                _refuse(batch, StoreUnavailableError("the store takes decisions more slowly than they come"))
+                continue
             write = asyncio.get_running_loop().create_task(self._write(batch))
             self._writes.add(write)  # the loop itself keeps only a weak reference
             write.add_done_callback(self._send)
@@ -139,9 +146,13 @@ class Journal:
     async def _write(self, batch: _Batch) -> None:
         keys = batch.keys
         try:
-            found = await self._pipe.run(
-                "journal", [keys.spec, keys.due, keys.counts, *batch.event_keys], [batch.window_ms, *batch.args]
-            )
+            deadline_ms = await self._pipe.store_ms(batch.opened_s + self._pipe.timeout_s)
+            args = [batch.window_ms, deadline_ms, *batch.args]
+            found = await self._pipe.run("journal", [keys.spec, keys.due, keys.counts, *batch.event_keys], args)
+        except StoreRefusedError as error:
+            self._complain(error)
+            _refuse(batch, error)
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller waits for an answer
             if isinstance(error, StoreUnavailableError):
                 self._begin_outage(error)
@@ -150,6 +161,12 @@ class Journal:
         for answer, value in zip(batch.answers, found, strict=True):
             if not answer.done():
                 answer.set_result(value)
+
+    def _complain(self, error: StoreRefusedError) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._complained_s > _COMPLAIN_S:
+            self._complained_s = now_s
+            _log.error("decisions are not journaled: %s", error)
 
     def _begin_outage(self, error: StoreUnavailableError) -> None:
         while self._leaving:

@@ -30,6 +30,11 @@ class PlacementKeys:
         """String: storage.v1.PlacementRecord. No expiry. While it is missing, nothing else is written."""
         return self._key("spec")
 
+    @property
+    def deleting(self) -> str:
+        """String: who deletes the placement. Exists from the end of the spec to the end of the last other key."""
+        return self._key("deleting")
+
     def event(self, event_id: str) -> str:
         """String: storage.v1.DecisionRecord until its window closes, then `@<stream id>` for TOMBSTONE_TTL_S."""
         return self._key(f"event:{event_id}")

@@ -31,7 +31,7 @@ class Pipe:
         """
         self._place = redacted(url)
         self._options: dict[str, Any] = dict(parse_url(url))
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._link: _Link | None = None
         self._connecting = asyncio.Lock()
 
@@ -60,17 +60,32 @@ class Pipe:
         if self._link is not None:
             self._link.close()
 
+    async def store_ms(self, at_s: float) -> int:
+        """Translate a time of the event loop's clock, in seconds, into the store's, in milliseconds since the epoch.
+
+        Raises:
+            StoreUnavailableError: There is no connection to compare the clocks over.
+        """
+        async with reaching(self._place):
+            return int(1000 * (at_s + (await self._open_link()).ahead_s))
+
     async def _call(self, *command: str | bytes | int) -> Any:
-        async with asyncio.timeout(self._timeout_s):
-            link = self._link
-            if link is None or not link.is_open:
+        link = await self._open_link()
+        answer = link.send(*command)
+        try:
+            return await _in_time(answer, self.timeout_s)
+        except (asyncio.CancelledError, TimeoutError):
+            # Answers are matched to commands by their order, so the connection goes.
+            answer.cancel()
+            link.close()
+            raise
+
+    async def _open_link(self) -> "_Link":
+        link = self._link
+        if link is None or not link.is_open:
+            async with asyncio.timeout(self.timeout_s):
                 link = await self._connect()
-            try:
-                return await link.send(*command)
-            except asyncio.CancelledError:
-                # Cancelled, or out of time. Answers are matched to commands by their order, so the connection goes.
-                link.close()
-                raise
+        return link
 
     async def _connect(self) -> "_Link":
         async with self._connecting:
@@ -90,16 +105,36 @@ class Pipe:
                 await link.send("AUTH", options.get("username") or "default", options["password"])
             if options.get("db"):
                 await link.send("SELECT", options["db"])
+            before_s = loop.time()
+            seconds, microseconds = await link.send("TIME")
+            link.ahead_s = int(seconds) + int(microseconds) / 1e6 - (before_s + loop.time()) / 2
         except BaseException:
             link.close()
             raise
         return link
 
 
+async def _in_time(answer: asyncio.Future[Any], timeout_s: float) -> Any:
+    """Wait for an answer; TimeoutError when it is not there in time."""
+    done, _ = await asyncio.wait([answer], timeout=timeout_s)
+    if not done:
+        # When something else kept the loop busy, the answer may have arrived without having been read.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    if not answer.done():
+        raise TimeoutError(f"no answer within {timeout_s:g} s")
+    return answer.result()
+
+
 class _Link(asyncio.Protocol):
-    """A connection: commands out, answers in, in the same order."""
+    """A connection: commands out, answers in, in the same order.
+
+    Attributes:
+        ahead_s: The store's clock minus the event loop's, in seconds.
+    """
 
     def __init__(self) -> None:
+        self.ahead_s = 0.0
         self._reader = hiredis.Reader(replyError=ResponseError)
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._transport: asyncio.WriteTransport | None = None
@@ -151,10 +186,6 @@ class _Link(asyncio.Protocol):
 def _ssl_context(options: dict[str, Any]) -> ssl.SSLContext | None:
     if options.get("connection_class") is not SSLConnection:
         return None
-    context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"))
-    if options.get("ssl_certfile"):
-        context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
-    if options.get("ssl_cert_reqs") == "none":
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+    described = {name: value for name, value in options.items() if name != "connection_class"}
+    context: ssl.SSLContext = SSLConnection(**described).ssl_context.get()
     return context

@@ -1,15 +1,22 @@
 """Applied placements: their specs, their numbers, and their end."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from uuid import uuid4
 
-from attune.errors import NotFoundError
+from google.protobuf.message import DecodeError
+
+from attune.errors import NotFoundError, StoreUnavailableError
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
-from attune.store.client import Store, reaching
+from attune.store.client import Store
 from attune.store.keys import PLACEMENTS, PlacementKeys
 from attune.v1.placement_pb2 import Placement
 
 _PURGE_CHUNK = 1000
+_MOST_ATTEMPTS = 20
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +53,12 @@ class Placements:
 
     async def names(self) -> list[str]:
         """Return the names of all placements, sorted."""
-        async with reaching(self._store.place):
+        async with self._store.reaching():
             return sorted(name.decode() for name in await self._store.redis.smembers(PLACEMENTS))
 
     async def find(self, name: str) -> PlacementRecord | None:
         """Return a placement, None when there is none of this name."""
-        async with reaching(self._store.place):
+        async with self._store.reaching():
             value = await self._store.redis.get(PlacementKeys(name).spec)
         return PlacementRecord.FromString(value) if value else None
 
@@ -66,60 +73,84 @@ class Placements:
         return record
 
     async def glance(self, names: Iterable[str]) -> dict[str, tuple[PlacementRecord | None, int]]:
-        """Return spec and serving version of placements, in one round trip; None and 0 where there is none."""
+        """Return spec and serving version of placements, in one round trip; None and 0 where there is none.
+
+        One that cannot be read is left out, and logged.
+        """
         listed = list(names)
         pipeline = self._store.redis.pipeline(transaction=False)
         for keys in map(PlacementKeys, listed):
             pipeline.get(keys.spec)
             pipeline.hget(keys.head, "version")
-        async with reaching(self._store.place):
+        async with self._store.reaching():
             answers = await pipeline.execute()
-        specs = (PlacementRecord.FromString(value) if value else None for value in answers[::2])
-        return dict(zip(listed, zip(specs, (int(version or 0) for version in answers[1::2]), strict=True), strict=True))
+        seen: dict[str, tuple[PlacementRecord | None, int]] = {}
+        for name, spec, version in zip(listed, answers[::2], answers[1::2], strict=True):
+            try:
+                seen[name] = (PlacementRecord.FromString(spec) if spec else None, int(version or 0))
+            except DecodeError:
+                _log.error('placement "%s": %d bytes in the store are no placement', name, len(spec))
+        return seen
 
-    async def apply(self, placement: Placement) -> tuple[PlacementRecord, bool]:
+    async def apply(self, placement: Placement, now_ms: int) -> tuple[PlacementRecord, bool]:
         """Create or change a placement.
 
         Args:
             placement: A valid placement with every default filled in.
+            now_ms: Milliseconds since the epoch.
 
         Returns:
             The placement as it is stored, and whether this call changed it.
+
+        Raises:
+            StoreUnavailableError: The store did not answer in time, or others change the placement all the time.
         """
         keys = PlacementKeys(placement.name)
-        while True:
-            former = await self.find(placement.name)
-            if former is not None and former.placement == placement:
+        async with self._store.reaching():
+            # Before the spec: a placement that decides but is not listed would never learn.
+            await self._store.redis.sadd(PLACEMENTS, placement.name)
+        for _ in range(_MOST_ATTEMPTS):
+            async with self._store.reaching():
+                before = await self._store.redis.get(keys.spec)
+            former = PlacementRecord.FromString(before) if before else PlacementRecord(created_at_ms=now_ms)
+            if before and former.placement == placement:
                 return former, False
-            if former is None:
-                # What a deletion that was cut short left behind must not come back to life.
-                await self._purge(keys)
-            record = PlacementRecord(placement=placement, revision=former.revision + 1 if former else 1)
-            before = former.SerializeToString(deterministic=True) if former else b""
-            if await self._store.run("swap", [keys.spec], [before, record.SerializeToString(deterministic=True)]):
-                async with reaching(self._store.place):
-                    await self._store.redis.sadd(PLACEMENTS, placement.name)
+            record = PlacementRecord(
+                placement=placement, revision=former.revision + 1, created_at_ms=former.created_at_ms
+            )
+            values = [before or b"", record.SerializeToString()]
+            swapped = await self._store.run("swap", [keys.spec, keys.deleting], values)
+            if swapped == 1:
                 return record, True
+            if swapped == -1:
+                await self.delete(placement.name)
+                async with self._store.reaching():
+                    await self._store.redis.sadd(PLACEMENTS, placement.name)
+        raise StoreUnavailableError(f'placement "{placement.name}": others change it all the time; try again')
 
     async def delete(self, name: str) -> None:
-        """Delete a placement and everything it owns.
+        """Delete a placement and everything it owns, or finish a deletion that was cut short.
 
-        The spec goes first: from then on every script refuses to write for it.
+        The spec goes first: from then on every script refuses to write for it. A mark keeps the name from being used
+        again before the last key is gone, and keeps a deletion that was overtaken from touching what came after it.
 
         Raises:
             NotFoundError: There is none of this name.
         """
-        keys = PlacementKeys(name)
-        async with reaching(self._store.place):
-            if not await self._store.redis.delete(keys.spec):
-                raise unknown_placement(name)
+        keys, token = PlacementKeys(name), uuid4().hex
+        if not await self._store.run("delete", [keys.spec, keys.deleting], [token]):
+            raise unknown_placement(name)
+        async with self._store.reaching():
             await self._store.redis.srem(PLACEMENTS, name)
-        await self._purge(keys)
+        async for chunk in self._keys(keys):
+            if not await self._store.run("purge", [keys.deleting, *chunk], [token]):
+                return  # somebody else has taken over, and finishes it
+        await self._store.run("purge", [keys.deleting], [token])
 
     async def numbers(self, name: str) -> Numbers:
         """Count what a placement has decided, heard and learned."""
         keys = PlacementKeys(name)
-        async with reaching(self._store.place):
+        async with self._store.reaching():
             pipeline = self._store.redis.pipeline(transaction=False)
             pipeline.hgetall(keys.counts)
             pipeline.zcard(keys.due)
@@ -140,7 +171,7 @@ class Placements:
         )
 
     async def _waiting_ms(self, keys: PlacementKeys, cursor: str) -> int | None:
-        async with reaching(self._store.place):
+        async with self._store.reaching():
             pipeline = self._store.redis.pipeline(transaction=False)
             pipeline.xrange(keys.interactions, cursor if cursor == "-" else f"({cursor}", "+", count=1)
             pipeline.time()
@@ -150,16 +181,15 @@ class Placements:
         entered_ms = int(entries[0][0].partition(b"-")[0])
         return max(0, int(seconds) * 1000 + int(microseconds) // 1000 - entered_ms)
 
-    async def _purge(self, keys: PlacementKeys) -> None:
-        async with reaching(self._store.place):
-            chunk: list[bytes] = []
-            async for key in self._store.redis.scan_iter(match=keys.pattern, count=_PURGE_CHUNK):
-                chunk.append(key)
-                if len(chunk) == _PURGE_CHUNK:
-                    await self._store.redis.unlink(*chunk)
-                    chunk.clear()
-            if chunk:
-                await self._store.redis.unlink(*chunk)
+    async def _keys(self, keys: PlacementKeys) -> AsyncIterator[list[str]]:
+        """Yield every key of a placement, but for its mark, in chunks."""
+        cursor, started = 0, False
+        while cursor or not started:
+            async with self._store.reaching():
+                cursor, found = await self._store.redis.scan(cursor, match=keys.pattern, count=_PURGE_CHUNK)
+            started = True
+            if chunk := [key.decode() for key in found if key.decode() != keys.deleting]:
+                yield chunk
 
 
 def unknown_placement(name: str) -> NotFoundError:

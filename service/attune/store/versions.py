@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from attune.errors import BadSnapshotError, FencedError
 from attune.storage.v1.records_pb2 import VersionRecord
-from attune.store.client import Store, reaching
+from attune.store.client import Store
 from attune.store.keys import UNCOMMITTED_TTL_S, PlacementKeys
 
 
@@ -72,13 +72,10 @@ class Versions:
             StoreUnavailableError: The store did not answer in time; the head is the old or the new one.
         """
         keys = lease.keys
-        version = await self._store.run("reserve", [keys.spec, keys.head], [lease.epoch])
+        version = await self._write(lease, weights)
         committed = bool(version)
         if version:
             record.version, record.sha256, record.size_bytes = version, sha256(weights).digest(), len(weights)
-            # The weights go first and alone: a script that carries megabytes stops the store for everybody.
-            async with reaching(self._store.place):
-                await self._store.redis.set(keys.snapshot(version), weights, ex=UNCOMMITTED_TTL_S)
             dropped = sorted(await self._numbers(keys))[: -(keep - 1) or None]
             touched = [keys.spec, keys.head, keys.versions, keys.snapshot(version)]
             touched += [keys.snapshot(old) for old in dropped]
@@ -86,11 +83,28 @@ class Versions:
             committed = bool(await self._store.run("commit", touched, args))
         if not committed:
             raise FencedError(f'placement "{keys.name}": a commit was refused, another learner has taken over')
-        return int(version)
+        return version
+
+    async def _write(self, lease: Lease, weights: bytes) -> int:
+        """Write weights under a number of their own; 0 when the lease is lost.
+
+        They go first and alone: a script that carries megabytes stops the store for everybody. NX, because a learner
+        that was overtaken long ago may just now be writing the number it was given then.
+        """
+        written = False
+        version = 0
+        while not written:
+            version = await self._store.run("reserve", [lease.keys.spec, lease.keys.head], [lease.epoch])
+            if not version:
+                return 0
+            async with self._store.reaching():
+                key = lease.keys.snapshot(version)
+                written = bool(await self._store.redis.set(key, weights, ex=UNCOMMITTED_TTL_S, nx=True))
+        return version
 
     async def head(self, keys: PlacementKeys) -> VersionRecord | None:
         """Return the record of the version that serves, None before anything was learned."""
-        async with reaching(self._store.place):
+        async with self._store.reaching():
             version = await self._store.redis.hget(keys.head, "version")
             value = await self._store.redis.hget(keys.versions, version) if version else None
         return VersionRecord.FromString(value) if value else None
@@ -101,7 +115,7 @@ class Versions:
         Raises:
             BadSnapshotError: They are missing, have another length or another SHA-256.
         """
-        async with reaching(self._store.place):
+        async with self._store.reaching():
             weights = await self._store.redis.get(keys.snapshot(record.version))
         if weights is None:
             raise BadSnapshotError(f"version {record.version}: the weights are missing")
@@ -113,10 +127,10 @@ class Versions:
 
     async def kept(self, keys: PlacementKeys) -> list[VersionRecord]:
         """Return the records of the versions that are kept, newest first."""
-        async with reaching(self._store.place):
+        async with self._store.reaching():
             values = await self._store.redis.hvals(keys.versions)
         return sorted(map(VersionRecord.FromString, values), key=lambda record: record.version, reverse=True)
 
     async def _numbers(self, keys: PlacementKeys) -> list[int]:
-        async with reaching(self._store.place):
+        async with self._store.reaching():
             return [int(version) for version in await self._store.redis.hkeys(keys.versions)]

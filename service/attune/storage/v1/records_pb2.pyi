@@ -9,12 +9,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PlacementRecord(_message.Message):
-    __slots__ = ("placement", "revision")
+    __slots__ = ("placement", "revision", "created_at_ms")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     placement: _placement_pb2.Placement
     revision: int
-    def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+    created_at_ms: int
+    def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ..., created_at_ms: _Optional[int] = ...) -> None: ...
 
 class DecisionRecord(_message.Message):
     __slots__ = ("event_id", "decided_at_ms", "context", "offers", "pmf", "chosen", "policy_version", "mode", "request_digest")

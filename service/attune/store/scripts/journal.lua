@@ -1,15 +1,20 @@
 -- Writes decisions that are not there yet.
 -- KEYS: spec, due, counts, then the event key of each decision
--- ARGV: reward window in ms, then event_id and record of each decision
+-- ARGV: reward window in ms, time in ms until which this may be done, then event_id and record of each decision
 -- Returns for each decision: false when it was written, else what was there: a record, or "@<stream id>".
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return redis.error_reply('NOPLACEMENT')
 end
 local time = redis.call('TIME')
-local due = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[1])
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- Whoever sent this has stopped waiting, and has told somebody that nothing was written.
+if now > tonumber(ARGV[2]) then
+  return redis.error_reply('EXPIRED')
+end
+local due = string.format('%.0f', now + ARGV[1])
 local found, due_args = {}, {}
 for i = 4, #KEYS do
-  local event_id, record = ARGV[2 * i - 6], ARGV[2 * i - 5]
+  local event_id, record = ARGV[2 * i - 5], ARGV[2 * i - 4]
   if redis.call('SET', KEYS[i], record, 'NX') then
     due_args[#due_args + 1] = due
     due_args[#due_args + 1] = event_id

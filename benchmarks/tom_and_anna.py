@@ -1,0 +1,99 @@
+"""What pairs of context features are worth, and what they cost: `python -m benchmarks.tom_and_anna`.
+
+The figures of `docs/decisions/0005-pairs-of-context-features.md`. First the default policy, with and without pairs, on
+the Tom-and-Anna simulation, where what a reader likes depends on reader and time of day together; learning lags behind
+by some rounds, as it does in a service. No service is started: the same seed gives the same clicks. Then the time of a
+prediction and of a step of learning, by the number of categorical context features, and the size of the model that
+came out; the best of several turns is printed, because the others measure who else was using the machine.
+"""
+
+import time
+from collections.abc import Callable
+from itertools import product
+from random import Random
+
+from tests.support.tom_and_anna import play
+
+from attune_models.features import situation
+from attune_models.types import FeatureSet, Interaction, PlainAction, Situation
+from attune_models.vw import Crossings, VwPolicy, VwSpec
+
+CROSSINGS = {"without pairs": Crossings.CONTEXT_ACTION, "with pairs": Crossings.CONTEXT_PAIRS_ACTION}
+ROUNDS, LAST = 5_000, 1_000
+DELAYS = (0, 120, 300, 500)
+SEEDS = range(1, 6)
+
+N_CATEGORICAL = (4, 10)
+N_ACTIONS = 10
+TURNS = 15
+CALLS = 200
+
+
+def click_rate(crossings: Crossings, seed: int, delay: int) -> float:
+    """Returns the share of clicks in the last rounds of a run."""
+    clicks = play(VwPolicy(VwSpec(crossings=crossings)), ROUNDS, seed, delay)
+    return sum(clicks[-LAST:]) / LAST
+
+
+def hundreds(crossings: Crossings, seed: int, delay: int) -> list[int]:
+    """Returns the clicks of each hundred of the rounds at the end of a run."""
+    clicks = play(VwPolicy(VwSpec(crossings=crossings)), ROUNDS, seed, delay)
+    return [sum(clicks[first : first + 100]) for first in range(ROUNDS - 2 * LAST, ROUNDS, 100)]
+
+
+def make_situation(n_categorical: int, asked: int) -> Situation:
+    """Returns one of several situations with so many categorical context features, and offers of 4 features each."""
+    random = Random(asked)  # noqa: S311 - values, not secrets
+    context = FeatureSet(categorical={f"feature-{i}": f"value-{random.randrange(7)}" for i in range(n_categorical)})
+    return situation(context, [PlainAction(f"offer-{i}", _features(i)) for i in range(N_ACTIONS)])
+
+
+def _features(i: int) -> FeatureSet:
+    return FeatureSet(
+        {"price": i * 1.5, "discount": i % 3 / 10}, {"category": f"category-{i % 4}", "brand": f"{i % 7}"}
+    )
+
+
+def costs(crossings: Crossings, n_categorical: int) -> tuple[float, float, int]:
+    """Returns the time of a prediction and of a step of learning, microseconds, and the size of the model, bytes."""
+    policy = VwPolicy(VwSpec(crossings=crossings))
+    log = [
+        Interaction(make_situation(n_categorical, i), i % N_ACTIONS, 1 / N_ACTIONS, float(i % 3 == 0))
+        for i in range(CALLS)
+    ]
+    learning = microseconds(policy.learn, log)
+    return microseconds(lambda interaction: policy.pmf(interaction.situation), log), learning, len(policy.dumps())
+
+
+def microseconds(call: Callable[[Interaction], object], log: list[Interaction]) -> float:
+    """Returns the time of one call, microseconds, in the best of `TURNS` turns through a log."""
+    best = float("inf")
+    for _ in range(TURNS):
+        start = time.perf_counter()
+        for interaction in log:
+            call(interaction)
+        best = min(best, time.perf_counter() - start)
+    return best / len(log) * 1e6
+
+
+def main() -> None:
+    """Prints both tables."""
+    print(f"click rate of the last {LAST} of {ROUNDS} rounds, {len(SEEDS)} seeds: mean (least to most)")
+    for delay, (name, crossings) in product(DELAYS, CROSSINGS.items()):
+        rates = [click_rate(crossings, seed, delay) for seed in SEEDS]
+        mean = sum(rates) / len(rates)
+        print(f"{delay:3} rounds behind   {name:13}   {mean:.3f} ({min(rates):.3f} to {max(rates):.3f})")
+    print(f"\nclicks of each 100 of the last {2 * LAST} rounds, {DELAYS[-1]} rounds behind, seed {SEEDS[0]}")
+    for name, crossings in CROSSINGS.items():
+        print(f"{name:13}   {' '.join(f'{clicks:3}' for clicks in hundreds(crossings, SEEDS[0], DELAYS[-1]))}")
+    print(f"\n{N_ACTIONS} offers of 4 features, {CALLS} interactions, categorical context features of 7 values each")
+    for n_categorical, (name, crossings) in product(N_CATEGORICAL, CROSSINGS.items()):
+        predicting, learning, size = costs(crossings, n_categorical)
+        print(
+            f"{n_categorical:2} features   {name:13}   pmf {predicting:5.1f} us   learn {learning:5.1f} us"
+            f"   model {size / 1000:4.0f} kB"
+        )
+
+
+if __name__ == "__main__":
+    main()
