@@ -10,20 +10,49 @@ this module calls the extension below the wrapper and keeps parsed actions, whic
 import tempfile
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import Enum
 from functools import cache, cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
 import vowpalwabbit
 from vowpalwabbit.pyvw import pylibvw
 
 from attune_models import pmf as pmfs
 from attune_models.features import MAX_NUMBER, MIN_NUMBER
 from attune_models.types import Interaction, Pmf, PolicyError, Situation
+from attune_models.vw_explorations import (
+    Bag,
+    Cover,
+    Epsilon,
+    Exploration,
+    First,
+    RegCb,
+    Rnd,
+    Softmax,
+    SquareCb,
+    SynthCover,
+)
+from attune_models.vw_file import check_weights
+from attune_models.vw_spec import CbType, Crossings, VwSpec, arguments
+
+__all__ = [
+    "MAX_PAIRED",
+    "Bag",
+    "CbType",
+    "Cover",
+    "Crossings",
+    "Epsilon",
+    "Exploration",
+    "First",
+    "RegCb",
+    "Rnd",
+    "Softmax",
+    "SquareCb",
+    "SynthCover",
+    "VwPolicy",
+    "VwSpec",
+]
 
 # The extension below the wrapper; see the module's docstring. The tests in test_vw.py watch over every one of these.
 _parse = pylibvw.vw._parse  # noqa: SLF001
@@ -37,87 +66,10 @@ MAX_PAIRED = 10
 # An action takes 32 kB when it is kept, one with very many features up to thirty times as much: those are not kept.
 _MAX_KEPT_ACTIONS = 4096
 _MAX_KEPT_CHARACTERS = 2048
-# How a model file ends, one for each weight that is not 0: its position, its value, and what its step size depends on
-# (sum of squared gradients, scale of the feature).
-_WEIGHT = np.dtype([("index", "<u4"), ("numbers", "<f4", 3)])
 # A propensity of 1e-30 in an imported log would shift the scores for good; our own policies stay far above this.
 _MIN_LEARNED_PROPENSITY = 1e-6
 # Weights live in files for Vowpal Wabbit; a memory file system keeps the disk out of it where there is one.
 _SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - mkdtemp makes a private directory in it
-
-
-@dataclass(frozen=True, slots=True)
-class SquareCb:
-    """Inverse gap weighting.
-
-    `p(a) = 1 / (K + gamma (f(best) - f(a)))` for all but the best action, which gets the rest;
-    `gamma = gamma_scale t^gamma_exponent` after t interactions. Source: Foster, Rakhlin, "Beyond UCB: Optimal and
-    Efficient Contextual Bandits with Regression Oracles", 2020.
-
-    Attributes:
-        gamma_scale: Greater than 0; larger explores less.
-        gamma_exponent: 0 to 1; larger explores less as time goes on.
-    """
-
-    gamma_scale: float = 10.0
-    gamma_exponent: float = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Epsilon:
-    """The best action with probability `1 - epsilon + epsilon / K`, every other with `epsilon / K`.
-
-    Attributes:
-        epsilon: 0 to 1.
-    """
-
-    epsilon: float = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Softmax:
-    """Probabilities proportional to `exp(lambda f(a))`.
-
-    Attributes:
-        inverse_temperature: The lambda, 0 to 1000; larger is greedier.
-    """
-
-    inverse_temperature: float = 10.0
-
-
-Exploration: TypeAlias = SquareCb | Epsilon | Softmax
-
-
-class Crossings(Enum):
-    """Which features are multiplied with each other.
-
-    The values are Vowpal Wabbit's arguments: `c` is the context, `p` its pairs, `o` an action.
-    """
-
-    NONE = ""
-    """None: actions are then ranked the same way in every context."""
-    CONTEXT_ACTION = "--interactions co"
-    """Every context feature with every action feature."""
-    CONTEXT_PAIRS_ACTION = "--interactions co --interactions po"
-    """The same, and every pair of categorical context features with every action feature, as long as there are at most
-    MAX_PAIRED of them. Lets the taste of a user depend on the time of day."""
-
-
-@dataclass(frozen=True, slots=True)
-class VwSpec:
-    """Parameters of a Vowpal Wabbit policy.
-
-    Attributes:
-        exploration: How it explores.
-        crossings: Which features are multiplied with each other.
-        learning_rate: Step size, greater than 0, at most 100.
-        bits: The model has 2^bits weights; 10 to 24.
-    """
-
-    exploration: Exploration = field(default_factory=SquareCb)
-    crossings: Crossings = Crossings.CONTEXT_PAIRS_ACTION
-    learning_rate: float = 0.5
-    bits: int = 18
 
 
 class VwPolicy:
@@ -125,9 +77,12 @@ class VwPolicy:
 
     def __init__(self, spec: VwSpec) -> None:
         """Start untrained."""
-        self._arguments = _arguments(spec)
+        self._arguments = arguments(spec)
         self._pairs = spec.crossings is Crossings.CONTEXT_PAIRS_ACTION
-        self._weighs_alike = isinstance(spec.exploration, SquareCb)
+        self._weighs_alike = isinstance(spec.exploration, SquareCb | RegCb)
+        self._is_mtr = spec.cb_type is CbType.MTR
+        # All others that have an epsilon have it from Vowpal Wabbit.
+        self._epsilon = spec.exploration.epsilon if isinstance(spec.exploration, RegCb) else 0.0
 
     @cached_property
     def _model(self) -> "_Model":
@@ -137,22 +92,28 @@ class VwPolicy:
     def pmf(self, situation: Situation) -> Pmf:
         """Return Vowpal Wabbit's own action probabilities, in double precision, rescaled to sum to 1.
 
+        RegCB's are mixed with its epsilon / K here.
+
         Raises:
             PolicyError: The weights do not give a distribution over exactly these actions.
         """
         raw = self._model.action_scores(situation.context, situation.actions)
         if len(raw) != len(situation.actions):
             raise PolicyError(f"expected probabilities of {len(situation.actions)} actions, got {len(raw)}")
+        if self._epsilon and not any(raw):
+            # RegCB's ranges can be too large for a float32, and then have nothing in them: any action may be the best.
+            return pmfs.uniform(len(raw))
         try:
-            return pmfs.normalised(raw)
+            pmf = pmfs.normalised(raw)
         except ValueError as error:
             raise PolicyError(str(error)) from error
+        return pmfs.floored(pmf, self._epsilon / len(pmf)) if self._epsilon else pmf
 
     def learn(self, interaction: Interaction) -> None:
-        """Regress the cost `-reward` of the chosen action (`--cb_type mtr`).
+        """Regress the cost `-reward` of the chosen action, or what `cb_type` makes of it.
 
-        Each interaction weighs 1 / propensity, except under SquareCB, whose oracle is a plain regression: there each
-        weighs the same.
+        Each interaction weighs 1 / propensity, except under SquareCB and RegCB, whose oracle is a plain regression:
+        there each weighs the same.
 
         Raises:
             ValueError: The reward is not between -1e6 and 1e6, or the propensity not in (0, 1].
@@ -162,11 +123,18 @@ class VwPolicy:
             raise ValueError(
                 f"expected a reward between -1e6 and 1e6 and a propensity in (0, 1], got {reward!r} and {propensity!r}"
             )
-        # Vowpal Wabbit means to ignore propensities under SquareCB, but forgets the last action of the list.
-        weighed = 1.0 if self._weighs_alike else max(propensity, _MIN_LEARNED_PROPENSITY)
         cost = -reward if abs(reward) >= MIN_NUMBER else 0.0
+        weighed = self._weighed(cost, propensity)
         situation = interaction.situation
         self._model.learn(situation.context, situation.actions, interaction.chosen, f"0:{cost!r}:{weighed!r}")
+
+    def _weighed(self, cost: float, propensity: float) -> float:
+        if self._weighs_alike:
+            # Vowpal Wabbit means to ignore propensities here, but forgets the last action of the list.
+            return 1.0
+        least = max(propensity, _MIN_LEARNED_PROPENSITY)
+        # All but mtr regress the cost divided by the propensity: that has to be within the limits, too.
+        return least if self._is_mtr else max(least, abs(cost) / MAX_NUMBER)
 
     def dumps(self) -> bytes:
         """Return Vowpal Wabbit's model file.
@@ -175,7 +143,7 @@ class VwPolicy:
             PolicyError: A weight is not finite; such a model must not go anywhere.
         """
         state = self._model.save()
-        _check_weights(state, self._arguments)
+        check_weights(state, _header_bytes(self._arguments))
         return state
 
     def loads(self, state: bytes) -> None:
@@ -186,7 +154,7 @@ class VwPolicy:
         Raises:
             PolicyError: It is not a model file of whole and finite weights, or Vowpal Wabbit refuses it.
         """
-        _check_weights(state, self._arguments)
+        check_weights(state, _header_bytes(self._arguments))
         with tempfile.TemporaryDirectory(dir=_SCRATCH) as directory:
             path = Path(directory, "model")
             path.write_bytes(state)
@@ -219,8 +187,7 @@ class _Model:
         _predict(self.workspace, examples)
         scores: list[float] = shared[0].get_action_scores()
         # Kept actions must not be finished: only what is of this prediction alone is given back.
-        _finish(self.workspace, shared)
-        _give_back(self.workspace, passing)
+        _finish(self.workspace, [*shared, *passing.values()])
         return scores
 
     def learn(self, context: str, actions: Sequence[str], chosen: int, label: str) -> None:
@@ -248,8 +215,12 @@ class _Model:
 
 
 def _give_back(workspace: Any, kept: dict[str, Any]) -> None:
-    for example in kept.values():
-        _finish(workspace, [example])
+    if kept:
+        # As one situation that was just predicted: what is given back is scored by the cost of the last learned action,
+        # unless a prediction followed, and an action alone has scores of actions that are not there.
+        examples = [*_parse(workspace, "shared |c"), *kept.values()]
+        _predict(workspace, examples)
+        _finish(workspace, examples)
     kept.clear()
 
 
@@ -265,33 +236,3 @@ def _pairs(context: str) -> str:
 def _header_bytes(arguments: str) -> int:
     # An untrained model is all header.
     return len(_Model(arguments, pairs=False).save())
-
-
-def _check_weights(state: bytes, arguments: str) -> None:
-    """Look at every number that the weights of a model file are made of.
-
-    Vowpal Wabbit loads NaN without a word, and half a file too.
-    """
-    size = len(state) - _header_bytes(arguments)
-    if size < 0 or size % _WEIGHT.itemsize:
-        raise PolicyError(f"expected a model file of whole weights, got {len(state)} bytes")
-    weights = np.frombuffer(state, _WEIGHT, offset=len(state) - size)
-    if not np.isfinite(weights["numbers"]).all():
-        raise PolicyError("expected finite weights, got some that are not")
-
-
-def _arguments(spec: VwSpec) -> str:
-    # --hash all: by default a feature named "7" would get index 7 instead of a hash.
-    parts = ["--cb_explore_adf", "--cb_type mtr", "--hash all", f"--bit_precision {spec.bits}"]
-    parts += [f"--learning_rate {spec.learning_rate!r}", _exploration(spec.exploration)]
-    return " ".join([*parts, spec.crossings.value]).rstrip()
-
-
-def _exploration(exploration: Exploration) -> str:
-    match exploration:
-        case SquareCb(scale, exponent):
-            return f"--squarecb --gamma_scale {scale!r} --gamma_exponent {exponent!r}"
-        case Epsilon(epsilon):
-            return f"--epsilon {epsilon!r}"
-        case Softmax(inverse_temperature):
-            return f"--softmax --lambda {inverse_temperature!r}"

@@ -7,6 +7,7 @@ from attune.serving.specs import control_spec, policy_spec, reward_spec, with_de
 from attune.v1.placement_pb2 import (
     AGGREGATION_FIRST,
     AGGREGATION_SUM,
+    CB_TYPE_MTR,
     CROSSINGS_CONTEXT_OFFER,
     CROSSINGS_CONTEXT_PAIRS_OFFER,
     CROSSINGS_NONE,
@@ -35,7 +36,9 @@ def softmax(inverse_temperature: float | None = None) -> SoftmaxSpec:
 
 
 SQUARECB = SquareCbSpec(gamma_scale=10.0, gamma_exponent=0.5)
-FULL_VW = VwSpec(squarecb=SQUARECB, crossings=CROSSINGS_CONTEXT_PAIRS_OFFER, learning_rate=0.5, bits=18)
+# What has defaults of its own in tests/unit/test_vw_specs.py.
+REST = {"cb_type": CB_TYPE_MTR, "power_t": 0.5}
+FULL_VW = VwSpec(squarecb=SQUARECB, crossings=CROSSINGS_CONTEXT_PAIRS_OFFER, learning_rate=0.5, bits=18, **REST)
 CLICK = OutcomeRule(name="click", weight=1.0, aggregation=AGGREGATION_FIRST)
 FULL_REWARD = RewardSpec(window=Duration(seconds=600), default_reward=0.0, outcomes=[CLICK], min=-1000.0, max=1000.0)
 
@@ -115,7 +118,9 @@ def test_a_placement_without_a_control_group_gets_none() -> None:
     ],
 )
 def test_absent_parameters_of_a_policy_are_filled_in(spec: PolicySpec, filled: PolicySpec) -> None:
-    assert filled_policy(spec) == filled
+    expected = PolicySpec(vw=VwSpec(**REST)) if filled.HasField("vw") else PolicySpec()
+    expected.MergeFrom(filled)
+    assert filled_policy(spec) == expected
 
 
 @pytest.mark.parametrize(

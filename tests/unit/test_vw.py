@@ -417,8 +417,12 @@ def poisoned(state: bytes, poison: float, which: int = 0) -> bytes:
     return state[:-16] + struct.pack("<Ifff", index, *numbers)
 
 
-@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("which", [0, 1, 2], ids=["weight", "gradients", "scale"])
+# Which number, and what it is replaced by; an endless sum of squared gradients is no damage (see test_vw_file.py).
+DAMAGE = [(which, poison) for which in range(3) for poison in (math.nan, math.inf, -math.inf)]
+DAMAGE.remove((1, math.inf))
+
+
+@pytest.mark.parametrize(("which", "poison"), DAMAGE)
 def test_a_number_that_is_not_finite_is_refused_when_loaded(poison: float, which: int) -> None:
     policy = trained(VwSpec())
     state, predicted = policy.dumps(), bits_of(policy)
@@ -427,8 +431,7 @@ def test_a_number_that_is_not_finite_is_refused_when_loaded(poison: float, which
     assert bits_of(policy) == predicted
 
 
-@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("which", [0, 1, 2], ids=["weight", "gradients", "scale"])
+@pytest.mark.parametrize(("which", "poison"), DAMAGE)
 def test_a_number_that_is_not_finite_is_not_dumped(poison: float, which: int) -> None:
     policy = trained(VwSpec())
     (index,) = struct.unpack("<I", policy.dumps()[-16:-12])

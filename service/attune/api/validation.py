@@ -4,16 +4,17 @@ Features are checked where they are encoded, in `attune.serving.situation`: look
 more than deciding.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from attune.api.checks import between, enum_violations, optional, prefixed
+from attune.api.vw_validation import vw_violations
 from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.store.keys import PLACEMENT_NAME
-from attune.v1.placement_pb2 import Aggregation, Crossings, OutcomeRule, Placement, RewardSpec, StoreFailure, VwSpec
+from attune.v1.placement_pb2 import Aggregation, OutcomeRule, Placement, RewardSpec, StoreFailure
 from attune.v1.reward_service_pb2 import Outcome
 from attune_models.features import MAX_NUMBER
 
@@ -106,88 +107,51 @@ def _placement_violations(placement: Placement) -> Iterator[Violation]:
             "expected 1 to 64 characters of a-z, 0-9, _, - and ., starting with a letter or digit, "
             f'got "{placement.name[:80]}"',
         )
-    yield from _enum_violations("store_failure", placement.store_failure, StoreFailure)
-    yield from _between("policy.min_probability", placement.policy.min_probability, 0, 1)
+    yield from enum_violations("store_failure", placement.store_failure, StoreFailure)
+    yield from between("policy.min_probability", placement.policy.min_probability, 0, 1)
     if placement.policy.HasField("vw"):
-        yield from _prefixed("policy.vw", _vw_violations(placement.policy.vw))
+        yield from prefixed("policy.vw", vw_violations(placement.policy.vw))
     if placement.policy.HasField("fixed") and placement.policy.fixed.offer_id:
         yield from id_violations("policy.fixed.offer_id", placement.policy.fixed.offer_id)
-    yield from _between("control.share", placement.control.share, 0, 1)
+    yield from between("control.share", placement.control.share, 0, 1)
     if placement.control.HasField("fixed") and placement.control.fixed.offer_id:
         yield from id_violations("control.fixed.offer_id", placement.control.fixed.offer_id)
-    yield from _prefixed("reward", _reward_violations(placement.reward))
-
-
-def _vw_violations(spec: VwSpec) -> Iterator[Violation]:
-    yield from _enum_violations("crossings", spec.crossings, Crossings)
-    yield from _optional(spec, "learning_rate", _between, 0, 100, above=True)
-    if spec.bits and not 10 <= spec.bits <= 24:  # noqa: PLR2004 - the message says what they are
-        yield Violation("bits", f"expected 10 to 24, or 0 for the default, got {spec.bits}")
-    yield from _prefixed("squarecb", _optional(spec.squarecb, "gamma_scale", _between, 0, 1e6, above=True))
-    yield from _prefixed("squarecb", _optional(spec.squarecb, "gamma_exponent", _between, 0, 1))
-    yield from _prefixed("epsilon", _optional(spec.epsilon, "epsilon", _between, 0, 1))
-    yield from _prefixed("softmax", _optional(spec.softmax, "lambda", _between, 0, 1000))
+    yield from prefixed("reward", _reward_violations(placement.reward))
 
 
 def _reward_violations(spec: RewardSpec) -> Iterator[Violation]:
     if spec.HasField("window"):
         yield from _window_violations(spec.window)
-    yield from _between("default_reward", spec.default_reward, -MAX_NUMBER, MAX_NUMBER)
-    yield from _optional(spec, "min", _between, -MAX_NUMBER, MAX_NUMBER)
-    yield from _optional(spec, "max", _between, -MAX_NUMBER, MAX_NUMBER)
+    yield from between("default_reward", spec.default_reward, -MAX_NUMBER, MAX_NUMBER)
+    yield from optional(spec, "min", between, -MAX_NUMBER, MAX_NUMBER)
+    yield from optional(spec, "max", between, -MAX_NUMBER, MAX_NUMBER)
     low, high = spec.min if spec.HasField("min") else -1000.0, spec.max if spec.HasField("max") else 1000.0
     if high <= low:
         yield Violation("max", f"expected more than min, which is {low:.15g}, got {high:.15g}")
     if len(spec.outcomes) > MAX_RULES:
         yield Violation("outcomes", f"expected at most {MAX_RULES} rules, got {len(spec.outcomes)}")
     for i, rule in enumerate(spec.outcomes[:MAX_RULES]):
-        yield from _prefixed(f"outcomes[{i}]", _rule_violations(rule, [former.name for former in spec.outcomes[:i]]))
+        yield from prefixed(f"outcomes[{i}]", _rule_violations(rule, [former.name for former in spec.outcomes[:i]]))
 
 
 def _window_violations(window: Duration) -> Iterator[Violation]:
     if not 0 <= window.nanos < _NANOS_PER_S:
         yield Violation("window", f"expected 0 to 999999999 nanoseconds beside the seconds, got {window.nanos}")
     seconds = window.seconds + window.nanos / _NANOS_PER_S
-    yield from _between("window", seconds, MIN_WINDOW_S, MAX_WINDOW_S, unit=" s")
+    yield from between("window", seconds, MIN_WINDOW_S, MAX_WINDOW_S, unit=" s")
 
 
 def _rule_violations(rule: OutcomeRule, former_names: list[str]) -> Iterator[Violation]:
     yield from id_violations("name", rule.name)
     if rule.name in former_names:
         yield Violation("name", f'expected a name of its own, got "{rule.name[:80]}" again')
-    yield from _enum_violations("aggregation", rule.aggregation, Aggregation)
+    yield from enum_violations("aggregation", rule.aggregation, Aggregation)
     if rule.HasField("weight") and not (rule.weight and -MAX_VALUE <= rule.weight <= MAX_VALUE):
         yield Violation("weight", f"expected a finite number other than 0, between -1e9 and 1e9, got {rule.weight}")
 
 
-def _between(
-    field: str, value: float, low: float, high: float, *, above: bool = False, unit: str = ""
-) -> Iterator[Violation]:
-    # Written so that NaN, which compares false with everything, is refused too.
-    if not (low < value <= high if above else low <= value <= high):
-        bound = f"more than {low:.15g}, at most {high:.15g}" if above else f"{low:.15g} to {high:.15g}"
-        yield Violation(field, f"expected {bound}{unit}, got {value:.15g}")
-
-
-def _optional(
-    message: Any, field: str, check: Callable[..., Iterator[Violation]], *args: float, **kwargs: bool
-) -> Iterator[Violation]:
-    if message.HasField(field):
-        yield from check(field, getattr(message, field), *args, **kwargs)
-
-
-def _enum_violations(field: str, value: int, enum: Any) -> Iterator[Violation]:
-    if value not in enum.values():
-        yield Violation(field, f"expected one of {', '.join(enum.keys()[1:])}, got {value}")
-
-
 def _is_timestamp(timestamp: Timestamp) -> bool:
     return -62_135_596_800 <= timestamp.seconds <= 253_402_300_799 and 0 <= timestamp.nanos < _NANOS_PER_S  # noqa: PLR2004
-
-
-def _prefixed(prefix: str, violations: Iterable[Violation]) -> Iterator[Violation]:
-    for violation in violations:
-        yield Violation(f"{prefix}.{violation.field}", violation.description)
 
 
 def _refuse(violations: Iterable[Violation]) -> None:

@@ -4,24 +4,20 @@
 does not change under a placement when a default changes in a later release.
 """
 
+from attune.serving.vw_specs import fill_vw, vw_spec
 from attune.v1.placement_pb2 import (
     AGGREGATION_FIRST,
     AGGREGATION_SUM,
-    CROSSINGS_CONTEXT_OFFER,
-    CROSSINGS_CONTEXT_PAIRS_OFFER,
-    CROSSINGS_NONE,
     STORE_FAILURE_ANSWER,
     Aggregation,
     ControlSpec,
-    Crossings,
     OutcomeRule,
     Placement,
     PolicySpec,
     RewardSpec,
-    VwSpec,
 )
 from attune_models import policy as core
-from attune_models import rewards, vw
+from attune_models import rewards
 from attune_models.baselines import FixedSpec, UniformSpec
 
 DEFAULT_WINDOW_S = 600
@@ -29,11 +25,6 @@ DEFAULT_WINDOW_S = 600
 _AGGREGATIONS: dict[Aggregation, rewards.Aggregation] = {
     AGGREGATION_FIRST: rewards.Aggregation.FIRST,
     AGGREGATION_SUM: rewards.Aggregation.SUM,
-}
-_CROSSINGS: dict[Crossings, vw.Crossings] = {
-    CROSSINGS_NONE: vw.Crossings.NONE,
-    CROSSINGS_CONTEXT_OFFER: vw.Crossings.CONTEXT_ACTION,
-    CROSSINGS_CONTEXT_PAIRS_OFFER: vw.Crossings.CONTEXT_PAIRS_ACTION,
 }
 
 
@@ -53,7 +44,7 @@ def policy_spec(spec: PolicySpec) -> core.PolicySpec:
     """Translate a policy spec that has its defaults."""
     match spec.WhichOneof("kind"):
         case "vw":
-            kind: core.KindSpec = _vw_spec(spec.vw)
+            kind: core.KindSpec = vw_spec(spec.vw)
         case "fixed":
             kind = FixedSpec(spec.fixed.offer_id)
         case _:
@@ -81,32 +72,7 @@ def _fill_policy(policy: PolicySpec) -> None:
     if policy.WhichOneof("kind") is None:
         policy.vw.SetInParent()
     if policy.HasField("vw"):
-        _fill_vw(policy.vw)
-
-
-def _fill_vw(spec: VwSpec) -> None:
-    default = vw.VwSpec()
-    spec.crossings = spec.crossings or CROSSINGS_CONTEXT_PAIRS_OFFER
-    spec.bits = spec.bits or default.bits
-    if not spec.HasField("learning_rate"):
-        spec.learning_rate = default.learning_rate
-    match spec.WhichOneof("exploration"):
-        case "epsilon":
-            if not spec.epsilon.HasField("epsilon"):
-                spec.epsilon.epsilon = vw.Epsilon().epsilon
-        case "softmax":
-            if not spec.softmax.HasField("lambda"):
-                setattr(spec.softmax, "lambda", vw.Softmax().inverse_temperature)
-        case _:
-            _fill_squarecb(spec)
-
-
-def _fill_squarecb(spec: VwSpec) -> None:
-    default = vw.SquareCb()
-    if not spec.squarecb.HasField("gamma_scale"):
-        spec.squarecb.gamma_scale = default.gamma_scale
-    if not spec.squarecb.HasField("gamma_exponent"):
-        spec.squarecb.gamma_exponent = default.gamma_exponent
+        fill_vw(policy.vw)
 
 
 def _fill_reward(spec: RewardSpec) -> None:
@@ -123,22 +89,3 @@ def _fill_reward(spec: RewardSpec) -> None:
         spec.min = default.min
     if not spec.HasField("max"):
         spec.max = default.max
-
-
-def _vw_spec(spec: VwSpec) -> vw.VwSpec:
-    return vw.VwSpec(
-        exploration=_exploration(spec),
-        crossings=_CROSSINGS[spec.crossings],
-        learning_rate=spec.learning_rate,
-        bits=spec.bits,
-    )
-
-
-def _exploration(spec: VwSpec) -> vw.Exploration:
-    match spec.WhichOneof("exploration"):
-        case "epsilon":
-            return vw.Epsilon(spec.epsilon.epsilon)
-        case "softmax":
-            return vw.Softmax(getattr(spec.softmax, "lambda"))
-        case _:
-            return vw.SquareCb(spec.squarecb.gamma_scale, spec.squarecb.gamma_exponent)

@@ -17,6 +17,13 @@ class StoreFailure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STORE_FAILURE_ANSWER: _ClassVar[StoreFailure]
     STORE_FAILURE_REFUSE: _ClassVar[StoreFailure]
 
+class CbType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CB_TYPE_UNSPECIFIED: _ClassVar[CbType]
+    CB_TYPE_MTR: _ClassVar[CbType]
+    CB_TYPE_IPS: _ClassVar[CbType]
+    CB_TYPE_DR: _ClassVar[CbType]
+
 class Crossings(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CROSSINGS_UNSPECIFIED: _ClassVar[Crossings]
@@ -32,6 +39,10 @@ class Aggregation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 STORE_FAILURE_UNSPECIFIED: StoreFailure
 STORE_FAILURE_ANSWER: StoreFailure
 STORE_FAILURE_REFUSE: StoreFailure
+CB_TYPE_UNSPECIFIED: CbType
+CB_TYPE_MTR: CbType
+CB_TYPE_IPS: CbType
+CB_TYPE_DR: CbType
 CROSSINGS_UNSPECIFIED: Crossings
 CROSSINGS_CONTEXT_OFFER: Crossings
 CROSSINGS_NONE: Crossings
@@ -67,20 +78,42 @@ class PolicySpec(_message.Message):
     def __init__(self, vw: _Optional[_Union[VwSpec, _Mapping]] = ..., uniform: _Optional[_Union[UniformSpec, _Mapping]] = ..., fixed: _Optional[_Union[FixedSpec, _Mapping]] = ..., min_probability: _Optional[float] = ...) -> None: ...
 
 class VwSpec(_message.Message):
-    __slots__ = ("squarecb", "epsilon", "softmax", "crossings", "learning_rate", "bits")
+    __slots__ = ("squarecb", "epsilon", "softmax", "bag", "cover", "rnd", "regcb", "regcbopt", "synthcover", "first", "crossings", "learning_rate", "bits", "cb_type", "power_t", "l1", "l2")
     SQUARECB_FIELD_NUMBER: _ClassVar[int]
     EPSILON_FIELD_NUMBER: _ClassVar[int]
     SOFTMAX_FIELD_NUMBER: _ClassVar[int]
+    BAG_FIELD_NUMBER: _ClassVar[int]
+    COVER_FIELD_NUMBER: _ClassVar[int]
+    RND_FIELD_NUMBER: _ClassVar[int]
+    REGCB_FIELD_NUMBER: _ClassVar[int]
+    REGCBOPT_FIELD_NUMBER: _ClassVar[int]
+    SYNTHCOVER_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
     CROSSINGS_FIELD_NUMBER: _ClassVar[int]
     LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     BITS_FIELD_NUMBER: _ClassVar[int]
+    CB_TYPE_FIELD_NUMBER: _ClassVar[int]
+    POWER_T_FIELD_NUMBER: _ClassVar[int]
+    L1_FIELD_NUMBER: _ClassVar[int]
+    L2_FIELD_NUMBER: _ClassVar[int]
     squarecb: SquareCbSpec
     epsilon: EpsilonSpec
     softmax: SoftmaxSpec
+    bag: BagSpec
+    cover: CoverSpec
+    rnd: RndSpec
+    regcb: RegCbSpec
+    regcbopt: RegCbSpec
+    synthcover: SynthCoverSpec
+    first: FirstSpec
     crossings: Crossings
     learning_rate: float
     bits: int
-    def __init__(self, squarecb: _Optional[_Union[SquareCbSpec, _Mapping]] = ..., epsilon: _Optional[_Union[EpsilonSpec, _Mapping]] = ..., softmax: _Optional[_Union[SoftmaxSpec, _Mapping]] = ..., crossings: _Optional[_Union[Crossings, str]] = ..., learning_rate: _Optional[float] = ..., bits: _Optional[int] = ...) -> None: ...
+    cb_type: CbType
+    power_t: float
+    l1: float
+    l2: float
+    def __init__(self, squarecb: _Optional[_Union[SquareCbSpec, _Mapping]] = ..., epsilon: _Optional[_Union[EpsilonSpec, _Mapping]] = ..., softmax: _Optional[_Union[SoftmaxSpec, _Mapping]] = ..., bag: _Optional[_Union[BagSpec, _Mapping]] = ..., cover: _Optional[_Union[CoverSpec, _Mapping]] = ..., rnd: _Optional[_Union[RndSpec, _Mapping]] = ..., regcb: _Optional[_Union[RegCbSpec, _Mapping]] = ..., regcbopt: _Optional[_Union[RegCbSpec, _Mapping]] = ..., synthcover: _Optional[_Union[SynthCoverSpec, _Mapping]] = ..., first: _Optional[_Union[FirstSpec, _Mapping]] = ..., crossings: _Optional[_Union[Crossings, str]] = ..., learning_rate: _Optional[float] = ..., bits: _Optional[int] = ..., cb_type: _Optional[_Union[CbType, str]] = ..., power_t: _Optional[float] = ..., l1: _Optional[float] = ..., l2: _Optional[float] = ...) -> None: ...
 
 class SquareCbSpec(_message.Message):
     __slots__ = ("gamma_scale", "gamma_exponent")
@@ -100,6 +133,64 @@ class SoftmaxSpec(_message.Message):
     __slots__ = ()
     LAMBDA_FIELD_NUMBER: _ClassVar[int]
     def __init__(self, **kwargs) -> None: ...
+
+class BagSpec(_message.Message):
+    __slots__ = ("policies", "epsilon")
+    POLICIES_FIELD_NUMBER: _ClassVar[int]
+    EPSILON_FIELD_NUMBER: _ClassVar[int]
+    policies: int
+    epsilon: float
+    def __init__(self, policies: _Optional[int] = ..., epsilon: _Optional[float] = ...) -> None: ...
+
+class CoverSpec(_message.Message):
+    __slots__ = ("policies", "psi", "epsilon")
+    POLICIES_FIELD_NUMBER: _ClassVar[int]
+    PSI_FIELD_NUMBER: _ClassVar[int]
+    EPSILON_FIELD_NUMBER: _ClassVar[int]
+    policies: int
+    psi: float
+    epsilon: float
+    def __init__(self, policies: _Optional[int] = ..., psi: _Optional[float] = ..., epsilon: _Optional[float] = ...) -> None: ...
+
+class RndSpec(_message.Message):
+    __slots__ = ("predictors", "alpha", "epsilon")
+    PREDICTORS_FIELD_NUMBER: _ClassVar[int]
+    ALPHA_FIELD_NUMBER: _ClassVar[int]
+    EPSILON_FIELD_NUMBER: _ClassVar[int]
+    predictors: int
+    alpha: float
+    epsilon: float
+    def __init__(self, predictors: _Optional[int] = ..., alpha: _Optional[float] = ..., epsilon: _Optional[float] = ...) -> None: ...
+
+class RegCbSpec(_message.Message):
+    __slots__ = ("min_reward", "max_reward", "mellowness", "epsilon")
+    MIN_REWARD_FIELD_NUMBER: _ClassVar[int]
+    MAX_REWARD_FIELD_NUMBER: _ClassVar[int]
+    MELLOWNESS_FIELD_NUMBER: _ClassVar[int]
+    EPSILON_FIELD_NUMBER: _ClassVar[int]
+    min_reward: float
+    max_reward: float
+    mellowness: float
+    epsilon: float
+    def __init__(self, min_reward: _Optional[float] = ..., max_reward: _Optional[float] = ..., mellowness: _Optional[float] = ..., epsilon: _Optional[float] = ...) -> None: ...
+
+class SynthCoverSpec(_message.Message):
+    __slots__ = ("size", "psi", "epsilon")
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    PSI_FIELD_NUMBER: _ClassVar[int]
+    EPSILON_FIELD_NUMBER: _ClassVar[int]
+    size: int
+    psi: float
+    epsilon: float
+    def __init__(self, size: _Optional[int] = ..., psi: _Optional[float] = ..., epsilon: _Optional[float] = ...) -> None: ...
+
+class FirstSpec(_message.Message):
+    __slots__ = ("interactions", "epsilon")
+    INTERACTIONS_FIELD_NUMBER: _ClassVar[int]
+    EPSILON_FIELD_NUMBER: _ClassVar[int]
+    interactions: int
+    epsilon: float
+    def __init__(self, interactions: _Optional[int] = ..., epsilon: _Optional[float] = ...) -> None: ...
 
 class UniformSpec(_message.Message):
     __slots__ = ()

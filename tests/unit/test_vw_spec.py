@@ -1,0 +1,85 @@
+"""A spec becomes arguments: the same ones for ever, and nothing but numbers and words of ours."""
+
+import re
+
+import pytest
+
+from attune_models.vw import (
+    Bag,
+    CbType,
+    Cover,
+    Crossings,
+    Epsilon,
+    First,
+    RegCb,
+    Rnd,
+    Softmax,
+    SquareCb,
+    SynthCover,
+    VwSpec,
+)
+from attune_models.vw_spec import arguments, has_several_regressions
+from vw_policies import SPECS, TUNED_SPECS
+
+START = "--cb_explore_adf --cb_type mtr --hash all --bit_precision 18 --learning_rate 0.5"
+END = "--interactions co --interactions po"
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        # What stored models were trained with: their headers are compared with those of these arguments.
+        (VwSpec(), f"{START} --squarecb --gamma_scale 10.0 --gamma_exponent 0.5 {END}"),
+        (VwSpec(Epsilon()), f"{START} --epsilon 0.1 {END}"),
+        (VwSpec(Softmax()), f"{START} --softmax --lambda 10.0 {END}"),
+        (VwSpec(Epsilon(), Crossings.NONE), f"{START} --epsilon 0.1"),
+        (VwSpec(Epsilon(), Crossings.CONTEXT_ACTION), f"{START} --epsilon 0.1 --interactions co"),
+        # Several regressions keep the sums of each.
+        (VwSpec(Bag()), f"{START} --bag 5 --epsilon 0.05 --per_model_save_load {END}"),
+        (VwSpec(Cover()), f"{START} --cover 3 --psi 1.0 --epsilon 0.05 --per_model_save_load {END}"),
+        (VwSpec(Rnd()), f"{START} --rnd 3 --rnd_alpha 0.1 --epsilon 0.05 --per_model_save_load {END}"),
+        # Costs are rewards with the other sign; the epsilon is not Vowpal Wabbit's.
+        (
+            VwSpec(RegCb(min_reward=-2.0, max_reward=3.0)),
+            f"{START} --regcb --mellowness 0.1 --cb_min_cost -3.0 --cb_max_cost 2.0 {END}",
+        ),
+        (
+            VwSpec(RegCb(optimistic=True)),
+            f"{START} --regcb --regcbopt --mellowness 0.1 --cb_min_cost -1.0 --cb_max_cost 0.0 {END}",
+        ),
+        (VwSpec(SynthCover()), f"{START} --synthcover --synthcoversize 100 --synthcoverpsi 0.1 --epsilon 0.05 {END}"),
+        (VwSpec(First()), f"{START} --first 1000 --epsilon 0.05 {END}"),
+        # What is not at its default is said.
+        (VwSpec(Epsilon(), power_t=0.0), f"{START} --epsilon 0.1 --power_t 0.0 {END}"),
+        (VwSpec(Epsilon(), l1=1e-5, l2=0.5), f"{START} --epsilon 0.1 --l1 1e-05 --l2 0.5 {END}"),
+    ],
+)
+def test_a_spec_has_these_arguments_for_ever(spec: VwSpec, expected: str) -> None:
+    assert arguments(spec) == expected
+
+
+def test_cost_types_and_sizes_are_said() -> None:
+    said = arguments(VwSpec(Softmax(), learning_rate=2.0, bits=10, cb_type=CbType.DR))
+    assert said.startswith("--cb_explore_adf --cb_type dr --hash all --bit_precision 10 --learning_rate 2.0 ")
+    assert "--per_model_save_load" in said
+
+
+@pytest.mark.parametrize("spec", (SPECS | TUNED_SPECS).values(), ids=SPECS | TUNED_SPECS)
+def test_no_argument_names_a_file_or_a_port(spec: VwSpec) -> None:
+    assert re.fullmatch(
+        r"(--[a-z_0-9]+|mtr|ips|dr|all|co|po|-?[0-9.e-]+)( (--[a-z_0-9]+|mtr|ips|dr|all|co|po|-?[0-9.e-]+))*",
+        arguments(spec),
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "several"),
+    [
+        (VwSpec(SquareCb()), False),
+        (VwSpec(Softmax(), cb_type=CbType.IPS), False),
+        (VwSpec(Softmax(), cb_type=CbType.DR), True),  # costs are predicted by a second one
+        (VwSpec(Bag()), True),
+    ],
+)
+def test_several_regressions_are_recognised(spec: VwSpec, several: bool) -> None:  # noqa: FBT001 - expected value
+    assert has_several_regressions(spec) is several
