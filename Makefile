@@ -6,9 +6,9 @@ PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --qui
 PROTOS := $(shell cd proto && find attune -name '*.proto' | sort)
 SERVICES := $(filter %_service.proto,$(PROTOS))
 
-.PHONY: help serve demo test check format proto bench clean
+.PHONY: help serve demo test test-long check format proto bench clean
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 # --without-pip: Debian ships python3 without ensurepip; pip installs into the environment from outside.
 $(BIN)/python:
@@ -32,6 +32,9 @@ demo: $(VENV)/.run  ## Run the whole story in under a minute
 # Two at a time: most tests wait for a process, a window or a lease. A file's tests stay together.
 test: $(VENV)/.dev  ## Run every test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-long: $(VENV)/.dev  ## Run the longer versions of tests: a minute or two
+	$(BIN)/python -m pytest --numprocesses 2 -m long
 
 check: $(VENV)/.dev  ## Lint, types, contract, stale stubs
 	$(BIN)/ruff check

@@ -74,9 +74,8 @@ def pmf(answer: decision_service_pb2.DecideResponse) -> dict[str, float]:
 def filled(name: str, **fields: Any) -> placement_pb2.Placement:
     """The placement of this name with every default written out, as the comments of the proto say them."""
     squarecb = SquareCbSpec(gamma_scale=10, gamma_exponent=0.5)
-    vw = VwSpec(squarecb=squarecb, crossings=placement_pb2.CROSSINGS_CONTEXT_PAIRS_OFFER, learning_rate=0.5, bits=18)
     defaults = {
-        "policy": PolicySpec(vw=vw),
+        "policy": vw(squarecb=squarecb),
         "reward": reward(600, [rule("click", weight=1, aggregation=FIRST)], min=-1000, max=1000),
         "store_failure": placement_pb2.STORE_FAILURE_ANSWER,
     }
@@ -84,8 +83,15 @@ def filled(name: str, **fields: Any) -> placement_pb2.Placement:
 
 
 def vw(**exploration: Any) -> PolicySpec:
-    crossings = placement_pb2.CROSSINGS_CONTEXT_PAIRS_OFFER
-    return PolicySpec(vw=VwSpec(crossings=crossings, learning_rate=0.5, bits=18, **exploration))
+    spec = VwSpec(
+        crossings=placement_pb2.CROSSINGS_CONTEXT_PAIRS_OFFER,
+        learning_rate=0.5,
+        bits=18,
+        cb_type=placement_pb2.CB_TYPE_MTR,
+        power_t=0.5,
+        **exploration,
+    )
+    return PolicySpec(vw=spec)
 
 
 # What is sent, and what of it comes back besides the other defaults.

@@ -53,7 +53,14 @@ def estimate(spec: VwSpec, run: int) -> float:
     return float(contributions.mean())
 
 
-@pytest.mark.parametrize("name", SPECS)
+# One learner and one that mixes on its own, at once; the others take half a minute: `make test-long`.
+QUICK = {"squarecb mtr", "cover mtr"}
+
+
+CASES = [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.long]) for name in SPECS]
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_importance_weighting_finds_the_value_of_another_policy(name: str) -> None:
     """Bound: 3 standard errors of the mean over the runs, which a true mean misses with probability .0027.
 
