@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 
 from attune_models import pmf as pmfs
 from attune_models.baselines import FixedPolicy, FixedSpec, UniformPolicy, UniformSpec
+from attune_models.linear import LinearThompsonPolicy, LinearThompsonSpec, LinearUcbPolicy, LinearUcbSpec
 from attune_models.types import Interaction, Pmf, Situation
 from attune_models.vw import VwPolicy, VwSpec
 
@@ -42,7 +43,7 @@ class Policy(Protocol):
         ...
 
 
-KindSpec: TypeAlias = VwSpec | UniformSpec | FixedSpec
+KindSpec: TypeAlias = VwSpec | LinearUcbSpec | LinearThompsonSpec | UniformSpec | FixedSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ def _build_kind(kind: KindSpec) -> Policy:
     match kind:
         case VwSpec():
             return VwPolicy(kind)
+        case LinearUcbSpec():
+            return LinearUcbPolicy(kind)
+        case LinearThompsonSpec():
+            return LinearThompsonPolicy(kind)
         case FixedSpec():
             return FixedPolicy(kind)
         case UniformSpec():
