@@ -101,6 +101,9 @@ class RidgeBank:
         Returns:
             `w^T z` and `z^T P z`, each float64, shape (n,).
         """
+        if len(positions) > self.n_regressions:
+            predictions, variances = self.each(np.arange(self.n_regressions), features)
+            return predictions[positions], variances[positions]
         used = np.flatnonzero(features)
         values = features[used]
         # The block of P that z touches, out of every regression asked for.
@@ -138,7 +141,7 @@ class RidgeBank:
         """
         self._gram *= discount
         self._moment *= discount
-        for position in range(self.n_regressions):
+        for position in range(self.prior + 1, self.n_regressions):
             self._inverse[position] = _inverse(self._gram[position], self._ridge)
             self.weights[position] = (self._inverse[position] * self._moment[position]).sum(axis=1)
 
@@ -167,11 +170,10 @@ class RidgeBank:
         check_shapes(arrays, {"gram": triangle, "moment": vector, "inverse": triangle, "weights": vector})
         if (arrays["inverse"][:, rows == columns] <= 0.0).any():
             raise PolicyError("inverse: expected positive variances, got one that is not")
-        fresh = RidgeBank(self._n_dims, self._ridge)
-        self._gram = _symmetric(fresh._gram, arrays["gram"])
-        self._inverse = _symmetric(fresh._inverse, arrays["inverse"])
-        self._moment = np.concatenate([fresh._moment, arrays["moment"]])
-        self.weights = np.concatenate([fresh.weights, arrays["weights"]])
+        self._gram = _symmetric(self._gram[:1], arrays["gram"])
+        self._inverse = _symmetric(self._inverse[:1], arrays["inverse"])
+        self._moment = np.concatenate([self._moment[:1], arrays["moment"]])
+        self.weights = np.concatenate([self.weights[:1], arrays["weights"]])
 
 
 def _inverse(gram: NDArray[np.float64], ridge: float) -> NDArray[np.float64]:

@@ -6,7 +6,8 @@ numbers give equal bytes; nothing in it can run. A checksum finds half a state a
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
@@ -50,10 +51,20 @@ def unpack(kind: str, state: bytes) -> tuple[dict[str, Any], dict[str, NDArray[n
     if not state.startswith(_MAGIC) or zlib.crc32(body).to_bytes(4, "little") != state[len(_MAGIC) : body_start]:
         raise PolicyError(f"expected a whole state of {kind}, got {len(state)} bytes that are not one")
     text, _, numbers = body.partition(b"\n")
-    header = json.loads(text)
-    if header["kind"] != kind:
-        raise PolicyError(f"expected a state of {kind}, got one of {header['kind']}")
-    return header["facts"], _arrays(header["shapes"], numbers)
+    with refusing(kind):
+        header = json.loads(text)
+        if header["kind"] != kind:
+            raise PolicyError(f"expected a state of {kind}, got one of {header['kind']}")
+        return header["facts"], _arrays(header["shapes"], numbers)
+
+
+@contextmanager
+def refusing(kind: str) -> Iterator[None]:
+    """Turn what goes wrong while facts are read into a `PolicyError`: a checksum keeps out accidents, not intent."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise PolicyError(f"expected a state of {kind}, got something else: {error!r}") from error
 
 
 def check_shapes(arrays: Mapping[str, NDArray[np.float64]], expected: Mapping[str, tuple[int, ...]]) -> None:
@@ -75,7 +86,19 @@ def _arrays(shapes: list[tuple[str, list[int]]], numbers: bytes) -> dict[str, ND
         arrays[name] = flat[start:end].reshape(shape).copy()
         _check_finite(name, arrays[name])
         start = end
+    if start != len(flat):
+        raise PolicyError(f"expected {start} numbers, got {len(flat)}")
     return arrays
+
+
+def check_not_negative(name: str, *numbers: float) -> None:
+    """Refuse numbers below 0.
+
+    Raises:
+        PolicyError: One is.
+    """
+    if min(numbers) < 0:
+        raise PolicyError(f"{name}: expected numbers of at least 0, got {min(numbers)!r}")
 
 
 def _check_finite(name: str, array: NDArray[np.float64]) -> None:
