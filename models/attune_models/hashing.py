@@ -80,7 +80,7 @@ def context_sketch(encoded: str, *, pairs: bool) -> Sketch:
 
 @lru_cache(_CACHED_LISTS)
 def action_sketches(encoded: tuple[str, ...]) -> SketchList:
-    """Sketch the actions of a situation; they are often the same ones again.
+    """Sketch the features of the actions of a situation, which are often the same ones again; ids are left out.
 
     Args:
         encoded: See `attune_models.features.encode_action`.
@@ -125,7 +125,8 @@ def _sums(places: NDArray[np.int64], values: NDArray[np.float64], size: int) -> 
 
 @lru_cache(_CACHED_TOKENS)
 def _action_sketch(encoded: str) -> Sketch:
-    return _sketch(encoded.split(" "))
+    # The first token is the id. It says nothing about other actions, and an unseen one would collide with what does.
+    return _sketch(encoded.split(" ")[1:])
 
 
 def _sketch(tokens: Sequence[str]) -> Sketch:

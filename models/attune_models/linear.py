@@ -34,7 +34,7 @@ class LinearThompsonSpec(LinearSpec):
         exploration: Factor of the deviations; greater than 0, at most 100; larger explores more.
     """
 
-    exploration: float = 1.0
+    exploration: float = 0.5
 
 
 class _LinearPolicy:
@@ -71,9 +71,9 @@ class _LinearPolicy:
 class LinearUcbPolicy(_LinearPolicy):
     """Upper confidence bounds, kept exact and positive by inverse gap weighting.
 
-    The bound is `u_a = m_a + exploration s_a`: L. Li, W. Chu, J. Langford, R. E. Schapire, "A Contextual-Bandit Approach to
-    Personalized News Article Recommendation", 2010. Always taking the largest would leave a log from which nothing can
-    be estimated, so every other action is drawn with
+    The bound is `u_a = m_a + exploration s_a`: L. Li, W. Chu, J. Langford, R. E. Schapire, "A Contextual-Bandit
+    Approach to Personalized News Article Recommendation", 2010. Always taking the largest would leave a log from which
+    nothing can be estimated, so every other action is drawn with
 
         p(a) = 1 / (K + gamma (u_best - u_a) / sigma)        gamma = gamma_scale n^gamma_exponent
 
@@ -93,7 +93,7 @@ class LinearUcbPolicy(_LinearPolicy):
         means, deviations = self._model.estimates(situation)
         bounds = means + self._exploration * deviations
         scale, exponent = self._gamma
-        gamma = scale * self._model.n_learned**exponent / self._model.noise
+        gamma = scale * self._model.noise.n_learned**exponent / self._model.noise.sigma
         best = int(bounds.argmax())
         result = 1.0 / (len(bounds) + gamma * (bounds[best] - bounds))
         result[best] = 0.0
@@ -104,10 +104,10 @@ class LinearUcbPolicy(_LinearPolicy):
 class LinearThompsonPolicy(_LinearPolicy):
     """Thompson sampling: an action is as probable as it is to be the best one, given what is known.
 
-    `p(a) = P(X_a is the largest)` with independent
-    `X_a ~ N(m_a, (exploration s_a)^2)`, integrated (see `gaussian_argmax`), not
-    sampled. Source: S. Agrawal, N. Goyal, "Thompson Sampling for Contextual Bandits with Linear Payoffs", 2013; there
-    one theta is drawn for all actions, here each action is drawn for itself, which is what makes p exact.
+    `p(a) = P(X_a is the largest)` with independent `X_a ~ N(m_a, (exploration s_a)^2)`, integrated (see
+    `gaussian_argmax`), not sampled. Source: S. Agrawal, N. Goyal, "Thompson Sampling for Contextual Bandits with Linear
+    Payoffs", 2013; there one theta is drawn for all actions, here each action is drawn for itself, which is what makes
+    p exact.
     """
 
     def __init__(self, spec: LinearThompsonSpec) -> None:

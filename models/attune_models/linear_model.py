@@ -6,28 +6,29 @@ The model of the reward of action a in a context is
 
 z holds all context features, action features and their products, hashed; theta is shared by all actions, so a new one
 is judged by its features at once. x holds the context's features, hashed; w_a belongs to the action alone and learns
-what theta leaves over. Both are ridge regressions (see `ridge`), and what is known about the reward is Gaussian:
+what theta leaves over: ids have no part in z. Both are ridge regressions (see `ridge`), and what is known about the
+reward is Gaussian:
 
     mean m_a = theta^T z + w_a^T x        deviation s_a = sigma sqrt(z^T P z + x^T P_a x)
 
 sigma^2 is the mean squared error of the predictions made before learning, each divided by its expected size
-`1 + z^T P z + x^T P_a x`: rewards may have any unit. The two regressions are treated as independent, which they are not
-quite: the deviation is on the large side.
+`1 + z^T P z + x^T P_a x` (see `noise`): rewards may have any unit. The two regressions are treated as independent,
+which they are not quite: the deviation is on the large side.
 
 Propensities are exact but not learned from: a regression on the chosen action's features needs no importance weights.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attune_models.features import MAX_NUMBER
 from attune_models.hashing import action_sketches, context_sketch, products
+from attune_models.noise import NoiseScale
 from attune_models.ridge import RidgeBank
-from attune_models.state import check_not_negative, check_shapes, pack, refusing, unpack
+from attune_models.state import check_not_negative, pack, refusing, unpack
 from attune_models.types import Interaction, PolicyError, Situation
 
 _KIND = "linear 1"
@@ -52,12 +53,12 @@ class LinearSpec:
         offer_bits: The regression of each action has 2^offer_bits weights; 2 to 8. Best several times as many as
             context features.
         max_actions: Most actions with a regression of their own; 1 to 10,000. Beyond, those that were not learned from
-            for longest are dropped and judged by their features alone. Each takes 16 kB at 6 offer bits, twice.
+            for longest are dropped and judged by their features alone. At 6 offer bits each takes 33 kB of state.
         half_life: Interactions after which an interaction counts half; 0 for never forgetting, else at least 1.
         pairs: Whether pairs of categorical context features are features, see `attune_models.hashing.context_sketch`.
     """
 
-    ridge: float = 1.0
+    ridge: float = 0.1
     bits: int = 8
     offer_bits: int = 6
     max_actions: int = 256
@@ -66,7 +67,11 @@ class LinearSpec:
 
 
 class LinearModel:
-    """Regresses the reward; a policy explores on top."""
+    """Regresses the reward; a policy explores on top.
+
+    Attributes:
+        noise: How far the predictions are off.
+    """
 
     def __init__(self, spec: LinearSpec) -> None:
         """Start untrained."""
@@ -76,21 +81,9 @@ class LinearModel:
         # Position in the bank and time of the last interaction, the longest ago first.
         self._positions: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._time = 0
-        self._n_learned = 0.0
-        self._squares = 0.0
+        self.noise = NoiseScale()
         period = spec.half_life / _REFRESHES_PER_HALF_LIFE if spec.half_life else _REFRESH_EVERY
         self._refresh_every = min(_REFRESH_EVERY, max(1, round(period)))
-
-    @property
-    def noise(self) -> float:
-        """Sigma, in the reward's unit; greater than 0."""
-        # One interaction of error 1 stands for what is not known yet.
-        return sqrt((1.0 + self._squares) / (1.0 + self._n_learned))
-
-    @property
-    def n_learned(self) -> float:
-        """Number of interactions, discounted."""
-        return self._n_learned
 
     def estimates(self, situation: Situation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what the model expects of each action.
@@ -106,7 +99,7 @@ class LinearModel:
         means, variances = self._own.each(positions, context.dense(self._spec.offer_bits))
         means += joint @ self._shared.weights[_SHARED]
         variances += self._shared.variances(_SHARED, joint)
-        return means, self.noise * np.sqrt(variances)
+        return means, self.noise.sigma * np.sqrt(variances)
 
     def learn(self, interaction: Interaction) -> None:
         """Take in one interaction; how probable the action was does not matter to a regression.
@@ -125,7 +118,10 @@ class LinearModel:
         own = self._own.learn(position, context.dense(self._spec.offer_bits), left_over)
         # What was predicted before is the sum of both; the second one is the prediction of what is left over.
         error = shared.error - (left_over - own.error)
-        self._count(error * error / (1.0 + shared.variance + own.variance))
+        self.noise.add(reward, error, expected=1.0 + shared.variance + own.variance)
+        self._time += 1
+        if self._time % self._refresh_every == 0:
+            self._refresh()
 
     def dumps(self) -> bytes:
         """Return the state: both banks, the times and the errors.
@@ -136,7 +132,7 @@ class LinearModel:
         actions = [[action_id, *at] for action_id, at in self._positions.items()]
         banks = {"shared": self._shared, "own": self._own}
         arrays = {f"{bank}.{name}": array for bank in banks for name, array in banks[bank].arrays().items()}
-        arrays["errors"] = np.array([self._n_learned, self._squares])
+        arrays["noise"] = self.noise.array()
         return pack(_KIND, {"time": self._time, "actions": actions}, arrays)
 
     def loads(self, state: bytes) -> None:
@@ -151,13 +147,12 @@ class LinearModel:
             positions = OrderedDict((str(action_id), (int(at), int(last))) for action_id, at, last in facts["actions"])
             if sorted(at for at, _ in positions.values()) != list(range(1, len(facts["actions"]) + 1)):
                 raise PolicyError("expected different actions in different positions, got some twice")
-            check_shapes({"errors": (errors := arrays.pop("errors"))}, {"errors": (2,)})
-            check_not_negative("times, errors", time, *errors)
+            check_not_negative("time", time)
+            noise = NoiseScale.restored(arrays.pop("noise"))
         if len(positions) > self._spec.max_actions:
             raise PolicyError(f"expected at most {self._spec.max_actions} actions, got {len(positions)}")
         self._restore(arrays, len(positions))
-        self._positions, self._time = positions, time
-        self._n_learned, self._squares = errors.tolist()
+        self._positions, self._time, self.noise = positions, time, noise
 
     def _restore(self, arrays: dict[str, NDArray[np.float64]], n_actions: int) -> None:
         shared, own = _banks(self._spec)
@@ -178,18 +173,10 @@ class LinearModel:
         self._positions[action_id] = (position, self._time + 1)
         return position
 
-    def _count(self, square: float) -> None:
-        self._time += 1
-        self._n_learned += 1.0
-        self._squares += square
-        if self._time % self._refresh_every == 0:
-            self._refresh()
-
     def _refresh(self) -> None:
         half_life = self._spec.half_life
         discount = 0.5 ** (self._refresh_every / half_life) if half_life else 1.0
-        self._n_learned *= discount
-        self._squares *= discount
+        self.noise.discount(discount)
         if half_life:
             self._drop_before(self._time - _GONE_AFTER * half_life)
         self._shared.refresh(discount)

@@ -21,7 +21,7 @@ def density(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the standard normal density `exp(-x^2 / 2) / sqrt(2 pi)`.
 
     Args:
-        x: float64, any shape.
+        x: float64, any shape; magnitudes below 1e150, whose square is a number.
     """
     squares: NDArray[np.float64] = x * x
     squares *= -0.5

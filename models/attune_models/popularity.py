@@ -8,7 +8,7 @@ fractions, where S. Agrawal, N. Goyal, "Analysis of Thompson Sampling for the Mu
 coin of probability r: the same mean without the noise, and nothing random in what is learned.
 
 Gaussian, for any reward: the mean reward is `N((S_a + m) / (n_a + 1), sigma^2 / (n_a + 1))` with n_a interactions of
-sum S_a; m is the mean of all rewards and sigma^2 the mean squared error of predicting each before it was learned.
+sum S_a; m is the mean of all rewards, sigma^2 the noise of one (see `noise`).
 
 The probability of an action is that of its mean being the largest, integrated and not sampled (see `beta_argmax`,
 `gaussian_argmax`). Propensities are not learned from: the mean of an action's own rewards needs no importance weights.
@@ -17,13 +17,13 @@ The probability of an action is that of its mean being the largest, integrated a
 from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum
-from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attune_models import beta_argmax, gaussian_argmax
 from attune_models.features import MAX_NUMBER
+from attune_models.noise import NoiseScale
 from attune_models.state import check_not_negative, check_shapes, pack, refusing, unpack
 from attune_models.types import Interaction, Pmf, PolicyError, Situation
 
@@ -80,8 +80,7 @@ class PopularityPolicy:
         self._spec = spec
         self._bernoulli = spec.rewards is RewardModel.BERNOULLI
         self._time = 0
-        self._overall = _Tally()
-        self._squares = 0.0
+        self._noise = NoiseScale()
         # The longest ago learned from first.
         self._tallies: OrderedDict[str, _Tally] = OrderedDict()
 
@@ -92,8 +91,8 @@ class PopularityPolicy:
             # Rounding can leave a total just above its count.
             result = beta_argmax.probabilities(1.0 + totals, 1.0 + np.maximum(counts - totals, 0.0))
         else:
-            means = (totals + self._centre()) / (counts + 1.0)
-            result = gaussian_argmax.probabilities(means, self._noise() / np.sqrt(counts + 1.0))
+            means = (totals + self._noise.mean) / (counts + 1.0)
+            result = gaussian_argmax.probabilities(means, self._noise.sigma / np.sqrt(counts + 1.0))
         return [float(probability) for probability in result]
 
     def learn(self, interaction: Interaction) -> None:
@@ -110,11 +109,10 @@ class PopularityPolicy:
         action_id = interaction.situation.action_ids[interaction.chosen]
         self._time += 1
         discounted = self._now(self._tallies.pop(action_id, _Tally()))
-        error = reward - (discounted.total + self._centre()) / (discounted.count + 1.0)
-        # Divided by its expected size: the noise of the reward and that of the mean.
-        square = error * error * (discounted.count + 1.0) / (discounted.count + 2.0)
-        self._squares = self._squares * self._discount(1) + square
-        self._overall = self._counted(self._now(self._overall), reward)
+        error = reward - (discounted.total + self._noise.mean) / (discounted.count + 1.0)
+        self._noise.discount(self._discount(1))
+        # The reward is off by its own noise and by that of the mean.
+        self._noise.add(reward, error, expected=1.0 + 1.0 / (discounted.count + 1.0))
         self._tallies[action_id] = self._counted(discounted, reward)
         self._drop()
 
@@ -124,10 +122,10 @@ class PopularityPolicy:
         Raises:
             PolicyError: A number is not finite.
         """
-        tallies = [self._overall, *self._tallies.values()]
+        tallies = self._tallies.values()
         facts = {"time": self._time, "actions": list(self._tallies), "times": [tally.time for tally in tallies]}
-        sums = np.array([[tally.count, tally.total] for tally in tallies])
-        return pack(_KIND, facts, {"sums": sums, "squares": np.array([self._squares])})
+        sums = np.array([(tally.count, tally.total) for tally in tallies]).reshape(-1, 2)
+        return pack(_KIND, facts, {"sums": sums, "noise": self._noise.array()})
 
     def loads(self, state: bytes) -> None:
         """Replace the state.
@@ -140,29 +138,21 @@ class PopularityPolicy:
             actions: list[str] = facts["actions"]
             if len(set(actions)) != len(actions) or len(actions) > self._spec.max_actions:
                 raise PolicyError(f"expected at most {self._spec.max_actions} different actions, got {len(actions)}")
-            check_shapes(arrays, {"sums": (1 + len(actions), 2), "squares": (1,)})
+            check_shapes(arrays, {"sums": (len(actions), 2), "noise": (4,)})
             time, times = int(facts["time"]), list(map(int, facts["times"]))
-            squares = float(arrays["squares"][0])
-            check_not_negative("counts, squares, times", squares, time, *times, *arrays["sums"][:, 0])
+            check_not_negative("counts, times", time, *times, *arrays["sums"][:, 0])
+            noise = NoiseScale.restored(arrays["noise"])
             tallies = [
                 _Tally(count, total, at) for (count, total), at in zip(arrays["sums"].tolist(), times, strict=True)
             ]
-        self._time, self._overall, self._squares = time, tallies[0], squares
-        self._tallies = OrderedDict(zip(actions, tallies[1:], strict=True))
+        self._time, self._noise = time, noise
+        self._tallies = OrderedDict(zip(actions, tallies, strict=True))
 
     def _sums(self, situation: Situation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         new = _Tally()
         tallies = [self._now(self._tallies.get(action_id, new)) for action_id in situation.action_ids]
         counts, totals = np.array([(tally.count, tally.total) for tally in tallies]).T
         return counts, totals
-
-    def _centre(self) -> float:
-        overall = self._overall
-        return overall.total / overall.count if overall.count else 0.0
-
-    def _noise(self) -> float:
-        # One error of 1 stands for what is not known yet.
-        return sqrt((1.0 + self._squares) / (1.0 + self._overall.count))
 
     def _discount(self, age: int) -> float:
         return float(0.5 ** (age / self._spec.half_life)) if self._spec.half_life else 1.0

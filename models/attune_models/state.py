@@ -21,7 +21,7 @@ _CHECKSUM_BYTES = 4
 _NUMBER = np.dtype("<f8")
 
 
-def pack(kind: str, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[np.float64]]) -> bytes:
+def pack(kind: str, facts: Any, arrays: Mapping[str, NDArray[np.float64]]) -> bytes:
     """Return the bytes of a state.
 
     Args:
