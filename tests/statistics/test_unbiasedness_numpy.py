@@ -1,9 +1,10 @@
 """What the policies written in NumPy log can be trusted: importance weighting with their propensities has no bias.
 
 Each round logs a reward r of the action a that was drawn with probability p(a). Whatever the policy has learned before,
-`E[r / (K p(a))]` is the value of the uniform policy, as long as p is exactly what was drawn from and no p is 0. Thompson
-sampling comes as close to 0 as it is sure: an action that is never drawn in 200 runs is missing in every estimate. So
-its rewards are noisy enough here for it to stay unsure, and it is tested with a floor as well.
+`E[r / (K p(a))]` is the value of the uniform policy, as long as p is exactly what was drawn from and no p is 0.
+
+Thompson sampling comes as close to 0 as it is sure, and what is never drawn in 200 runs is missing in every estimate.
+So its rewards are noisy enough here for it to stay unsure, and it is tested with a floor as well.
 """
 
 from collections.abc import Sequence
@@ -71,6 +72,5 @@ def test_importance_weighting_finds_the_value_of_another_policy(spec: PolicySpec
     """
     values = estimates(spec)
     standard_error = values.std(ddof=1) / np.sqrt(RUNS)
-    print(f"bias {values.mean() - VALUE_OF_UNIFORM:+.4f}, standard error {standard_error:.4f}")  # noqa: T201
     assert abs(values.mean() - VALUE_OF_UNIFORM) <= 3 * standard_error
     assert standard_error <= VALUE_OF_UNIFORM / 30

@@ -187,6 +187,13 @@ def test_features_of_very_different_size_stay_invertible() -> None:
 # --- what is learned
 
 
+@pytest.mark.parametrize(
+    ("kind", "policy"), [(LinearUcbSpec(), LinearUcbPolicy), (LinearThompsonSpec(), LinearThompsonPolicy)]
+)
+def test_each_spec_builds_its_policy(kind: LinearUcbSpec | LinearThompsonSpec, policy: type) -> None:
+    assert type(build(PolicySpec(kind))) is policy
+
+
 def test_before_anything_is_learned_the_draw_is_uniform() -> None:
     """But for features that make one action less certain than another."""
     alike = situation(FeatureSet(categorical={"user": "1"}), [PlainAction(f"{i}") for i in range(4)])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from attune_models.beta_argmax import probabilities
 from attune_models.features import situation
+from attune_models.policy import PolicySpec, build
 from attune_models.popularity import PopularityPolicy, PopularitySpec, RewardModel
 from attune_models.state import pack
 from attune_models.types import FeatureSet, Interaction, PlainAction, PolicyError, Situation
@@ -99,6 +100,10 @@ def test_swapping_successes_and_failures_swaps_largest_and_smallest(alpha: float
 
 
 # --- what is learned
+
+
+def test_its_spec_builds_it() -> None:
+    assert type(build(PolicySpec(PopularitySpec()))) is PopularityPolicy
 
 
 def test_before_anything_is_learned_the_draw_is_uniform() -> None:
