@@ -7,17 +7,17 @@ from numpy.typing import NDArray
 
 from attune_models.state import check_not_negative
 
-_PRIOR = 10.0
+_PRIOR = 30.0
 """How many interactions the variance of the rewards stands for."""
 
 
 class NoiseScale:
     """Sums over interactions, from which the deviation of the noise follows.
 
-    `sigma^2 = (10 V + sum of squared errors) / (10 + n)`: the variance V of all rewards, which is the error of one
-    who knows their mean only, stands for ten interactions. With fewer, predictions that were right by chance pass for
-    knowledge, and what was never tried is not tried. In units of sigma nothing changes when all rewards
-    are multiplied by a constant.
+    `sigma^2 = (30 V + sum of squared errors) / (30 + n)`: the variance V of all rewards, which is the error of one who
+    knows their mean only, stands for 30 interactions. With fewer, predictions that were right by chance pass for
+    knowledge, and what was never tried is not tried. In units of sigma nothing changes when all rewards are multiplied
+    by a constant.
     """
 
     def __init__(self) -> None:
