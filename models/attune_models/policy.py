@@ -10,6 +10,8 @@ from typing import Protocol, TypeAlias
 
 from attune_models import pmf as pmfs
 from attune_models.baselines import FixedPolicy, FixedSpec, UniformPolicy, UniformSpec
+from attune_models.linear import LinearThompsonPolicy, LinearThompsonSpec, LinearUcbPolicy, LinearUcbSpec
+from attune_models.popularity import PopularityPolicy, PopularitySpec
 from attune_models.types import Interaction, Pmf, Situation
 from attune_models.vw import VwPolicy, VwSpec
 
@@ -42,7 +44,7 @@ class Policy(Protocol):
         ...
 
 
-KindSpec: TypeAlias = VwSpec | UniformSpec | FixedSpec
+KindSpec: TypeAlias = VwSpec | LinearUcbSpec | LinearThompsonSpec | PopularitySpec | UniformSpec | FixedSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,12 @@ def _build_kind(kind: KindSpec) -> Policy:
     match kind:
         case VwSpec():
             return VwPolicy(kind)
+        case LinearUcbSpec():
+            return LinearUcbPolicy(kind)
+        case LinearThompsonSpec():
+            return LinearThompsonPolicy(kind)
+        case PopularitySpec():
+            return PopularityPolicy(kind)
         case FixedSpec():
             return FixedPolicy(kind)
         case UniformSpec():
