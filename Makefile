@@ -31,10 +31,10 @@ demo: $(VENV)/.run  ## Run the whole story in under a minute
 
 # Two at a time: most tests wait for a process, a window or a lease. A file's tests stay together.
 test: $(VENV)/.dev  ## Run every test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-long: $(VENV)/.dev  ## Run the longer versions of tests: a minute or two
-	$(BIN)/python -m pytest --numprocesses 2 -m long
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 -m long
 
 check: $(VENV)/.dev  ## Lint, types, contract, stale stubs
 	$(BIN)/ruff check

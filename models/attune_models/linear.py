@@ -48,7 +48,7 @@ class _LinearPolicy:
         """Regress the reward of the chosen action.
 
         Raises:
-            ValueError: The reward is not between -1e9 and 1e9.
+            ValueError: The reward is not between -1e6 and 1e6.
         """
         self._model.learn(interaction)
 

@@ -105,11 +105,11 @@ class LinearModel:
         """Take in one interaction; how probable the action was does not matter to a regression.
 
         Raises:
-            ValueError: The reward is not between -1e9 and 1e9.
+            ValueError: The reward is not between -1e6 and 1e6.
         """
         reward, situation, chosen = interaction.reward, interaction.situation, interaction.chosen
         if not -MAX_NUMBER <= reward <= MAX_NUMBER:
-            raise ValueError(f"expected a reward between -1e9 and 1e9, got {reward!r}")
+            raise ValueError(f"expected a reward between -1e6 and 1e6, got {reward!r}")
         context = context_sketch(situation.context, pairs=self._spec.pairs)
         joint = products(context, action_sketches((situation.actions[chosen],)), self._spec.bits)[0]
         position = self._position_to_learn(situation.action_ids[chosen])

@@ -99,11 +99,11 @@ class PopularityPolicy:
         """Count one reward.
 
         Raises:
-            ValueError: The reward is not between -1e9 and 1e9.
+            ValueError: The reward is not between -1e6 and 1e6.
         """
         reward = interaction.reward
         if not -MAX_NUMBER <= reward <= MAX_NUMBER:
-            raise ValueError(f"expected a reward between -1e9 and 1e9, got {reward!r}")
+            raise ValueError(f"expected a reward between -1e6 and 1e6, got {reward!r}")
         if self._bernoulli:
             reward = min(1.0, max(0.0, reward))
         action_id = interaction.situation.action_ids[interaction.chosen]

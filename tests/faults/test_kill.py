@@ -32,7 +32,7 @@ from service import RunningService, wait_until
 
 SEED = 20261121
 ROUNDS = 3
-KILLS_PER_ROUND = 7
+KILLS_PER_ROUND = 6
 # SUM, so that an outcome that is counted twice shows; 30 s, so that a store that is away does not make outcomes late.
 PLACEMENT = {
     "name": "home",

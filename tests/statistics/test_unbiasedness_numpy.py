@@ -63,7 +63,14 @@ def estimates(spec: PolicySpec) -> NDArray[np.float64]:
     return np.array([estimate(spec, run) for run in range(RUNS)])
 
 
-@pytest.mark.parametrize("spec", POLICIES.values(), ids=POLICIES)
+# The quickest of each kind at once; the others take a minute: `make test-long`.
+QUICK = {"ucb", "gaussian popularity"}
+CASES = [
+    pytest.param(spec, id=name, marks=[] if name in QUICK else [pytest.mark.long]) for name, spec in POLICIES.items()
+]
+
+
+@pytest.mark.parametrize("spec", CASES)
 def test_importance_weighting_finds_the_value_of_another_policy(spec: PolicySpec) -> None:
     """Bound: 3 standard errors of the mean over the runs, which a true mean misses with probability .0027.
 

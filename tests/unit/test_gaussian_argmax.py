@@ -119,6 +119,7 @@ def test_ties_between_certain_values_are_shared(
         (10, 4.0),  # over four orders
     ],
 )
+@pytest.mark.long
 def test_it_is_the_share_of_wins_in_ten_million_draws(n_actions: int, orders: float) -> None:
     """Bound: 4.5 standard errors of a share, `sqrt(p (1 - p) / n)`, and 5e-7 where p is near 0 and that is no bound."""
     rng = np.random.default_rng(n_actions)

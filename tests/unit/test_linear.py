@@ -25,7 +25,10 @@ SPECS = {
     "forgetful ucb": LinearUcbSpec(bits=7, offer_bits=5, half_life=800.0, max_actions=6),
     "forgetful thompson": LinearThompsonSpec(bits=7, offer_bits=5, half_life=800.0, max_actions=6),
 }
-every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+every_spec = pytest.mark.parametrize(
+    "spec",
+    [pytest.param(spec, id=name, marks=[] if name == "ucb" else [pytest.mark.long]) for name, spec in SPECS.items()],
+)
 
 
 def offer(number: int) -> PlainAction:
@@ -402,7 +405,7 @@ def test_a_variance_below_0_is_refused() -> None:
 
 # --- whatever comes
 
-numbers = st.one_of(st.floats(-1e9, 1e9), st.sampled_from([0.0, 1e9, -1e9, 1e-30]))
+numbers = st.one_of(st.floats(-1e6, 1e6), st.sampled_from([0.0, 1e6, -1e6, 1e-30]))
 
 
 @every_spec
@@ -423,10 +426,10 @@ def test_no_legal_number_breaks_it(spec: LinearSpec, rounds: list[tuple[float, f
 
 @every_spec
 def test_huge_numbers_for_long_do_not_break_it(spec: LinearSpec) -> None:
-    """3,000 rounds of features and rewards up to 1e9, through several refreshes."""
+    """3,000 rounds of features and rewards up to 1e6, through several refreshes."""
     policy, rng = new(spec), np.random.default_rng(1)
     for i in range(3000):
-        x = [float(number) for number in rng.choice([-1e9, -1.0, 0.0, 1e-6, 1.0, 1e9], 4)]
+        x = [float(number) for number in rng.choice([-1e6, -1.0, 0.0, 1e-6, 1.0, 1e6], 4)]
         features = FeatureSet(numeric={"x": x[0]}, dense={"e": ValueList(x[1:])})
         each = situation(features, [PlainAction("a", features), PlainAction("b")])
         policy.learn(Interaction(each, i % 2, 0.5, x[i % 4]))
@@ -435,7 +438,7 @@ def test_huge_numbers_for_long_do_not_break_it(spec: LinearSpec) -> None:
 
 
 @every_spec
-@pytest.mark.parametrize("reward", [float("nan"), float("inf"), -1.1e9])
+@pytest.mark.parametrize("reward", [float("nan"), float("inf"), -1.1e6])
 def test_an_impossible_reward_is_refused(spec: LinearSpec, reward: float) -> None:
     policy = new(spec)
     before = policy.dumps()

@@ -71,6 +71,7 @@ def test_alike_means_equally_probable(n_actions: int, parameters: tuple[float, f
 
 
 @pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.long
 def test_it_is_the_share_of_wins_in_ten_million_draws(seed: int) -> None:
     """Bound: 4.5 standard errors of a share, `sqrt(p (1 - p) / n)`, and 5e-7 for p near 0."""
     rng = np.random.default_rng(seed)
@@ -131,7 +132,7 @@ def test_context_does_not_matter() -> None:
     assert policy.pmf(tom) == policy.pmf(among("a", "b"))
 
 
-@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e6])
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e2])
 def test_gaussian_rewards_may_have_any_unit_and_centre(unit: float) -> None:
     """The best of three actions is found, though all means are far from 0 and alike but for a hundredth."""
     policy, rng = PopularityPolicy(PopularitySpec(RewardModel.GAUSSIAN)), np.random.default_rng(1)
@@ -244,7 +245,7 @@ def test_numbers_that_are_not_finite_are_not_packed() -> None:
 
 @every_spec
 @settings(deadline=None, max_examples=30)
-@given(rewards=st.lists(st.tuples(st.sampled_from("abc"), st.floats(-1e9, 1e9)), max_size=20))
+@given(rewards=st.lists(st.tuples(st.sampled_from("abc"), st.floats(-1e6, 1e6)), max_size=20))
 def test_no_legal_reward_breaks_it(spec: PopularitySpec, rewards: list[tuple[str, float]]) -> None:
     policy = PopularityPolicy(spec)
     for action_id, reward in rewards:
@@ -255,7 +256,7 @@ def test_no_legal_reward_breaks_it(spec: PopularitySpec, rewards: list[tuple[str
 
 
 @every_spec
-@pytest.mark.parametrize("reward", [float("nan"), float("inf"), 1.1e9])
+@pytest.mark.parametrize("reward", [float("nan"), float("inf"), 1.1e6])
 def test_an_impossible_reward_is_refused(spec: PopularitySpec, reward: float) -> None:
     policy = PopularityPolicy(spec)
     before = policy.dumps()
