@@ -13,6 +13,11 @@ from vw_policies import EXPLORATIONS, SPECS, TUNED_SPECS, bits_of, interactions,
 HALF = 5_000
 LOG = list(interactions(2 * HALF))
 ALL_SPECS = SPECS | TUNED_SPECS
+# Every exploration once, with mtr; what ips and dr change is looked at by `make test-long`.
+CASES = [
+    pytest.param(spec, id=name, marks=[pytest.mark.long] if name.endswith((" ips", " dr")) else [])
+    for name, spec in ALL_SPECS.items()
+]
 SEVERAL_REGRESSIONS = ["bag mtr", "bag ips", "bag dr", "cover mtr", "rnd mtr", "softmax dr"]
 
 
@@ -22,7 +27,7 @@ def learned(policy: VwPolicy, log: list[Interaction]) -> VwPolicy:
     return policy
 
 
-@pytest.mark.parametrize("spec", ALL_SPECS.values(), ids=ALL_SPECS)
+@pytest.mark.parametrize("spec", CASES)
 def test_a_recovered_policy_is_bit_equal_to_an_uninterrupted_one(spec: VwSpec) -> None:
     uninterrupted, recovered = VwPolicy(spec), VwPolicy(spec)
     learned(uninterrupted, LOG[:HALF])
@@ -43,7 +48,7 @@ def weights(policy: VwPolicy) -> bytes:
     return policy.dumps()[-16 * 50 :]
 
 
-@pytest.mark.parametrize("spec", ALL_SPECS.values(), ids=ALL_SPECS)
+@pytest.mark.parametrize("spec", CASES)
 def test_identical_runs_give_identical_bytes_interrupted_or_not(spec: VwSpec) -> None:
     first, second, interrupted = VwPolicy(spec), VwPolicy(spec), VwPolicy(spec)
     learned(first, LOG[:200])

@@ -25,7 +25,7 @@ def learn(
 ) -> None:
     """Learn from the outcomes of decisions that servers elsewhere make, until Ctrl-C or SIGTERM.
 
-    Any number of learners may run: they share the placements, and each placement has one learner at a time.
+    Any number of learners may run: each placement has one learner at a time, the others stand by.
     """
     flags = {
         "store.data_dir": None if data_dir is None else str(data_dir),

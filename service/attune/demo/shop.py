@@ -16,7 +16,7 @@ READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 20.0
 LOG_NAME = "service.log"
 SETTINGS = {
-    # A killed learner keeps its lease until it runs out. The default of 10 s is a quarter of the demo.
+    # A killed learner keeps its lease until it runs out: the shorter, the sooner another one takes over.
     "ATTUNE__LEARNER__LEASE_S": "2",
     # The default of 100 ms is for a front end that cannot wait; the client, the service and the store of the demo
     # share one machine, which may be busy with other things.
