@@ -101,15 +101,8 @@ def numbers(text: str) -> list[float]:
     return [float(word) for word in re.findall(r"-?[0-9]+\.?[0-9]*(?:e[-+]?[0-9]+)?", text)]
 
 
-# Every third at once, the others with `make test-long`.
-SOME = [
-    pytest.param(case, id=str(case.number), marks=[] if i % 3 == 0 else [pytest.mark.long])
-    for i, case in enumerate(CASES)
-]
-
-
 @needs_data
-@pytest.mark.parametrize("case", SOME)
+@pytest.mark.parametrize("case", CASES, ids=[str(case.number) for case in CASES])
 def test_the_wheel_gives_the_reference(
     case: Case, workplace: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
