@@ -64,7 +64,7 @@ def estimates(spec: PolicySpec) -> NDArray[np.float64]:
 
 
 # The quickest of each kind at once; the others take a minute: `make test-long`.
-QUICK = {"ucb", "gaussian popularity"}
+QUICK = {"gaussian popularity"}
 CASES = [
     pytest.param(spec, id=name, marks=[] if name in QUICK else [pytest.mark.long]) for name, spec in POLICIES.items()
 ]

@@ -102,6 +102,7 @@ def numbers(text: str) -> list[float]:
 
 
 @needs_data
+@pytest.mark.long
 @pytest.mark.parametrize("case", CASES, ids=[str(case.number) for case in CASES])
 def test_the_wheel_gives_the_reference(
     case: Case, workplace: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

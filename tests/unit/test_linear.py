@@ -246,6 +246,7 @@ def test_the_propensity_does_not_matter(spec: LinearSpec) -> None:
     assert learned(spec, others).dumps() == learned(spec, interactions).dumps()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["thompson", "ucb"])
 def test_tom_and_anna_get_what_they_like(name: str) -> None:
     """With the defaults, at least 90 % of the last 1,000 of 5,000 rounds are clicked on."""
