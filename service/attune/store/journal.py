@@ -45,6 +45,7 @@ class _Batch:
     is_leaving: bool = False
 
     def is_full(self) -> bool:
+        """Whether it has to leave now."""
         return len(self.answers) >= _MOST_PER_CALL or self.size_bytes >= _MOST_BYTES_PER_CALL
 
 

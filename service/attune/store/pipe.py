@@ -141,6 +141,7 @@ class _Link(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
+        """Whether commands can be sent."""
         return self._transport is not None and not self._transport.is_closing()
 
     def send(self, *command: str | bytes | int) -> asyncio.Future[Any]:
