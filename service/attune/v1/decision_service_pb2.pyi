@@ -87,12 +87,14 @@ class ScoredOffer(_message.Message):
     def __init__(self, offer_id: _Optional[str] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class GetDecisionRequest(_message.Message):
-    __slots__ = ("placement", "event_id")
+    __slots__ = ("placement", "event_id", "explain")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     placement: str
     event_id: str
-    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ...) -> None: ...
+    explain: bool
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., explain: _Optional[bool] = ...) -> None: ...
 
 class GetDecisionResponse(_message.Message):
     __slots__ = ("decision",)
@@ -101,7 +103,7 @@ class GetDecisionResponse(_message.Message):
     def __init__(self, decision: _Optional[_Union[Decision, _Mapping]] = ...) -> None: ...
 
 class Decision(_message.Message):
-    __slots__ = ("placement", "event_id", "decided_at", "context", "offers", "choices", "policy_version", "mode", "state", "outcomes")
+    __slots__ = ("placement", "event_id", "decided_at", "context", "offers", "choices", "policy_version", "mode", "state", "outcomes", "explained_by")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     DECIDED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -112,6 +114,7 @@ class Decision(_message.Message):
     MODE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    EXPLAINED_BY_FIELD_NUMBER: _ClassVar[int]
     placement: str
     event_id: str
     decided_at: _timestamp_pb2.Timestamp
@@ -122,12 +125,31 @@ class Decision(_message.Message):
     mode: Mode
     state: DecisionState
     outcomes: _containers.RepeatedCompositeFieldContainer[_reward_service_pb2.Outcome]
-    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., offers: _Optional[_Iterable[_Union[EligibleOffer, _Mapping]]] = ..., choices: _Optional[_Iterable[_Union[Choice, _Mapping]]] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ..., state: _Optional[_Union[DecisionState, str]] = ..., outcomes: _Optional[_Iterable[_Union[_reward_service_pb2.Outcome, _Mapping]]] = ...) -> None: ...
+    explained_by: int
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., offers: _Optional[_Iterable[_Union[EligibleOffer, _Mapping]]] = ..., choices: _Optional[_Iterable[_Union[Choice, _Mapping]]] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ..., state: _Optional[_Union[DecisionState, str]] = ..., outcomes: _Optional[_Iterable[_Union[_reward_service_pb2.Outcome, _Mapping]]] = ..., explained_by: _Optional[int] = ...) -> None: ...
 
 class EligibleOffer(_message.Message):
-    __slots__ = ("offer", "probability")
+    __slots__ = ("offer", "probability", "later_probabilities", "score", "contributions")
     OFFER_FIELD_NUMBER: _ClassVar[int]
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    LATER_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
     offer: _features_pb2.Offer
     probability: float
-    def __init__(self, offer: _Optional[_Union[_features_pb2.Offer, _Mapping]] = ..., probability: _Optional[float] = ...) -> None: ...
+    later_probabilities: _containers.RepeatedScalarFieldContainer[float]
+    score: float
+    contributions: _containers.RepeatedCompositeFieldContainer[Contribution]
+    def __init__(self, offer: _Optional[_Union[_features_pb2.Offer, _Mapping]] = ..., probability: _Optional[float] = ..., later_probabilities: _Optional[_Iterable[float]] = ..., score: _Optional[float] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ...) -> None: ...
+
+class Contribution(_message.Message):
+    __slots__ = ("source", "name", "value", "amount")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    source: _features_pb2.FeatureSource
+    name: str
+    value: str
+    amount: float
+    def __init__(self, source: _Optional[_Union[_features_pb2.FeatureSource, str]] = ..., name: _Optional[str] = ..., value: _Optional[str] = ..., amount: _Optional[float] = ...) -> None: ...

@@ -1,10 +1,20 @@
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class FeatureSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FEATURE_SOURCE_UNSPECIFIED: _ClassVar[FeatureSource]
+    FEATURE_SOURCE_CONTEXT: _ClassVar[FeatureSource]
+    FEATURE_SOURCE_OFFER: _ClassVar[FeatureSource]
+FEATURE_SOURCE_UNSPECIFIED: FeatureSource
+FEATURE_SOURCE_CONTEXT: FeatureSource
+FEATURE_SOURCE_OFFER: FeatureSource
 
 class Features(_message.Message):
     __slots__ = ("numeric", "categorical", "tags", "dense")

@@ -1,5 +1,6 @@
 import datetime
 
+from attune.v1 import features_pb2 as _features_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -31,6 +32,12 @@ class Crossings(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CROSSINGS_NONE: _ClassVar[Crossings]
     CROSSINGS_CONTEXT_PAIRS_OFFER: _ClassVar[Crossings]
 
+class RewardModel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REWARD_MODEL_UNSPECIFIED: _ClassVar[RewardModel]
+    REWARD_MODEL_BERNOULLI: _ClassVar[RewardModel]
+    REWARD_MODEL_GAUSSIAN: _ClassVar[RewardModel]
+
 class Aggregation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     AGGREGATION_UNSPECIFIED: _ClassVar[Aggregation]
@@ -47,6 +54,9 @@ CROSSINGS_UNSPECIFIED: Crossings
 CROSSINGS_CONTEXT_OFFER: Crossings
 CROSSINGS_NONE: Crossings
 CROSSINGS_CONTEXT_PAIRS_OFFER: Crossings
+REWARD_MODEL_UNSPECIFIED: RewardModel
+REWARD_MODEL_BERNOULLI: RewardModel
+REWARD_MODEL_GAUSSIAN: RewardModel
 AGGREGATION_UNSPECIFIED: Aggregation
 AGGREGATION_FIRST: Aggregation
 AGGREGATION_SUM: Aggregation
@@ -66,16 +76,38 @@ class Placement(_message.Message):
     def __init__(self, name: _Optional[str] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[RewardSpec, _Mapping]] = ..., control: _Optional[_Union[ControlSpec, _Mapping]] = ..., store_failure: _Optional[_Union[StoreFailure, str]] = ...) -> None: ...
 
 class PolicySpec(_message.Message):
-    __slots__ = ("vw", "uniform", "fixed", "min_probability")
+    __slots__ = ("vw", "linear_ucb", "linear_thompson", "popularity", "uniform", "fixed", "beliefs", "half_life", "min_probability")
     VW_FIELD_NUMBER: _ClassVar[int]
+    LINEAR_UCB_FIELD_NUMBER: _ClassVar[int]
+    LINEAR_THOMPSON_FIELD_NUMBER: _ClassVar[int]
+    POPULARITY_FIELD_NUMBER: _ClassVar[int]
     UNIFORM_FIELD_NUMBER: _ClassVar[int]
     FIXED_FIELD_NUMBER: _ClassVar[int]
+    BELIEFS_FIELD_NUMBER: _ClassVar[int]
+    HALF_LIFE_FIELD_NUMBER: _ClassVar[int]
     MIN_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     vw: VwSpec
+    linear_ucb: LinearUcbSpec
+    linear_thompson: LinearThompsonSpec
+    popularity: PopularitySpec
     uniform: UniformSpec
     fixed: FixedSpec
+    beliefs: _containers.RepeatedCompositeFieldContainer[Belief]
+    half_life: float
     min_probability: float
-    def __init__(self, vw: _Optional[_Union[VwSpec, _Mapping]] = ..., uniform: _Optional[_Union[UniformSpec, _Mapping]] = ..., fixed: _Optional[_Union[FixedSpec, _Mapping]] = ..., min_probability: _Optional[float] = ...) -> None: ...
+    def __init__(self, vw: _Optional[_Union[VwSpec, _Mapping]] = ..., linear_ucb: _Optional[_Union[LinearUcbSpec, _Mapping]] = ..., linear_thompson: _Optional[_Union[LinearThompsonSpec, _Mapping]] = ..., popularity: _Optional[_Union[PopularitySpec, _Mapping]] = ..., uniform: _Optional[_Union[UniformSpec, _Mapping]] = ..., fixed: _Optional[_Union[FixedSpec, _Mapping]] = ..., beliefs: _Optional[_Iterable[_Union[Belief, _Mapping]]] = ..., half_life: _Optional[float] = ..., min_probability: _Optional[float] = ...) -> None: ...
+
+class Belief(_message.Message):
+    __slots__ = ("context", "offer", "reward", "strength")
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    OFFER_FIELD_NUMBER: _ClassVar[int]
+    REWARD_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    context: _features_pb2.Features
+    offer: _features_pb2.Offer
+    reward: float
+    strength: int
+    def __init__(self, context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., offer: _Optional[_Union[_features_pb2.Offer, _Mapping]] = ..., reward: _Optional[float] = ..., strength: _Optional[int] = ...) -> None: ...
 
 class VwSpec(_message.Message):
     __slots__ = ("squarecb", "epsilon", "softmax", "bag", "cover", "rnd", "regcb", "regcbopt", "synthcover", "first", "crossings", "learning_rate", "bits", "cb_type", "power_t", "l1", "l2")
@@ -191,6 +223,48 @@ class FirstSpec(_message.Message):
     interactions: int
     epsilon: float
     def __init__(self, interactions: _Optional[int] = ..., epsilon: _Optional[float] = ...) -> None: ...
+
+class LinearUcbSpec(_message.Message):
+    __slots__ = ("model", "exploration", "gamma_scale", "gamma_exponent")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    EXPLORATION_FIELD_NUMBER: _ClassVar[int]
+    GAMMA_SCALE_FIELD_NUMBER: _ClassVar[int]
+    GAMMA_EXPONENT_FIELD_NUMBER: _ClassVar[int]
+    model: LinearModelSpec
+    exploration: float
+    gamma_scale: float
+    gamma_exponent: float
+    def __init__(self, model: _Optional[_Union[LinearModelSpec, _Mapping]] = ..., exploration: _Optional[float] = ..., gamma_scale: _Optional[float] = ..., gamma_exponent: _Optional[float] = ...) -> None: ...
+
+class LinearThompsonSpec(_message.Message):
+    __slots__ = ("model", "exploration")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    EXPLORATION_FIELD_NUMBER: _ClassVar[int]
+    model: LinearModelSpec
+    exploration: float
+    def __init__(self, model: _Optional[_Union[LinearModelSpec, _Mapping]] = ..., exploration: _Optional[float] = ...) -> None: ...
+
+class LinearModelSpec(_message.Message):
+    __slots__ = ("ridge", "bits", "offer_bits", "max_offers", "pairs")
+    RIDGE_FIELD_NUMBER: _ClassVar[int]
+    BITS_FIELD_NUMBER: _ClassVar[int]
+    OFFER_BITS_FIELD_NUMBER: _ClassVar[int]
+    MAX_OFFERS_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    ridge: float
+    bits: int
+    offer_bits: int
+    max_offers: int
+    pairs: bool
+    def __init__(self, ridge: _Optional[float] = ..., bits: _Optional[int] = ..., offer_bits: _Optional[int] = ..., max_offers: _Optional[int] = ..., pairs: _Optional[bool] = ...) -> None: ...
+
+class PopularitySpec(_message.Message):
+    __slots__ = ("rewards", "max_offers")
+    REWARDS_FIELD_NUMBER: _ClassVar[int]
+    MAX_OFFERS_FIELD_NUMBER: _ClassVar[int]
+    rewards: RewardModel
+    max_offers: int
+    def __init__(self, rewards: _Optional[_Union[RewardModel, str]] = ..., max_offers: _Optional[int] = ...) -> None: ...
 
 class UniformSpec(_message.Message):
     __slots__ = ()

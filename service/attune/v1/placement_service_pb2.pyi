@@ -1,14 +1,31 @@
 import datetime
 
+from attune.v1 import features_pb2 as _features_pb2
 from attune.v1 import placement_pb2 as _placement_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class FeatureProblem(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FEATURE_PROBLEM_UNSPECIFIED: _ClassVar[FeatureProblem]
+    FEATURE_PROBLEM_VANISHED: _ClassVar[FeatureProblem]
+    FEATURE_PROBLEM_CHANGED_TYPE: _ClassVar[FeatureProblem]
+    FEATURE_PROBLEM_CONSTANT: _ClassVar[FeatureProblem]
+    FEATURE_PROBLEM_ALMOST_UNIQUE: _ClassVar[FeatureProblem]
+    FEATURE_PROBLEM_DRIFTED: _ClassVar[FeatureProblem]
+FEATURE_PROBLEM_UNSPECIFIED: FeatureProblem
+FEATURE_PROBLEM_VANISHED: FeatureProblem
+FEATURE_PROBLEM_CHANGED_TYPE: FeatureProblem
+FEATURE_PROBLEM_CONSTANT: FeatureProblem
+FEATURE_PROBLEM_ALMOST_UNIQUE: FeatureProblem
+FEATURE_PROBLEM_DRIFTED: FeatureProblem
 
 class ApplyPlacementRequest(_message.Message):
     __slots__ = ("placement",)
@@ -53,7 +70,7 @@ class ListPlacementsResponse(_message.Message):
     def __init__(self, placements: _Optional[_Iterable[_Union[GetPlacementResponse, _Mapping]]] = ...) -> None: ...
 
 class PlacementStatus(_message.Message):
-    __slots__ = ("decisions", "pending", "outcomes", "late_outcomes", "interactions", "learned", "policy_version", "learner_lag", "learner")
+    __slots__ = ("decisions", "pending", "outcomes", "late_outcomes", "interactions", "learned", "policy_version", "learner_lag", "learner", "findings", "clipped_rewards", "refused_interactions")
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
     PENDING_FIELD_NUMBER: _ClassVar[int]
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +80,9 @@ class PlacementStatus(_message.Message):
     POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
     LEARNER_LAG_FIELD_NUMBER: _ClassVar[int]
     LEARNER_FIELD_NUMBER: _ClassVar[int]
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    CLIPPED_REWARDS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_INTERACTIONS_FIELD_NUMBER: _ClassVar[int]
     decisions: int
     pending: int
     outcomes: int
@@ -72,7 +92,22 @@ class PlacementStatus(_message.Message):
     policy_version: int
     learner_lag: _duration_pb2.Duration
     learner: str
-    def __init__(self, decisions: _Optional[int] = ..., pending: _Optional[int] = ..., outcomes: _Optional[int] = ..., late_outcomes: _Optional[int] = ..., interactions: _Optional[int] = ..., learned: _Optional[int] = ..., policy_version: _Optional[int] = ..., learner_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., learner: _Optional[str] = ...) -> None: ...
+    findings: _containers.RepeatedCompositeFieldContainer[FeatureFinding]
+    clipped_rewards: int
+    refused_interactions: int
+    def __init__(self, decisions: _Optional[int] = ..., pending: _Optional[int] = ..., outcomes: _Optional[int] = ..., late_outcomes: _Optional[int] = ..., interactions: _Optional[int] = ..., learned: _Optional[int] = ..., policy_version: _Optional[int] = ..., learner_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., learner: _Optional[str] = ..., findings: _Optional[_Iterable[_Union[FeatureFinding, _Mapping]]] = ..., clipped_rewards: _Optional[int] = ..., refused_interactions: _Optional[int] = ...) -> None: ...
+
+class FeatureFinding(_message.Message):
+    __slots__ = ("source", "name", "problem", "detail")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    source: _features_pb2.FeatureSource
+    name: str
+    problem: FeatureProblem
+    detail: str
+    def __init__(self, source: _Optional[_Union[_features_pb2.FeatureSource, str]] = ..., name: _Optional[str] = ..., problem: _Optional[_Union[FeatureProblem, str]] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class DeletePlacementRequest(_message.Message):
     __slots__ = ("placement",)

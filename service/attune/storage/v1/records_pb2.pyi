@@ -19,7 +19,7 @@ class PlacementRecord(_message.Message):
     def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ..., created_at_ms: _Optional[int] = ...) -> None: ...
 
 class DecisionRecord(_message.Message):
-    __slots__ = ("event_id", "decided_at_ms", "context", "offers", "pmf", "chosen", "policy_version", "mode", "request_digest")
+    __slots__ = ("event_id", "decided_at_ms", "context", "offers", "pmf", "chosen", "policy_version", "mode", "request_digest", "later_slots")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     DECIDED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,7 @@ class DecisionRecord(_message.Message):
     POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     REQUEST_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    LATER_SLOTS_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     decided_at_ms: int
     context: bytes
@@ -38,17 +39,28 @@ class DecisionRecord(_message.Message):
     policy_version: int
     mode: _decision_service_pb2.Mode
     request_digest: bytes
-    def __init__(self, event_id: _Optional[str] = ..., decided_at_ms: _Optional[int] = ..., context: _Optional[bytes] = ..., offers: _Optional[_Iterable[bytes]] = ..., pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[_decision_service_pb2.Mode, str]] = ..., request_digest: _Optional[bytes] = ...) -> None: ...
+    later_slots: _containers.RepeatedCompositeFieldContainer[SlotRecord]
+    def __init__(self, event_id: _Optional[str] = ..., decided_at_ms: _Optional[int] = ..., context: _Optional[bytes] = ..., offers: _Optional[_Iterable[bytes]] = ..., pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[_decision_service_pb2.Mode, str]] = ..., request_digest: _Optional[bytes] = ..., later_slots: _Optional[_Iterable[_Union[SlotRecord, _Mapping]]] = ...) -> None: ...
+
+class SlotRecord(_message.Message):
+    __slots__ = ("pmf", "chosen")
+    PMF_FIELD_NUMBER: _ClassVar[int]
+    CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    pmf: _containers.RepeatedScalarFieldContainer[float]
+    chosen: int
+    def __init__(self, pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ...) -> None: ...
 
 class OutcomeRecord(_message.Message):
-    __slots__ = ("name", "value", "occurred_at_ms")
+    __slots__ = ("name", "value", "occurred_at_ms", "slot")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    SLOT_FIELD_NUMBER: _ClassVar[int]
     name: str
     value: float
     occurred_at_ms: int
-    def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., occurred_at_ms: _Optional[int] = ...) -> None: ...
+    slot: int
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., occurred_at_ms: _Optional[int] = ..., slot: _Optional[int] = ...) -> None: ...
 
 class VersionRecord(_message.Message):
     __slots__ = ("version", "created_at_ms", "policy", "reward", "interactions", "cursor", "sha256", "size_bytes")
