@@ -3,15 +3,22 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from math import fsum
+from statistics import fmean
 
 DEFAULT_BOUND = 1000.0
 
 
 class Aggregation(Enum):
-    """How several outcomes of one name become one value."""
+    """How several outcomes of one name become one value. 0 is a value like any other."""
 
     FIRST = "first"
+    LAST = "last"
     SUM = "sum"
+    MAX = "max"
+    MIN = "min"
+    MEAN = "mean"
+    COUNT = "count"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +64,15 @@ class Outcome:
     value: float
 
 
+# fsum is exact: outcomes in another order give the same bits.
 _AGGREGATE: Mapping[Aggregation, Callable[[Sequence[float]], float]] = {
     Aggregation.FIRST: lambda values: values[0],
-    Aggregation.SUM: sum,
+    Aggregation.LAST: lambda values: values[-1],
+    Aggregation.SUM: fsum,
+    Aggregation.MAX: max,
+    Aggregation.MIN: min,
+    Aggregation.MEAN: fmean,
+    Aggregation.COUNT: len,
 }
 
 

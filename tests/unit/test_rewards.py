@@ -37,6 +37,42 @@ def test_outcomes_fold_by_their_rules(heard: list[tuple[str, float]], expected: 
 
 
 @pytest.mark.parametrize(
+    ("aggregation", "values", "expected"),
+    [
+        (Aggregation.FIRST, [3.0, 1.0, 2.0], 3.0),  # the earliest
+        (Aggregation.LAST, [3.0, 1.0, 2.0], 2.0),  # the latest
+        (Aggregation.LAST, [3.0, 0.0], 0.0),  # ... also when it is 0
+        (Aggregation.SUM, [3.0, 1.0, 2.0], 6.0),  # all
+        (Aggregation.SUM, [0.1] * 10, 1.0),  # exact, unlike adding one after the other
+        (Aggregation.MAX, [-3.0, -1.0, -2.0], -1.0),  # of negative values only: not 0
+        (Aggregation.MIN, [3.0, 1.0, 2.0], 1.0),  # of positive values only: not 0
+        (Aggregation.MEAN, [3.0, 1.0, 2.0], 2.0),  # of all
+        (Aggregation.MEAN, [4.0, 0.0], 2.0),  # 0 is a value
+        (Aggregation.COUNT, [3.0, 1.0, 2.0], 3.0),  # how many
+        (Aggregation.COUNT, [0.0, -5.0], 2.0),  # ... whatever they are
+    ],
+)
+def test_several_outcomes_of_a_name_become_one_value(
+    aggregation: Aggregation, values: list[float], expected: float
+) -> None:
+    spec = RewardSpec({"score": OutcomeRule(1.0, aggregation)})
+    assert fold(spec, [Outcome("score", value) for value in values]) == expected
+
+
+@pytest.mark.parametrize("aggregation", Aggregation)
+def test_one_outcome_is_its_own_aggregate(aggregation: Aggregation) -> None:
+    expected = 1.0 if aggregation is Aggregation.COUNT else -7.5
+    assert fold(RewardSpec({"score": OutcomeRule(1.0, aggregation)}), outcomes(("score", -7.5))) == expected
+
+
+@pytest.mark.parametrize("aggregation", [Aggregation.SUM, Aggregation.MAX, Aggregation.MIN, Aggregation.MEAN])
+def test_what_does_not_depend_on_the_order_does_not_in_a_single_bit(aggregation: Aggregation) -> None:
+    spec = RewardSpec({"score": OutcomeRule(0.3, aggregation)})
+    heard = [Outcome("score", value) for value in (1e9, 0.1, -1e9, 0.3)]
+    assert len({fold(spec, order) for order in permutations(heard)}) == 1
+
+
+@pytest.mark.parametrize(
     ("heard", "expected"),
     [
         ([], -0.1),  # nothing came

@@ -7,6 +7,7 @@ from attune.serving.specs import control_spec, policy_spec, reward_spec, with_de
 from attune.v1.placement_pb2 import (
     AGGREGATION_FIRST,
     AGGREGATION_SUM,
+    AGGREGATION_UNSPECIFIED,
     CB_TYPE_MTR,
     CROSSINGS_CONTEXT_OFFER,
     CROSSINGS_CONTEXT_PAIRS_OFFER,
@@ -14,6 +15,7 @@ from attune.v1.placement_pb2 import (
     CROSSINGS_UNSPECIFIED,
     STORE_FAILURE_ANSWER,
     STORE_FAILURE_REFUSE,
+    Aggregation,
     ControlSpec,
     Crossings,
     EpsilonSpec,
@@ -252,3 +254,13 @@ def test_every_crossing_of_the_contract_has_one_of_the_core() -> None:
     translated = [policy_spec(filled_policy(PolicySpec(vw=VwSpec(crossings=name)))).kind for name in known]
     assert {kind.crossings for kind in translated if isinstance(kind, vw.VwSpec)} == set(vw.Crossings)
     assert len(translated) == len(vw.Crossings)
+
+
+def test_every_aggregation_of_the_contract_is_the_core_s_of_the_same_name() -> None:
+    names = [name for name, value in Aggregation.items() if value != AGGREGATION_UNSPECIFIED]
+    rules = [OutcomeRule(name=name, aggregation=name) for name in names]
+    translated = reward_spec(filled_reward(RewardSpec(outcomes=rules))).rules
+    assert {name: rule.aggregation.value for name, rule in translated.items()} == {
+        name: name.removeprefix("AGGREGATION_").lower() for name in names
+    }
+    assert len(names) == len(rewards.Aggregation)

@@ -195,9 +195,12 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (rule(weight=math.nan), "reward.outcomes[1].weight", WEIGHT + "nan"),
     (rule(weight=-2e9), "reward.outcomes[1].weight", WEIGHT + "-2000000000.0"),
     (
-        rule(aggregation=2),  # reserved for a later release
+        rule(aggregation=8),  # of a later release, perhaps
         "reward.outcomes[1].aggregation",
-        "expected one of AGGREGATION_FIRST, AGGREGATION_SUM, got 2",
+        (
+            "expected one of AGGREGATION_FIRST, AGGREGATION_LAST, AGGREGATION_SUM, AGGREGATION_MAX, AGGREGATION_MIN, "
+            "AGGREGATION_MEAN, AGGREGATION_COUNT, got 8"
+        ),
     ),
     # --- an outcome: ids
     (outcome(placement=""), "placement", ID + "nothing"),

@@ -6,7 +6,12 @@ does not change under a placement when a default changes in a later release.
 
 from attune.serving.vw_specs import fill_vw, vw_spec
 from attune.v1.placement_pb2 import (
+    AGGREGATION_COUNT,
     AGGREGATION_FIRST,
+    AGGREGATION_LAST,
+    AGGREGATION_MAX,
+    AGGREGATION_MEAN,
+    AGGREGATION_MIN,
     AGGREGATION_SUM,
     STORE_FAILURE_ANSWER,
     Aggregation,
@@ -24,7 +29,12 @@ DEFAULT_WINDOW_S = 600
 
 _AGGREGATIONS: dict[Aggregation, rewards.Aggregation] = {
     AGGREGATION_FIRST: rewards.Aggregation.FIRST,
+    AGGREGATION_LAST: rewards.Aggregation.LAST,
     AGGREGATION_SUM: rewards.Aggregation.SUM,
+    AGGREGATION_MAX: rewards.Aggregation.MAX,
+    AGGREGATION_MIN: rewards.Aggregation.MIN,
+    AGGREGATION_MEAN: rewards.Aggregation.MEAN,
+    AGGREGATION_COUNT: rewards.Aggregation.COUNT,
 }
 
 

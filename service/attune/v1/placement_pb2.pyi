@@ -42,7 +42,12 @@ class Aggregation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     AGGREGATION_UNSPECIFIED: _ClassVar[Aggregation]
     AGGREGATION_FIRST: _ClassVar[Aggregation]
+    AGGREGATION_LAST: _ClassVar[Aggregation]
     AGGREGATION_SUM: _ClassVar[Aggregation]
+    AGGREGATION_MAX: _ClassVar[Aggregation]
+    AGGREGATION_MIN: _ClassVar[Aggregation]
+    AGGREGATION_MEAN: _ClassVar[Aggregation]
+    AGGREGATION_COUNT: _ClassVar[Aggregation]
 STORE_FAILURE_UNSPECIFIED: StoreFailure
 STORE_FAILURE_ANSWER: StoreFailure
 STORE_FAILURE_REFUSE: StoreFailure
@@ -59,7 +64,12 @@ REWARD_MODEL_BERNOULLI: RewardModel
 REWARD_MODEL_GAUSSIAN: RewardModel
 AGGREGATION_UNSPECIFIED: Aggregation
 AGGREGATION_FIRST: Aggregation
+AGGREGATION_LAST: Aggregation
 AGGREGATION_SUM: Aggregation
+AGGREGATION_MAX: Aggregation
+AGGREGATION_MIN: Aggregation
+AGGREGATION_MEAN: Aggregation
+AGGREGATION_COUNT: Aggregation
 
 class Placement(_message.Message):
     __slots__ = ("name", "policy", "reward", "control", "store_failure")
