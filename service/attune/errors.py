@@ -66,5 +66,9 @@ class FencedError(ExpectedError):
     """Another learner has taken over the placement; what this one was about to commit is refused."""
 
 
+class UnusableVersionError(ExpectedError):
+    """A version was asked for whose weights are damaged."""
+
+
 class BadSnapshotError(AttuneError):
     """Weights from the store are not what was committed, or do not make a usable policy."""

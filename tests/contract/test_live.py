@@ -1,14 +1,16 @@
 """What serves: the newest version that proved sound, under the spec as it is now."""
 
+import asyncio
 import struct
+from collections.abc import Iterable
 from hashlib import sha256
 
 import pytest
 
-from attune.errors import NotFoundError
+from attune.errors import NotFoundError, UnusableVersionError
 from attune.serving.live import LivePlacements
 from attune.serving.specs import policy_spec, with_defaults
-from attune.storage.v1.records_pb2 import VersionRecord
+from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.client import Store
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Placements
@@ -135,3 +137,60 @@ async def test_a_deleted_placement_is_gone(store: Store, home: PlacementKeys) ->
     await live.refresh([home.name])
     with pytest.raises(NotFoundError, match='got "home"'):
         await live.get(home.name)
+
+
+async def test_a_promoted_version_serves_whatever_is_committed(store: Store, home: PlacementKeys) -> None:
+    live = live_placements(store)
+    for rounds in (200, 0):
+        await commit(store, home, trained(rounds))
+    await live.promote(home, 1)
+    await commit(store, home, trained(0))
+    await live.refresh(["home"])
+    serving = await live.get("home")
+    assert serving.policy is not None
+    assert serving.version == 1
+    assert serving.policy.pmf(SITUATION)[1] > 0.8
+    await live.promote(home, 0)
+    assert (await live.get("home")).version == 3
+
+
+async def test_a_damaged_version_is_not_promoted(store: Store, home: PlacementKeys) -> None:
+    live = live_placements(store)
+    for _ in range(2):
+        await commit(store, home, trained(10))
+    await overwrite(store, home, 1, with_nan(trained(10)), checksum=True)
+    with pytest.raises(UnusableVersionError, match="expected a sound one, got 1"):
+        await live.promote(home, 1)
+    await live.refresh(["home"])
+    assert (await live.get("home")).version == 2
+
+
+class Delayed(Placements):
+    """Placements whose first look is known only when it is let go on."""
+
+    def __init__(self, store: Store) -> None:
+        """Wait with the first look."""
+        super().__init__(store)
+        self.has_looked, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def glance(self, names: Iterable[str]) -> dict[str, tuple[PlacementRecord | None, int]]:
+        """Look, and wait."""
+        seen = await super().glance(names)
+        if not self.has_looked.is_set():
+            self.has_looked.set()
+            await self.goes_on.wait()
+        return seen
+
+
+async def test_what_was_read_before_does_not_replace_what_was_read_after(store: Store, home: PlacementKeys) -> None:
+    """After a promotion, a look that began before it must not bring the former version back."""
+    for rounds in (200, 0):
+        await commit(store, home, trained(rounds))
+    placements = Delayed(store)
+    live = LivePlacements(placements, Versions(store))
+    slow = asyncio.create_task(live.refresh(["home"]))
+    await placements.has_looked.wait()
+    await live.promote(home, 1)
+    placements.goes_on.set()
+    await slow
+    assert (await live.get("home")).version == 1

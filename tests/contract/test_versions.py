@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
-from attune.errors import BadSnapshotError, FencedError
+from attune.errors import BadSnapshotError, FencedError, NotFoundError
 from attune.storage.v1.records_pb2 import VersionRecord
 from attune.store.client import Store
 from attune.store.keys import PlacementKeys
 from attune.store.versions import Lease, Versions
+from attune.v1.placement_pb2 import PolicySpec
 
 TTL_MS = 60_000
 
@@ -102,6 +103,67 @@ async def test_only_the_newest_versions_are_kept(store: Store, home: PlacementKe
     assert [record.version for record in kept] == [6, 5, 4]
     assert [await versions.weights(home, record) for record in kept] == [b"weights 5", b"weights 4", b"weights 3"]
     assert await store.redis.exists(*(home.snapshot(version) for version in (1, 2, 3))) == 0
+
+
+async def test_the_promoted_version_is_kept(store: Store, home: PlacementKeys) -> None:
+    versions = Versions(store)
+    lease = await held(store, home)
+    for i in range(3):
+        await versions.commit(lease, VersionRecord(interactions=i), b"weights %d" % i, keep=2)
+    await versions.promote(home, 2)
+    for i in range(3, 6):
+        await versions.commit(lease, VersionRecord(interactions=i), b"weights %d" % i, keep=2)
+    kept = await versions.kept(home)
+    assert [record.version for record in kept] == [6, 5, 2]
+    assert await versions.weights(home, kept[-1]) == b"weights 1"
+    assert await versions.promoted(home) == 2
+    head = await versions.head(home)
+    assert head is not None
+    assert head.version == 6, "the learner goes on from the newest one"
+    await versions.promote(home, 0)
+    assert await versions.promoted(home) == 0
+    await versions.commit(lease, VersionRecord(), b"weights", keep=2)
+    assert [record.version for record in await versions.kept(home)] == [7, 6]
+
+
+async def test_a_version_that_is_promoted_while_a_commit_would_drop_it_is_kept(
+    store: Store, home: PlacementKeys
+) -> None:
+    """The commit has looked before the promotion, and arrives after it."""
+    versions = Versions(store)
+    lease = await held(store, home)
+    for _ in range(2):
+        await versions.commit(lease, VersionRecord(), b"weights", keep=10)
+    await versions.promote(home, 1)
+    version = await store.run("reserve", [home.spec, home.head], [lease.epoch])
+    await store.redis.set(home.snapshot(version), b"new")
+    touched = [home.spec, home.head, home.versions, *(home.snapshot(each) for each in (version, 1, 2))]
+    record = VersionRecord(version=version).SerializeToString()
+    assert await store.run("commit", touched, [lease.epoch, version, record, 1, 2]) == 1
+    assert [record.version for record in await versions.kept(home)] == [3, 1]
+    assert await store.redis.exists(home.snapshot(1), home.snapshot(2)) == 1
+
+
+async def test_a_version_that_is_not_kept_cannot_be_promoted(store: Store, home: PlacementKeys) -> None:
+    versions = Versions(store)
+    with pytest.raises(NotFoundError, match="there is none yet"):
+        await versions.promote(home, 1)
+    await versions.commit(await held(store, home), VersionRecord(), b"weights", keep=10)
+    with pytest.raises(NotFoundError, match=r"expected one that is kept \(1\), got 2"):
+        await versions.promote(home, 2)
+    assert await versions.promoted(home) == 0
+
+
+async def test_the_last_version_of_the_former_specs_is_kept(store: Store, home: PlacementKeys) -> None:
+    """A new policy commits twice a second: after some seconds there would be nothing to return to."""
+    versions = Versions(store)
+    lease = await held(store, home)
+    former, current = PolicySpec(min_probability=0.1), PolicySpec(min_probability=0.2)
+    for _ in range(3):
+        await versions.commit(lease, VersionRecord(policy=former), b"former", keep=2)
+    for _ in range(4):
+        await versions.commit(lease, VersionRecord(policy=current), b"current", keep=2)
+    assert [record.version for record in await versions.kept(home)] == [7, 6, 3]
 
 
 # What may have become of committed weights, and how it is said.

@@ -1,10 +1,11 @@
 """attune.v1.PlacementService."""
 
 import time
+from collections.abc import Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from attune.api.validation import check_placement
+from attune.api.validation import check_placement, check_promotion
 from attune.serving.live import LivePlacements
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
@@ -24,6 +25,8 @@ from attune.v1.placement_service_pb2 import (
     ListPolicyVersionsRequest,
     ListPolicyVersionsResponse,
     PlacementStatus,
+    PromotePolicyVersionRequest,
+    PromotePolicyVersionResponse,
 )
 
 
@@ -61,10 +64,17 @@ class PlacementServicer:
     async def ListPolicyVersions(self, request: ListPolicyVersionsRequest) -> ListPolicyVersionsResponse:  # noqa: N802 - the contract's name
         """Return the versions that are kept, newest first."""
         keys = PlacementKeys((await self._placements.get(request.placement)).placement.name)
-        head = await self._versions.head(keys)
-        serving = head.version if head else 0
         kept = await self._versions.kept(keys)
-        return ListPolicyVersionsResponse(versions=[_policy_version(record, serving) for record in kept])
+        promoted = await self._versions.promoted(keys)
+        return ListPolicyVersionsResponse(versions=_policy_versions(kept, promoted))
+
+    async def PromotePolicyVersion(self, request: PromotePolicyVersionRequest) -> PromotePolicyVersionResponse:  # noqa: N802 - the contract's name
+        """Make a version serve."""
+        check_promotion(request)
+        keys = PlacementKeys((await self._placements.get(request.placement)).placement.name)
+        await self._live.promote(keys, request.version)
+        versions = _policy_versions(await self._versions.kept(keys), request.version)
+        return PromotePolicyVersionResponse(version=next((each for each in versions if each.serving), None))
 
     async def _described(self, record: PlacementRecord) -> GetPlacementResponse:
         numbers = await self._placements.numbers(record.placement.name)
@@ -79,7 +89,7 @@ def _status(numbers: Numbers) -> PlacementStatus:
         late_outcomes=numbers.late,
         interactions=numbers.interactions,
         learned=numbers.head.interactions if numbers.head else 0,
-        policy_version=numbers.head.version if numbers.head else 0,
+        policy_version=numbers.serving.version if numbers.serving else 0,
         learner=numbers.learner,
     )
     if numbers.waiting_ms is not None:
@@ -87,7 +97,12 @@ def _status(numbers: Numbers) -> PlacementStatus:
     return status
 
 
-def _policy_version(record: VersionRecord, serving: int) -> PolicyVersion:
+def _policy_versions(kept: Sequence[VersionRecord], promoted: int) -> list[PolicyVersion]:
+    serving = promoted or (kept[0].version if kept else 0)
+    return [_policy_version(record, serving, promoted) for record in kept]
+
+
+def _policy_version(record: VersionRecord, serving: int, promoted: int) -> PolicyVersion:
     created_at = Timestamp()
     created_at.FromMilliseconds(record.created_at_ms)
     return PolicyVersion(
@@ -99,4 +114,5 @@ def _policy_version(record: VersionRecord, serving: int) -> PolicyVersion:
         sha256=record.sha256.hex(),
         size_bytes=record.size_bytes,
         serving=record.version == serving,
+        promoted=record.version == promoted,
     )

@@ -15,6 +15,7 @@ from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.store.keys import PLACEMENT_NAME
 from attune.v1.placement_pb2 import Aggregation, OutcomeRule, Placement, RewardSpec, StoreFailure
+from attune.v1.placement_service_pb2 import PromotePolicyVersionRequest
 from attune.v1.reward_service_pb2 import Outcome
 from attune_models.features import MAX_NUMBER
 
@@ -56,6 +57,19 @@ def check_placement(placement: Placement) -> None:
         InvalidInputError: With every violation.
     """
     _refuse(_placement_violations(placement))
+
+
+def check_promotion(request: PromotePolicyVersionRequest) -> None:
+    """Check which version is to be promoted.
+
+    Raises:
+        InvalidInputError: It is no version.
+    """
+    _refuse(
+        [Violation("version", f"expected a version, or 0 for the newest, got {request.version}")]
+        if request.version < 0
+        else []
+    )
 
 
 def outcome_violations(outcome: Outcome) -> Iterator[Violation]:

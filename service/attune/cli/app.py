@@ -16,12 +16,13 @@ from attune import __version__
 from attune.cli import failures
 from attune.errors import ExpectedError
 
-# Each is a function of its own name in a module of its own name in this package.
+# Each is a function, or a Typer with commands of its own, of its own name in a module of its own name here.
 COMMANDS = {
     "serve": "Serve decisions, and learn from their outcomes.",
     "learn": "Run a learner of its own, apart from the servers.",
     "apply": "Create or change placements from YAML or JSON files.",
     "status": "Show the placements and how they are doing.",
+    "policy": "List, promote, roll back and compare the versions of a policy.",
     "demo": "Run the whole story on simulated customers, in under a minute.",
 }
 
@@ -71,8 +72,11 @@ def _fail(lines: Iterable[str], code: int) -> int:
 
 
 def _command(name: str) -> Callable[..., object]:
+    command = getattr(import_module(f"attune.cli.{name}"), name)
+    if isinstance(command, typer.Typer):  # it has commands of its own
+        return command
     program = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    program.command(epilog=failures.EXIT_CODES_HELP)(getattr(import_module(f"attune.cli.{name}"), name))
+    program.command(epilog=failures.EXIT_CODES_HELP)(command)
     return program
 
 

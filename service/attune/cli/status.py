@@ -1,21 +1,19 @@
 """`attune status`: what the placements are doing."""
 
 import json
-import sys
 import time
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from google.protobuf import json_format
-from google.protobuf.message import Message
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
 from attune.cli import client
 from attune.cli.client import Service
-from attune.v1.placement_pb2 import PolicyVersion
+from attune.cli.output import as_dict, empty_table, show
+from attune.cli.policy import versions_table
 from attune.v1.placement_service_pb2 import (
     GetPlacementRequest,
     GetPlacementResponse,
@@ -28,7 +26,6 @@ from attune.v1.placement_service_pb2 import (
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 
 WATCH_S = 1.0
-PIPE_WIDTH = 200
 
 
 def status(
@@ -49,8 +46,7 @@ def status(
         elif as_json:
             typer.echo(_json(service, placement))
         else:
-            # A pipe has no width of its own: there, nothing is to be folded.
-            Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_table(service, placement))
+            show(_table(service, placement))
 
 
 def _watch(service: Service, placement: str | None) -> None:
@@ -65,9 +61,9 @@ def _watch(service: Service, placement: str | None) -> None:
 
 def _json(service: Service, placement: str | None) -> str:
     if placement is None:
-        reply = _as_dict(_all(service))
+        reply = as_dict(_all(service))
     else:
-        reply = {**_as_dict(_one(service, placement)), **_as_dict(_versions(service, placement))}
+        reply = {**as_dict(_one(service, placement)), **as_dict(_versions(service, placement))}
     return json.dumps(reply, indent=2, ensure_ascii=False)
 
 
@@ -103,7 +99,7 @@ def _versions(service: Service, placement: str) -> ListPolicyVersionsResponse:
 
 def placements_table(replies: Iterable[GetPlacementResponse]) -> Table:
     """Return a table with a line for each placement."""
-    table = _empty_table("placement")
+    table = empty_table("placement")
     for title in ("decisions", "outcomes", "pending", "late", "learned", "version", "lag"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("learner", overflow="fold")
@@ -115,34 +111,7 @@ def placements_table(replies: Iterable[GetPlacementResponse]) -> Table:
     return table
 
 
-def versions_table(versions: Iterable[PolicyVersion]) -> Table:
-    """Return a table with a line for each policy version that is kept."""
-    table = _empty_table("version")
-    for title in ("interactions", "bytes"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for title in ("committed", "sha256", ""):
-        table.add_column(title, no_wrap=True)
-    for version in versions:
-        committed = f"{version.created_at.ToDatetime():%Y-%m-%d %H:%M:%S} UTC"
-        counts = (f"{version.interactions:,}", f"{version.size_bytes:,}")
-        serving = "serving" if version.serving else ""
-        table.add_row(str(version.version), *counts, committed, version.sha256[:12], serving)
-    return table
-
-
-def _empty_table(first: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column(first, overflow="fold")
-    return table
-
-
 def _lag(status: PlacementStatus) -> str:
     if not status.HasField("learner_lag"):
         return "-"
     return f"{status.learner_lag.ToTimedelta().total_seconds():.1f} s"
-
-
-def _as_dict(message: Message) -> dict[str, Any]:
-    return json_format.MessageToDict(
-        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )

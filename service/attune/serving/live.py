@@ -9,8 +9,9 @@ import logging
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 
-from attune.errors import BadSnapshotError, ExpectedError
+from attune.errors import BadSnapshotError, ExpectedError, UnusableVersionError
 from attune.serving.specs import control_spec, policy_spec
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.keys import PlacementKeys, unknown_placement
@@ -62,6 +63,9 @@ class LivePlacements:
         self._versions = versions
         self._live: dict[str, LivePlacement] = {}
         self._refused: set[tuple[str, int]] = set()
+        # Looks overlap: what is read first may be known last, and must not replace what was read after it.
+        self._looks = count(1)
+        self._known_since: dict[str, int] = {}
 
     async def get(self, name: str) -> LivePlacement:
         """Return a placement.
@@ -84,35 +88,62 @@ class LivePlacements:
         Raises:
             StoreUnavailableError: The store did not answer in time; what was known is kept.
         """
+        look = next(self._looks)
         for name, (record, version) in (await self._placements.glance(names)).items():
-            await self._take_over(name, record, version)
+            await self._take_over(look, name, record, version)
+
+    async def promote(self, keys: PlacementKeys, version: int) -> None:
+        """Make a version serve until another one is promoted.
+
+        Args:
+            keys: The placement's keys.
+            version: One that is kept; 0 for whatever version is the newest.
+
+        Raises:
+            NotFoundError: The version is not kept, or the placement is gone.
+            UnusableVersionError: Its weights are damaged.
+        """
+        for record in await self._versions.kept(keys):
+            if record.version == version:
+                try:
+                    await self._sound_policy(keys.name, record)
+                except (BadSnapshotError, PolicyError) as error:
+                    raise UnusableVersionError(f"version: expected a sound one, got {version}: {error}") from error
+        await self._versions.promote(keys, version)
+        await self.refresh([keys.name])
 
     async def follow(self) -> None:
         """Keep every placement up to date until cancelled; a store that is away is waited for."""
         while True:
+            look = next(self._looks)
             try:
                 seen = await self._placements.glance({*self._live, *await self._placements.names()})
                 for name, (record, version) in seen.items():
-                    await self._take_over_safely(name, record, version)
+                    await self._take_over_safely(look, name, record, version)
             except ExpectedError as error:
                 _log.debug("placements stay as they are: %s", error)
             await asyncio.sleep(POLL_S)
 
-    async def _take_over_safely(self, name: str, record: PlacementRecord | None, version: int) -> None:
+    async def _take_over_safely(self, look: int, name: str, record: PlacementRecord | None, version: int) -> None:
         try:
-            await self._take_over(name, record, version)
+            await self._take_over(look, name, record, version)
         except ExpectedError:
             raise
         except Exception:  # noqa: BLE001 - whatever is wrong with one placement, the others must go on
             _log.exception('placement "%s" stays as it is', name)
 
-    async def _take_over(self, name: str, record: PlacementRecord | None, version: int) -> None:
+    async def _take_over(self, look: int, name: str, record: PlacementRecord | None, version: int) -> None:
         live = self._live.get(name)
-        if record is None:
-            self._live.pop(name, None)
-        elif live is None or (record, version) != (live.record, live.version):
+        if record is not None and (live is None or (record, version) != (live.record, live.version)):
             former = live if live is not None and live.record.created_at_ms == record.created_at_ms else None
-            self._live[name] = await self._up_to_date(record, version, former)
+            live = await self._up_to_date(record, version, former)
+        if self._known_since.get(name, 0) > look:
+            return
+        if record is None or live is None:
+            self._live.pop(name, None)
+            self._known_since.pop(name, None)
+        else:
+            self._live[name], self._known_since[name] = live, look
 
     async def _up_to_date(self, record: PlacementRecord, version: int, live: LivePlacement | None) -> LivePlacement:
         placement = record.placement

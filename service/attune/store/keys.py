@@ -87,7 +87,7 @@ class PlacementKeys:
 
     @property
     def head(self) -> str:
-        """Hash: `version` that serves, `epoch` of the last lease, `reserved` = the highest version given out.
+        """Hash: newest `version`, `promoted` if another serves, `epoch` of the last lease, highest `reserved` version.
 
         No expiry.
         """

@@ -29,7 +29,8 @@ class Numbers:
         outcomes: Outcomes accepted so far.
         late: Outcomes that came after the reward window.
         interactions: Entries of the training log.
-        head: The version that serves, None before anything was learned.
+        head: The newest version, None before anything was learned.
+        serving: The version that serves: the head, unless another one was promoted. None before anything was learned.
         waiting_ms: For how long the first entry after the head's cursor has been in the log; None when there is none.
         learner: Who learns, as `host:pid`; empty when nobody does.
     """
@@ -40,6 +41,7 @@ class Numbers:
     late: int
     interactions: int
     head: VersionRecord | None
+    serving: VersionRecord | None
     waiting_ms: int | None
     learner: str
 
@@ -83,13 +85,13 @@ class Placements:
         pipeline = self._store.redis.pipeline(transaction=False)
         for keys in map(PlacementKeys, listed):
             pipeline.get(keys.spec)
-            pipeline.hget(keys.head, "version")
+            pipeline.hmget(keys.head, "promoted", "version")
         async with self._store.reaching():
             answers = await pipeline.execute()
         seen: dict[str, tuple[PlacementRecord | None, int]] = {}
-        for name, spec, version in zip(listed, answers[::2], answers[1::2], strict=True):
+        for name, spec, (promoted, newest) in zip(listed, answers[::2], answers[1::2], strict=True):
             try:
-                seen[name] = (PlacementRecord.FromString(spec) if spec else None, int(version or 0))
+                seen[name] = (PlacementRecord.FromString(spec) if spec else None, int(promoted or newest or 0))
             except DecodeError:
                 _log.error('placement "%s": %d bytes in the store are no placement', name, len(spec))
         return seen
@@ -156,11 +158,12 @@ class Placements:
             pipeline = self._store.redis.pipeline(transaction=False)
             pipeline.hgetall(keys.counts)
             pipeline.zcard(keys.due)
-            pipeline.hget(keys.head, "version")
+            pipeline.hmget(keys.head, "promoted", "version")
             pipeline.hgetall(keys.versions)
             pipeline.get(keys.lease)
-            counts, pending, version, versions, learner = await pipeline.execute()
-        head = VersionRecord.FromString(versions[version]) if version in versions else None
+            counts, pending, (promoted, newest), versions, learner = await pipeline.execute()
+        head = VersionRecord.FromString(versions[newest]) if newest in versions else None
+        serving = VersionRecord.FromString(versions[promoted]) if promoted in versions else head
         return Numbers(
             decisions=int(counts.get(b"decisions", 0)),
             pending=pending,
@@ -168,6 +171,7 @@ class Placements:
             late=int(counts.get(b"late", 0)),
             interactions=int(counts.get(b"interactions", 0)),
             head=head,
+            serving=serving,
             waiting_ms=await self._waiting_ms(keys, head.cursor if head else "-"),
             learner=(learner or b"").decode(),
         )

@@ -1,9 +1,10 @@
 """Policy versions: who may write them (leases), how they are written (fenced), and how they are read (verified)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from attune.errors import BadSnapshotError, FencedError
+from attune.errors import BadSnapshotError, FencedError, NotFoundError
 from attune.storage.v1.records_pb2 import VersionRecord
 from attune.store.client import Store
 from attune.store.keys import UNCOMMITTED_TTL_S, PlacementKeys
@@ -62,7 +63,8 @@ class Versions:
             lease: The right to do so.
             record: What belongs to the weights; `version`, `sha256` and `size_bytes` are filled in here.
             weights: What `Policy.dumps` returned.
-            keep: How many versions to keep, this one among them.
+            keep: How many versions to keep, this one among them. Beside them, the promoted one is kept, and the newest
+                one that was trained with other specs, to return to.
 
         Returns:
             The new version.
@@ -76,7 +78,7 @@ class Versions:
         committed = bool(version)
         if version:
             record.version, record.sha256, record.size_bytes = version, sha256(weights).digest(), len(weights)
-            dropped = sorted(await self._numbers(keys))[: -(keep - 1) or None]
+            dropped = _dropped(record, await self.kept(keys), keep)
             touched = [keys.spec, keys.head, keys.versions, keys.snapshot(version)]
             touched += [keys.snapshot(old) for old in dropped]
             args: list[str | bytes | int] = [lease.epoch, version, record.SerializeToString(), *dropped]
@@ -103,7 +105,10 @@ class Versions:
         return version
 
     async def head(self, keys: PlacementKeys) -> VersionRecord | None:
-        """Return the record of the version that serves, None before anything was learned."""
+        """Return the record of the newest version, None before anything was learned.
+
+        It is what learners go on from; what serves may be an older one that was promoted.
+        """
         async with self._store.reaching():
             version = await self._store.redis.hget(keys.head, "version")
             value = await self._store.redis.hget(keys.versions, version) if version else None
@@ -131,6 +136,34 @@ class Versions:
             values = await self._store.redis.hvals(keys.versions)
         return sorted(map(VersionRecord.FromString, values), key=lambda record: record.version, reverse=True)
 
-    async def _numbers(self, keys: PlacementKeys) -> list[int]:
+    async def promoted(self, keys: PlacementKeys) -> int:
+        """Return the version that serves whatever the learner commits; 0 when the newest one serves."""
         async with self._store.reaching():
-            return [int(version) for version in await self._store.redis.hkeys(keys.versions)]
+            return int(await self._store.redis.hget(keys.head, "promoted") or 0)
+
+    async def promote(self, keys: PlacementKeys, version: int) -> None:
+        """Make a version serve whatever the learner commits.
+
+        Args:
+            keys: The placement's keys.
+            version: One that is kept; 0 for whatever version is the newest.
+
+        Raises:
+            NotFoundError: The version is not kept, or the placement is gone.
+        """
+        if not await self._store.run("promote", [keys.spec, keys.head, keys.versions], [version]):
+            kept = ", ".join(str(record.version) for record in await self.kept(keys))
+            raise NotFoundError(f"version: expected one that is kept ({kept or 'there is none yet'}), got {version}")
+
+
+def _dropped(record: VersionRecord, kept: Sequence[VersionRecord], keep: int) -> list[int]:
+    """Return which versions go when another is committed.
+
+    Args:
+        record: Of the new one.
+        kept: Those that are kept so far, newest first.
+        keep: How many stay, the new one among them.
+    """
+    trains = (record.policy, record.reward)
+    former = next((other.version for other in kept if (other.policy, other.reward) != trains), 0)
+    return [other.version for other in kept[keep - 1 :] if other.version != former]

@@ -321,7 +321,7 @@ class ControlSpec(_message.Message):
     def __init__(self, share: _Optional[float] = ..., uniform: _Optional[_Union[UniformSpec, _Mapping]] = ..., fixed: _Optional[_Union[FixedSpec, _Mapping]] = ...) -> None: ...
 
 class PolicyVersion(_message.Message):
-    __slots__ = ("version", "created_at", "policy", "interactions", "cursor", "sha256", "size_bytes", "serving")
+    __slots__ = ("version", "created_at", "policy", "interactions", "cursor", "sha256", "size_bytes", "serving", "promoted")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
@@ -330,6 +330,7 @@ class PolicyVersion(_message.Message):
     SHA256_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     SERVING_FIELD_NUMBER: _ClassVar[int]
+    PROMOTED_FIELD_NUMBER: _ClassVar[int]
     version: int
     created_at: _timestamp_pb2.Timestamp
     policy: PolicySpec
@@ -338,4 +339,5 @@ class PolicyVersion(_message.Message):
     sha256: str
     size_bytes: int
     serving: bool
-    def __init__(self, version: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ..., serving: _Optional[bool] = ...) -> None: ...
+    promoted: bool
+    def __init__(self, version: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ..., serving: _Optional[bool] = ..., promoted: _Optional[bool] = ...) -> None: ...

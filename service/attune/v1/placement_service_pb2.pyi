@@ -130,3 +130,17 @@ class ListPolicyVersionsResponse(_message.Message):
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     versions: _containers.RepeatedCompositeFieldContainer[_placement_pb2.PolicyVersion]
     def __init__(self, versions: _Optional[_Iterable[_Union[_placement_pb2.PolicyVersion, _Mapping]]] = ...) -> None: ...
+
+class PromotePolicyVersionRequest(_message.Message):
+    __slots__ = ("placement", "version")
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    placement: str
+    version: int
+    def __init__(self, placement: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class PromotePolicyVersionResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: _placement_pb2.PolicyVersion
+    def __init__(self, version: _Optional[_Union[_placement_pb2.PolicyVersion, _Mapping]] = ...) -> None: ...

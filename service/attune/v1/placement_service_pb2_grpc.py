@@ -60,6 +60,11 @@ class PlacementServiceStub:
                 request_serializer=attune_dot_v1_dot_placement__service__pb2.ListPolicyVersionsRequest.SerializeToString,
                 response_deserializer=attune_dot_v1_dot_placement__service__pb2.ListPolicyVersionsResponse.FromString,
                 _registered_method=True)
+        self.PromotePolicyVersion = channel.unary_unary(
+                '/attune.v1.PlacementService/PromotePolicyVersion',
+                request_serializer=attune_dot_v1_dot_placement__service__pb2.PromotePolicyVersionRequest.SerializeToString,
+                response_deserializer=attune_dot_v1_dot_placement__service__pb2.PromotePolicyVersionResponse.FromString,
+                _registered_method=True)
 
 
 class PlacementServiceServicer:
@@ -113,6 +118,17 @@ class PlacementServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PromotePolicyVersion(self, request, context):
+        """Makes a version that is kept the one that serves, until another one is promoted: promoting an older one rolls back.
+        The learner goes on meanwhile; promoting version 0 lets its newest version serve again, and all that follow.
+
+        Errors: NOT_FOUND (the placement, or the version is not kept), FAILED_PRECONDITION (its weights are damaged),
+        UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PlacementServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -140,6 +156,11 @@ def add_PlacementServiceServicer_to_server(servicer, server):
                     servicer.ListPolicyVersions,
                     request_deserializer=attune_dot_v1_dot_placement__service__pb2.ListPolicyVersionsRequest.FromString,
                     response_serializer=attune_dot_v1_dot_placement__service__pb2.ListPolicyVersionsResponse.SerializeToString,
+            ),
+            'PromotePolicyVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.PromotePolicyVersion,
+                    request_deserializer=attune_dot_v1_dot_placement__service__pb2.PromotePolicyVersionRequest.FromString,
+                    response_serializer=attune_dot_v1_dot_placement__service__pb2.PromotePolicyVersionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -278,6 +299,33 @@ class PlacementService:
             '/attune.v1.PlacementService/ListPolicyVersions',
             attune_dot_v1_dot_placement__service__pb2.ListPolicyVersionsRequest.SerializeToString,
             attune_dot_v1_dot_placement__service__pb2.ListPolicyVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PromotePolicyVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/attune.v1.PlacementService/PromotePolicyVersion',
+            attune_dot_v1_dot_placement__service__pb2.PromotePolicyVersionRequest.SerializeToString,
+            attune_dot_v1_dot_placement__service__pb2.PromotePolicyVersionResponse.FromString,
             options,
             channel_credentials,
             insecure,

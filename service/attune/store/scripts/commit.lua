@@ -11,8 +11,12 @@ end
 redis.call('PERSIST', KEYS[4])
 redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])
 redis.call('HSET', KEYS[2], 'version', ARGV[2])
+local promoted = redis.call('HGET', KEYS[2], 'promoted')
 for i = 4, #ARGV do
-  redis.call('HDEL', KEYS[3], ARGV[i])
-  redis.call('UNLINK', KEYS[i + 1])
+  -- It may have been promoted since the caller looked.
+  if ARGV[i] ~= promoted then
+    redis.call('HDEL', KEYS[3], ARGV[i])
+    redis.call('UNLINK', KEYS[i + 1])
+  end
 end
 return 1

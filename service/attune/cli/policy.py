@@ -1,0 +1,184 @@
+"""`attune policy`: the versions of a placement's policy: look at them, go back to one, compare two."""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from google.protobuf import json_format
+from rich.table import Table
+
+from attune.cli import client, failures
+from attune.cli.client import Service
+from attune.cli.failures import FAILED, CallError
+from attune.cli.output import as_dict, empty_table, show
+from attune.v1.placement_pb2 import PolicyVersion
+from attune.v1.placement_service_pb2 import (
+    ListPolicyVersionsRequest,
+    ListPolicyVersionsResponse,
+    PromotePolicyVersionRequest,
+    PromotePolicyVersionResponse,
+)
+from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
+
+NEWEST = "newest"
+
+Placement = Annotated[str, typer.Argument(help="The placement.", show_default=False)]
+Address = Annotated[str | None, typer.Option(help="The service, as host:port. [127.0.0.1:50051]")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")]
+
+policy = typer.Typer(
+    help="Look at the versions of a placement's policy, and go back to one.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    epilog=failures.EXIT_CODES_HELP,
+)
+
+
+@policy.command("list")
+def list_versions(*, placement: Placement, address: Address = None, as_json: AsJson = False) -> None:
+    """List the versions that are kept, newest first."""
+    with client.connect(address) as service:
+        reply = _list(service, placement)
+    if as_json:
+        typer.echo(json.dumps(as_dict(reply), indent=2, ensure_ascii=False))
+    elif reply.versions:
+        show(versions_table(reply.versions))
+    else:
+        typer.echo("Nothing was learned yet: there is no version.")
+
+
+@policy.command()
+def promote(
+    *,
+    placement: Placement,
+    version: Annotated[str, typer.Argument(help=f"The version, or `{NEWEST}`.", show_default=False)],
+    address: Address = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a version serve, whatever is learned from now on; `newest` ends that."""
+    number = _number(version)
+    with client.connect(address) as service:
+        reply = _promote(service, placement, number)
+    _say(placement, reply, as_json=as_json)
+
+
+@policy.command()
+def rollback(*, placement: Placement, address: Address = None, as_json: AsJson = False) -> None:
+    """Make the version before the one that serves serve, or the last one of the former specs where they changed."""
+    with client.connect(address) as service:
+        reply = _promote(service, placement, former(_list(service, placement).versions))
+    _say(placement, reply, as_json=as_json)
+
+
+@policy.command()
+def diff(
+    *,
+    placement: Placement,
+    old: Annotated[int, typer.Argument(help="A version.", show_default=False)],
+    new: Annotated[int, typer.Argument(help="Another one.", show_default=False)],
+    address: Address = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show in what two versions differ: their specs, and how much they have learned."""
+    with client.connect(address) as service:
+        versions = {version.version: version for version in _list(service, placement).versions}
+    if missing := [number for number in (old, new) if number not in versions]:
+        kept = ", ".join(map(str, versions)) or "there is none yet"
+        raise CallError(f"version: expected one that is kept ({kept}), got {missing[0]}", FAILED)
+    rows = differences(versions[old], versions[new])
+    if as_json:
+        typer.echo(json.dumps({name: {"old": before, "new": after} for name, before, after in rows}, indent=2))
+        return
+    table = empty_table("what")
+    table.add_column(f"version {old}", overflow="fold")
+    table.add_column(f"version {new}", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    show(table)
+
+
+def former(versions: Sequence[PolicyVersion]) -> int:
+    """Return the version to roll back to.
+
+    Args:
+        versions: Those that are kept, newest first.
+
+    Raises:
+        CallError: There is none before the one that serves.
+    """
+    older = versions[next((i for i, version in enumerate(versions) if version.serving), len(versions)) + 1 :]
+    if not older:
+        raise CallError("version: expected one that is older than the one that serves, there is none", FAILED)
+    serving = next(version for version in versions if version.serving)
+    return next((version for version in older if version.policy != serving.policy), older[0]).version
+
+
+def differences(old: PolicyVersion, new: PolicyVersion) -> list[tuple[str, str, str]]:
+    """Return what differs between two versions: its name, and both values as text."""
+    before, after = _facts(old), _facts(new)
+    names = [*before, *(name for name in after if name not in before)]
+    rows = [(name, before.get(name, "-"), after.get(name, "-")) for name in names]
+    return [row for row in rows if row[1] != row[2]]
+
+
+def versions_table(versions: Sequence[PolicyVersion]) -> Table:
+    """Return a table with a line for each policy version that is kept."""
+    table = empty_table("version")
+    for title in ("interactions", "bytes"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for title in ("committed", "sha256", ""):
+        table.add_column(title, no_wrap=True)
+    for version in versions:
+        committed = f"{version.created_at.ToDatetime():%Y-%m-%d %H:%M:%S} UTC"
+        counts = (f"{version.interactions:,}", f"{version.size_bytes:,}")
+        serving = "serving, promoted" if version.promoted else "serving" if version.serving else ""
+        table.add_row(str(version.version), *counts, committed, version.sha256[:12], serving)
+    return table
+
+
+def _facts(version: PolicyVersion) -> dict[str, str]:
+    spec = json_format.MessageToDict(version.policy, preserving_proto_field_name=True)
+    counts = {"interactions": f"{version.interactions:,}", "bytes": f"{version.size_bytes:,}"}
+    return {**dict(_flat("policy", spec)), **counts, "sha256": version.sha256[:12]}
+
+
+def _flat(name: str, value: object) -> list[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        return [row for key, inner in value.items() for row in _flat(f"{name}.{key}", inner)]
+    return [(name, json.dumps(value, ensure_ascii=False))]
+
+
+def _number(version: str) -> int:
+    if version == NEWEST:
+        return 0
+    if not version.isdecimal() or int(version) == 0:
+        raise typer.BadParameter(f"expected the number of a version, or {NEWEST}, got {version!r}")
+    return int(version)
+
+
+def _list(service: Service, placement: str) -> ListPolicyVersionsResponse:
+    reply: ListPolicyVersionsResponse = service.call(
+        PlacementServiceStub(service.channel).ListPolicyVersions, ListPolicyVersionsRequest(placement=placement)
+    )
+    return reply
+
+
+def _promote(service: Service, placement: str, version: int) -> PromotePolicyVersionResponse:
+    reply: PromotePolicyVersionResponse = service.call(
+        PlacementServiceStub(service.channel).PromotePolicyVersion,
+        PromotePolicyVersionRequest(placement=placement, version=version),
+    )
+    return reply
+
+
+def _say(placement: str, reply: PromotePolicyVersionResponse, *, as_json: bool) -> None:
+    version = reply.version
+    if as_json:
+        typer.echo(json.dumps(as_dict(reply), indent=2, ensure_ascii=False))
+    elif version.promoted:
+        typer.echo(f"{placement}: version {version.version} serves until another one is promoted")
+        typer.echo(f"To let the newest serve again: attune policy promote {placement} {NEWEST}")
+    else:
+        typer.echo(f"{placement}: the newest version serves, now {version.version}, and all that follow")
