@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from attune.errors import NotFoundError, StoreUnavailableError
+from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.client import Store
-from attune.store.journal import Journal
-from attune.store.keys import PlacementKeys
+from attune.store.decisions import Decisions
+from attune.store.journal import DEFERRED, Journal
+from attune.store.keys import DEFERRED_TTL_S, PlacementKeys
+from attune.store.outcomes import NewOutcome, Outcomes
 from attune.store.pipe import Pipe
 
 WINDOW_MS = 60_000
@@ -132,3 +135,30 @@ async def test_a_store_that_is_full_is_no_outage_and_does_not_flood_the_log(
         await store.redis.config_set("maxmemory", limit)
     assert await journal.append(home, WINDOW_MS, "later", b"record") is None
     assert len(caplog.records) == 1
+
+
+async def test_a_deferred_decision_is_forgotten_unless_it_is_activated(
+    store: Store, pipe: Pipe, home: PlacementKeys
+) -> None:
+    journal, decisions = Journal(pipe), Decisions(store)
+    await asyncio.gather(
+        journal.append(home, DEFERRED, "later", b"\n\x05later"), journal.append(home, WINDOW_MS, "now", b"\n\x03now")
+    )
+    assert await journal.append(home, DEFERRED, "later", b"again") == b"\n\x05later"
+    assert await store.redis.zrange(home.due, 0, -1) == [b"now"]
+    assert 0 < await store.redis.ttl(home.event("later")) <= DEFERRED_TTL_S
+    await Outcomes(store).record(home, [NewOutcome("later", "click", OutcomeRecord(name="click", value=1.0))])
+    assert 0 < await store.redis.ttl(home.outcomes("later")) <= DEFERRED_TTL_S
+
+    assert await decisions.activate(home, WINDOW_MS, "later")
+    assert sorted(await store.redis.zrange(home.due, 0, -1)) == [b"later", b"now"]
+    assert await store.redis.ttl(home.event("later")) == -1
+    assert await store.redis.ttl(home.outcomes("later")) == -1
+    assert await store.redis.hget(home.counts, "decisions") == b"2"
+
+
+async def test_activations_at_once_open_one_window(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
+    await Journal(pipe).append(home, DEFERRED, "later", b"\n\x05later")
+    opened = await asyncio.gather(*(Decisions(store).activate(home, WINDOW_MS, "later") for _ in range(5)))
+    assert sorted(opened) == [False, False, False, False, True]
+    assert await store.redis.hget(home.counts, "decisions") == b"1"

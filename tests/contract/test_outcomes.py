@@ -14,6 +14,7 @@ from attune.store.journal import Journal
 from attune.store.keys import PlacementKeys
 from attune.store.outcomes import MAX_OUTCOMES_PER_DECISION, NewOutcome, Outcomes, Recorded
 from attune.store.pipe import Pipe
+from attune.v1.decision_service_pb2 import DECISION_STATE_CLOSED, DECISION_STATE_PENDING
 
 LONG_MS = 60_000
 
@@ -128,7 +129,7 @@ async def test_a_decision_is_found_before_and_after_it_is_joined(store: Store, p
     await asyncio.sleep(0.07)
     await Interactions(store).join(home, 10)
     closed = await decisions.get(home, "e1")
-    assert (pending.closed, closed.closed) == (False, True)
+    assert (pending.state, closed.state) == (DECISION_STATE_PENDING, DECISION_STATE_CLOSED)
     assert pending.record == closed.record
     assert pending.outcomes == closed.outcomes
 

@@ -9,8 +9,8 @@ from attune.serving.live import LivePlacements
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import Decisions, RecordedOutcome, StoredDecision
 from attune.v1.decision_service_pb2 import (
-    DECISION_STATE_CLOSED,
-    DECISION_STATE_PENDING,
+    ActivateRequest,
+    ActivateResponse,
     Choice,
     DecideResponse,
     Decision,
@@ -36,6 +36,12 @@ class DecisionServicer:
         """Draw an offer."""
         check_decide(request)
         return _decide_response(await self._decider.decide(request), request.ranking_size)
+
+    async def Activate(self, request: ActivateRequest) -> ActivateResponse:  # noqa: N802 - the contract's name
+        """Say that a deferred decision is being shown."""
+        check_names(request.placement, request.event_id)
+        live = await self._live.get(request.placement)
+        return ActivateResponse(activated=await self._decisions.activate(live.keys, live.window_ms, request.event_id))
 
     async def GetDecision(self, request: GetDecisionRequest) -> GetDecisionResponse:  # noqa: N802 - the contract's name
         """Return a stored decision."""
@@ -79,7 +85,7 @@ def _decision(placement: str, stored: StoredDecision) -> Decision:
         choices=[_choice(record, offers[record.chosen].id)],
         policy_version=record.policy_version,
         mode=record.mode,
-        state=DECISION_STATE_CLOSED if stored.closed else DECISION_STATE_PENDING,
+        state=stored.state,
         outcomes=[_outcome(placement, record.event_id, outcome) for outcome in stored.outcomes],
     )
 

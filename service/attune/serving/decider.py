@@ -20,7 +20,7 @@ from attune.serving.live import LivePlacement, LivePlacements
 from attune.serving.situation import situation_of, without
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import Decisions
-from attune.store.journal import Journal
+from attune.store.journal import DEFERRED, Journal
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_FALLBACK, MODE_LEARNED, Mode
 from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE
@@ -86,11 +86,13 @@ class Decider:
             mode=mode,
             request_digest=_digest(request, situation) if request.event_id else b"",
         )
-        return await self._write(live, record, situation.action_ids)
+        return await self._write(live, DEFERRED if request.deferred else live.window_ms, record, situation.action_ids)
 
-    async def _write(self, live: LivePlacement, record: DecisionRecord, offer_ids: Sequence[str]) -> Decided:
+    async def _write(
+        self, live: LivePlacement, window_ms: int, record: DecisionRecord, offer_ids: Sequence[str]
+    ) -> Decided:
         try:
-            found = await self._journal.append(live.keys, live.window_ms, record.event_id, record.SerializeToString())
+            found = await self._journal.append(live.keys, window_ms, record.event_id, record.SerializeToString())
             if found is None:
                 return Decided(record, offer_ids, logged=True)
             first = await self._decisions.found(live.keys, found)
@@ -130,5 +132,8 @@ def new_event_id(now_ms: int, random: Random) -> str:
 
 def _digest(request: DecideEnvelope, situation: Situation) -> bytes:
     # Of what was asked, not of its bytes: the order of a map's entries may change from one sending to the next.
-    asked = (request.customer_id, sorted(set(request.excluded_offer_ids)), situation.context, situation.actions)
+    excluded = sorted(set(request.excluded_offer_ids))
+    asked: tuple[object, ...] = (request.customer_id, excluded, situation.context, situation.actions)
+    if request.deferred:  # only then: digests of a former release stay what they are
+        asked = (*asked, "deferred")
     return blake2b(repr(asked).encode(), digest_size=8).digest()

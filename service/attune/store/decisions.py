@@ -7,6 +7,12 @@ from attune.errors import NotFoundError
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.client import Store
 from attune.store.keys import PlacementKeys
+from attune.v1.decision_service_pb2 import (
+    DECISION_STATE_CLOSED,
+    DECISION_STATE_DEFERRED,
+    DECISION_STATE_PENDING,
+    DecisionState,
+)
 
 _TOMBSTONE = b"@"
 _LATE = b"L"
@@ -54,12 +60,12 @@ class StoredDecision:
     Attributes:
         record: The decision.
         outcomes: Those within the reward window so far, earliest first.
-        closed: Whether it is in the training log.
+        state: Where it stands.
     """
 
     record: DecisionRecord
     outcomes: list[RecordedOutcome]
-    closed: bool
+    state: DecisionState
 
 
 class Decisions:
@@ -78,12 +84,35 @@ class Decisions:
         """
         async with self._store.reaching():
             pipeline = self._store.redis.pipeline(transaction=True)
-            value, recorded = await pipeline.get(keys.event(event_id)).hgetall(keys.outcomes(event_id)).execute()
+            pipeline.get(keys.event(event_id)).hgetall(keys.outcomes(event_id)).zscore(keys.due, event_id)
+            value, recorded, due_ms = await pipeline.execute()
         if value is None:
-            raise NotFoundError(f'event_id: expected a decision of placement "{keys.name}", got "{event_id}"')
+            raise _unknown(keys, event_id)
         if not value.startswith(_TOMBSTONE):
-            return StoredDecision(DecisionRecord.FromString(value), outcomes_of(recorded), closed=False)
+            state = DECISION_STATE_DEFERRED if due_ms is None else DECISION_STATE_PENDING
+            return StoredDecision(DecisionRecord.FromString(value), outcomes_of(recorded), state)
         return await self.closed(keys, value)
+
+    async def activate(self, keys: PlacementKeys, window_ms: int, event_id: str) -> bool:
+        """Open the reward window of a deferred decision; doing it again changes nothing.
+
+        Args:
+            keys: The placement's keys.
+            window_ms: Its reward window in milliseconds.
+            event_id: The decision's id.
+
+        Returns:
+            Whether this call opened it.
+
+        Raises:
+            NotFoundError: There is no decision with this id, or it was forgotten; or the placement is gone.
+            StoreUnavailableError: The store did not answer in time; the window may or may not have been opened.
+        """
+        touched = [keys.spec, keys.due, keys.counts, keys.event(event_id), keys.outcomes(event_id)]
+        answer = await self._store.run("activate", touched, [window_ms, event_id])
+        if answer < 0:
+            raise _unknown(keys, event_id)
+        return bool(answer)
 
     async def closed(self, keys: PlacementKeys, tombstone: bytes) -> StoredDecision:
         """Read a decision from the training log.
@@ -102,7 +131,7 @@ class Decisions:
         if not entries:
             raise NotFoundError(f"event_id: expected a decision in the training log, got trimmed position {position!r}")
         logged = interaction_of(*entries[0])
-        return StoredDecision(logged.decision, logged.outcomes, closed=True)
+        return StoredDecision(logged.decision, logged.outcomes, DECISION_STATE_CLOSED)
 
     async def found(self, keys: PlacementKeys, value: bytes) -> DecisionRecord:
         """Return the decision that the journal found in place of a new one.
@@ -118,6 +147,10 @@ class Decisions:
         if value.startswith(_TOMBSTONE):
             return (await self.closed(keys, value)).record
         return DecisionRecord.FromString(value)
+
+
+def _unknown(keys: PlacementKeys, event_id: str) -> NotFoundError:
+    return NotFoundError(f'event_id: expected a decision of placement "{keys.name}", got "{event_id}"')
 
 
 def interaction_of(position: bytes, entry: Mapping[bytes, bytes]) -> LoggedInteraction:

@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 
 from attune.errors import ExpectedError, StoreUnavailableError
 from attune.store.client import StoreRefusedError
-from attune.store.keys import PlacementKeys
+from attune.store.keys import DEFERRED_TTL_S, PlacementKeys
 from attune.store.pipe import Pipe
+
+DEFERRED = 0
+"""Stands for the reward window of a decision that is to be activated first."""
 
 _GATHER_S = 0.002
 # Waiting pays from here on: then two more decisions come, on average, within the time.
@@ -73,7 +76,7 @@ class Journal:
 
         Args:
             keys: The placement's keys.
-            window_ms: Its reward window in milliseconds.
+            window_ms: Its reward window in milliseconds; `DEFERRED` for a decision whose window does not open yet.
             event_id: The decision's id.
             record: A serialised storage.v1.DecisionRecord.
 
@@ -150,7 +153,7 @@ class Journal:
         keys = batch.keys
         try:
             deadline_ms = await self._pipe.store_ms(asyncio.get_running_loop().time() + self._pipe.timeout_s)
-            args = [batch.window_ms, deadline_ms, *batch.args]
+            args = [batch.window_ms, deadline_ms, DEFERRED_TTL_S, *batch.args]
             found = await self._pipe.run("journal", [keys.spec, keys.due, keys.counts, *batch.event_keys], args)
         except StoreRefusedError as error:
             self._complain(error)

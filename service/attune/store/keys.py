@@ -18,6 +18,9 @@ PLACEMENTS = "attune:placements"
 TOMBSTONE_TTL_S = 30 * 24 * 3600
 """How long a closed decision can still be asked for, and how long its outcomes are told apart from unknown ones."""
 
+DEFERRED_TTL_S = 7 * 24 * 3600
+"""How long a deferred decision waits to be activated."""
+
 UNCOMMITTED_TTL_S = 600
 """How long weights are kept that were written but, because their learner died, never committed."""
 
@@ -51,7 +54,10 @@ class PlacementKeys:
         return self._key("deleting")
 
     def event(self, event_id: str) -> str:
-        """String: storage.v1.DecisionRecord until its window closes, then `@<stream id>` for TOMBSTONE_TTL_S."""
+        """String: storage.v1.DecisionRecord until its window closes, then `@<stream id>` for TOMBSTONE_TTL_S.
+
+        A deferred decision is not in `due` and lives for DEFERRED_TTL_S, until it is activated.
+        """
         return self._key(f"event:{event_id}")
 
     def outcomes(self, event_id: str) -> str:

@@ -24,6 +24,7 @@ class DecisionState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DECISION_STATE_UNSPECIFIED: _ClassVar[DecisionState]
     DECISION_STATE_PENDING: _ClassVar[DecisionState]
     DECISION_STATE_CLOSED: _ClassVar[DecisionState]
+    DECISION_STATE_DEFERRED: _ClassVar[DecisionState]
 MODE_UNSPECIFIED: Mode
 MODE_LEARNED: Mode
 MODE_CONTROL: Mode
@@ -31,9 +32,10 @@ MODE_FALLBACK: Mode
 DECISION_STATE_UNSPECIFIED: DecisionState
 DECISION_STATE_PENDING: DecisionState
 DECISION_STATE_CLOSED: DecisionState
+DECISION_STATE_DEFERRED: DecisionState
 
 class DecideRequest(_message.Message):
-    __slots__ = ("placement", "event_id", "context", "customer_id", "offers", "excluded_offer_ids", "slots", "ranking_size")
+    __slots__ = ("placement", "event_id", "context", "customer_id", "offers", "excluded_offer_ids", "slots", "ranking_size", "deferred")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +44,7 @@ class DecideRequest(_message.Message):
     EXCLUDED_OFFER_IDS_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     RANKING_SIZE_FIELD_NUMBER: _ClassVar[int]
+    DEFERRED_FIELD_NUMBER: _ClassVar[int]
     placement: str
     event_id: str
     context: _features_pb2.Features
@@ -50,7 +53,8 @@ class DecideRequest(_message.Message):
     excluded_offer_ids: _containers.RepeatedScalarFieldContainer[str]
     slots: int
     ranking_size: int
-    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[_Union[_features_pb2.Offer, _Mapping]]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ...) -> None: ...
+    deferred: bool
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[_Union[_features_pb2.Offer, _Mapping]]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ..., deferred: _Optional[bool] = ...) -> None: ...
 
 class DecideResponse(_message.Message):
     __slots__ = ("event_id", "choices", "ranking", "policy_version", "mode", "logged")
@@ -85,6 +89,20 @@ class ScoredOffer(_message.Message):
     offer_id: str
     probability: float
     def __init__(self, offer_id: _Optional[str] = ..., probability: _Optional[float] = ...) -> None: ...
+
+class ActivateRequest(_message.Message):
+    __slots__ = ("placement", "event_id")
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    placement: str
+    event_id: str
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ...) -> None: ...
+
+class ActivateResponse(_message.Message):
+    __slots__ = ("activated",)
+    ACTIVATED_FIELD_NUMBER: _ClassVar[int]
+    activated: bool
+    def __init__(self, activated: _Optional[bool] = ...) -> None: ...
 
 class GetDecisionRequest(_message.Message):
     __slots__ = ("placement", "event_id", "explain")

@@ -40,6 +40,11 @@ class DecisionServiceStub:
                 request_serializer=attune_dot_v1_dot_decision__service__pb2.DecideRequest.SerializeToString,
                 response_deserializer=attune_dot_v1_dot_decision__service__pb2.DecideResponse.FromString,
                 _registered_method=True)
+        self.Activate = channel.unary_unary(
+                '/attune.v1.DecisionService/Activate',
+                request_serializer=attune_dot_v1_dot_decision__service__pb2.ActivateRequest.SerializeToString,
+                response_deserializer=attune_dot_v1_dot_decision__service__pb2.ActivateResponse.FromString,
+                _registered_method=True)
         self.GetDecision = channel.unary_unary(
                 '/attune.v1.DecisionService/GetDecision',
                 request_serializer=attune_dot_v1_dot_decision__service__pb2.GetDecisionRequest.SerializeToString,
@@ -63,6 +68,17 @@ class DecisionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Activate(self, request, context):
+        """Says that a deferred decision is being shown: its reward window opens, and from now on it counts.
+
+        What is never activated is never learned from and never counted, and is forgotten after 7 days.
+        Errors: INVALID_ARGUMENT, NOT_FOUND (the placement, or a decision with this id that is remembered), UNAVAILABLE
+        (sending it again is safe).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetDecision(self, request, context):
         """Returns a decision: what was known, what was eligible, with which probabilities, by which version.
 
@@ -79,6 +95,11 @@ def add_DecisionServiceServicer_to_server(servicer, server):
                     servicer.Decide,
                     request_deserializer=attune_dot_v1_dot_decision__service__pb2.DecideRequest.FromString,
                     response_serializer=attune_dot_v1_dot_decision__service__pb2.DecideResponse.SerializeToString,
+            ),
+            'Activate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Activate,
+                    request_deserializer=attune_dot_v1_dot_decision__service__pb2.ActivateRequest.FromString,
+                    response_serializer=attune_dot_v1_dot_decision__service__pb2.ActivateResponse.SerializeToString,
             ),
             'GetDecision': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDecision,
@@ -114,6 +135,33 @@ class DecisionService:
             '/attune.v1.DecisionService/Decide',
             attune_dot_v1_dot_decision__service__pb2.DecideRequest.SerializeToString,
             attune_dot_v1_dot_decision__service__pb2.DecideResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Activate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/attune.v1.DecisionService/Activate',
+            attune_dot_v1_dot_decision__service__pb2.ActivateRequest.SerializeToString,
+            attune_dot_v1_dot_decision__service__pb2.ActivateResponse.FromString,
             options,
             channel_credentials,
             insecure,

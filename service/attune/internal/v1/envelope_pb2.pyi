@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class DecideEnvelope(_message.Message):
-    __slots__ = ("placement", "event_id", "context", "customer_id", "offers", "excluded_offer_ids", "slots", "ranking_size")
+    __slots__ = ("placement", "event_id", "context", "customer_id", "offers", "excluded_offer_ids", "slots", "ranking_size", "deferred")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class DecideEnvelope(_message.Message):
     EXCLUDED_OFFER_IDS_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     RANKING_SIZE_FIELD_NUMBER: _ClassVar[int]
+    DEFERRED_FIELD_NUMBER: _ClassVar[int]
     placement: str
     event_id: str
     context: _features_pb2.Features
@@ -25,4 +26,5 @@ class DecideEnvelope(_message.Message):
     excluded_offer_ids: _containers.RepeatedScalarFieldContainer[str]
     slots: int
     ranking_size: int
-    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[bytes]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ...) -> None: ...
+    deferred: bool
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[bytes]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ..., deferred: _Optional[bool] = ...) -> None: ...

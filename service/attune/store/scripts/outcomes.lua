@@ -20,8 +20,13 @@ for i = 1, (#KEYS - 4) / 2 do
     statuses[i] = 'F'
   else
     local due = redis.call('ZSCORE', KEYS[2], event_id)
-    if due and now < tonumber(due) then
+    local is_deferred = not due and redis.call('GETRANGE', event, 0, 0) ~= '@'
+    if is_deferred or (due and now < tonumber(due)) then
       redis.call('HSET', outcomes, outcome_id, received .. record)
+      if is_deferred then
+        -- It counts once the decision is activated, and is forgotten with it until then.
+        redis.call('EXPIRE', outcomes, math.max(1, redis.call('TTL', event)))
+      end
       accepted = accepted + 1
       statuses[i] = 'A'
     else
