@@ -6,7 +6,7 @@ PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --qui
 PROTOS := $(shell cd proto && find attune -name '*.proto' | sort)
 SERVICES := $(filter %_service.proto,$(PROTOS))
 
-.PHONY: help serve demo test test-long check format proto bench clean
+.PHONY: help serve demo test test-long faults check format proto bench clean
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
@@ -35,6 +35,9 @@ test: $(VENV)/.dev  ## Run every test
 
 test-long: $(VENV)/.dev  ## Run the longer versions of tests: a minute or two
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 -m long
+
+faults: $(VENV)/.dev  ## Break it: more than 100 kills and freezes, and thousands of orders of calls; some ten minutes
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m "" tests/faults
 
 check: $(VENV)/.dev  ## Lint, types, contract, stale stubs
 	$(BIN)/ruff check
