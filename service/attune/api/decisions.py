@@ -61,9 +61,12 @@ def _decide_response(decided: Decided, ranking_size: int) -> DecideResponse:
 
 def _choices(record: DecisionRecord, offer_ids: Sequence[str]) -> list[Choice]:
     first = Choice(offer_id=offer_ids[record.chosen], propensity=record.pmf[record.chosen])
+    later = record.later_slots
+    if not later:  # almost always: even looping over nothing costs
+        return [first]
     return [first] + [
-        Choice(slot=slot, offer_id=offer_ids[later.chosen], propensity=later.pmf[later.chosen])
-        for slot, later in enumerate(record.later_slots, 1)
+        Choice(slot=slot, offer_id=offer_ids[drawn.chosen], propensity=drawn.pmf[drawn.chosen])
+        for slot, drawn in enumerate(later, 1)
     ]
 
 
