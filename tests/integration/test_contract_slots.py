@@ -232,3 +232,15 @@ def test_the_largest_list_is_answered(client: Client) -> None:
     assert len(set(shown(answer))) == len(answer.choices) == 20
     pmfs = conditional(client.get("list", "largest"))
     assert [math.fsum(pmf.values()) for pmf in pmfs] == pytest.approx([1.0] * 20, abs=1e-9)
+
+
+def test_the_example_of_the_documentation_works(
+    client: Client, service: RunningService, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (pytestconfig.rootpath / "docs" / "slots.md").read_text()
+    example = page.partition("```python\n")[2].partition("```")[0]
+    client.apply("home_hero")
+    before = client.status("home_hero").outcomes
+    exec(example.replace("127.0.0.1:50051", service.address), {})
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["0", "1", "2"]
+    assert client.status("home_hero").outcomes == before + 1
