@@ -8,6 +8,9 @@ Unicode: what has a meaning in Vowpal Wabbit's text format, or in ours, is perce
     categorical  device = mobile            device=mobile
     tags         interests = {run, yoga}    interests~run interests~yoga
     dense        embedding = [.1, .2]       embedding@0:0.1 embedding@1:0.2
+
+No name is empty. What a caller did not say is told apart by that: `=a` is the id of an action, and in a context `=1` is
+the slot after the first.
 """
 
 import math
@@ -99,6 +102,26 @@ def situation(context: Features, actions: Iterable[Action]) -> Situation:
     """Encode a whole situation, for callers that need no better error than `FeatureError`."""
     listed = list(actions)
     return Situation(encode(context), [action.id for action in listed], [encode_action(action) for action in listed])
+
+
+def with_slot(context: str, slot: int) -> str:
+    """Add to an encoded context which slot of the decision it is about, as a categorical feature without a name.
+
+    Slot 0 is not marked: placements that ask for one slot now and for several then learn from both.
+
+    Args:
+        context: See `encode`; without a slot.
+        slot: Zero-based.
+
+    Returns:
+        The tokens, sorted.
+    """
+    return " ".join(sorted([*context.split(), f"={slot}"])) if slot else context
+
+
+def has_slot(context: str) -> bool:
+    """Tell whether an encoded context has a slot's token."""
+    return context.startswith("=") or " =" in context
 
 
 @lru_cache(_CACHED_TOKENS)

@@ -21,8 +21,10 @@ from math import asinh, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from attune_models.features import has_slot
+
 MAX_PAIRED = 10
-"""Most categorical context features that are paired."""
+"""Most categorical context features that are paired; the slot is paired, but does not count."""
 
 _CACHED_TOKENS = 65_536
 _CACHED_LISTS = 8
@@ -73,7 +75,7 @@ def context_sketch(encoded: str, *, pairs: bool) -> Sketch:
     if pairs:
         # A categorical token, and no other, has a "=" in it. No token has a space, so a pair is not any token's name.
         categorical = [token for token in tokens if "=" in token]
-        if len(categorical) <= MAX_PAIRED:
+        if len(categorical) - has_slot(encoded) <= MAX_PAIRED:
             tokens += [" ".join(pair) for pair in combinations(categorical, 2)]
     return _sketch(tokens)
 

@@ -19,7 +19,7 @@ import vowpalwabbit
 from vowpalwabbit.pyvw import pylibvw
 
 from attune_models import pmf as pmfs
-from attune_models.features import MAX_NUMBER, MIN_NUMBER
+from attune_models.features import MAX_NUMBER, MIN_NUMBER, has_slot
 from attune_models.types import Interaction, Pmf, PolicyError, Situation
 from attune_models.vw_explorations import (
     Bag,
@@ -61,7 +61,8 @@ _learn = pylibvw.vw.learn_multi
 _finish = pylibvw.vw._finish_example_multi_ex  # noqa: SLF001
 
 MAX_PAIRED = 10
-"""Most categorical context features that are paired: their pairs, 45 then, multiply the cost of a decision."""
+"""Most categorical context features that are paired: their pairs, 45 then, multiply the cost of a decision. The slot is
+paired, but does not count: it must not change what else is a feature."""
 
 # An action takes 32 kB when it is kept, one with very many features up to thirty times as much: those are not kept.
 _MAX_KEPT_ACTIONS = 4096
@@ -227,7 +228,7 @@ def _give_back(workspace: Any, kept: dict[str, Any]) -> None:
 def _pairs(context: str) -> str:
     # A categorical token, and no other, has a "=" in it; "~" occurs in tokens of tags only.
     categorical = [token for token in context.split(" ") if "=" in token]
-    if len(categorical) > MAX_PAIRED:
+    if len(categorical) > MAX_PAIRED and len(categorical) - has_slot(context) > MAX_PAIRED:
         return ""
     return " ".join(f"{one}~{other}" for one, other in combinations(categorical, 2))
 

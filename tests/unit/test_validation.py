@@ -95,7 +95,7 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (decide(event_id="é" * 129), "event_id", ID + "258"),  # bytes are counted, not characters
     (decide(customer_id=TOO_LONG), "customer_id", ID + "257"),
     # --- ... and sizes
-    (decide(slots=2), "slots", "expected 0 or 1, the most in this release, got 2"),
+    (decide(slots=21), "slots", "expected 0 to 20, got 21"),
     (decide(ranking_size=1001), "ranking_size", "expected 0 to 1000, got 1001"),
     (decide(excluded_offer_ids=["x"] * 1001), "excluded_offer_ids", "expected at most 1000 ids, got 1001"),
     (decide(offers=[]), "offers", OFFERS + "0"),
@@ -214,7 +214,7 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (outcome(value=math.inf), "value", VALUE + "inf"),
     (outcome(value=-math.inf), "value", VALUE + "-inf"),
     (outcome(value=1.5e9), "value", VALUE + "1500000000.0"),
-    (outcome(slot=1), "slot", "expected 0, the only slot in this release, got 1"),
+    (outcome(slot=20), "slot", "expected less than 20, the most slots of a decision, got 20"),
     (
         outcome(occurred_at=Timestamp(seconds=253_402_300_800)),
         "occurred_at",
@@ -263,6 +263,8 @@ def test_a_violation_names_field_expected_and_got(message: Message, field: str, 
     [
         decide(),  # the least
         decide(placement="p" * 256, event_id="é" * 128, customer_id="c" * 256, slots=1, ranking_size=1000),
+        decide(slots=20),  # more than there are offers
+        outcome(slot=19),  # whether the decision has so many is seen in the store
         decide(event_id="any | thing: \n\0 _"),  # any Unicode
         decide(offers=numbered(1000), excluded_offer_ids=["x"] * 1000),
         decide(context=Features(numeric={"": math.nan}), offers=[b"garbage", b""]),  # looked into later
@@ -290,7 +292,7 @@ def test_what_is_just_within_the_contract_is_taken(message: Message) -> None:
 @pytest.mark.parametrize(
     ("message", "fields"),
     [
-        (decide(placement="", slots=2, offers=[]), ["placement", "slots", "offers"]),
+        (decide(placement="", slots=21, offers=[]), ["placement", "slots", "offers"]),
         (
             Placement(policy=PolicySpec(min_probability=2.0, vw=VwSpec(bits=1)), control=ControlSpec(share=2.0)),
             ["name", "policy.min_probability", "policy.vw.bits", "control.share"],

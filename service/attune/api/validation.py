@@ -21,6 +21,7 @@ from attune_models.features import MAX_NUMBER
 
 MAX_OFFERS = 1000
 MAX_ID_BYTES = 256
+MAX_SLOTS = 20
 MAX_OUTCOMES = 1000
 MAX_RULES = 50
 MAX_VALUE = 1e9
@@ -81,8 +82,8 @@ def outcome_violations(outcome: Outcome) -> Iterator[Violation]:
         yield from id_violations("outcome_id", outcome.outcome_id)
     if outcome.HasField("value") and not -MAX_VALUE <= outcome.value <= MAX_VALUE:
         yield Violation("value", f"expected a finite number between -1e9 and 1e9, got {outcome.value}")
-    if outcome.slot:
-        yield Violation("slot", f"expected 0, the only slot in this release, got {outcome.slot}")
+    if outcome.slot >= MAX_SLOTS:
+        yield Violation("slot", f"expected less than {MAX_SLOTS}, the most slots of a decision, got {outcome.slot}")
     if outcome.HasField("occurred_at") and not _is_timestamp(outcome.occurred_at):
         got = f"{outcome.occurred_at.seconds} s and {outcome.occurred_at.nanos} ns"
         yield Violation("occurred_at", f"expected a time from 0001 to 9999, got {got}")
@@ -102,8 +103,8 @@ def _decide_violations(request: DecideEnvelope) -> Iterator[Violation]:
         yield from id_violations("event_id", request.event_id)
     if request.customer_id:
         yield from id_violations("customer_id", request.customer_id)
-    if request.slots > 1:
-        yield Violation("slots", f"expected 0 or 1, the most in this release, got {request.slots}")
+    if request.slots > MAX_SLOTS:
+        yield Violation("slots", f"expected 0 to {MAX_SLOTS}, got {request.slots}")
     if request.ranking_size > MAX_OFFERS:
         yield Violation("ranking_size", f"expected 0 to {MAX_OFFERS}, got {request.ranking_size}")
     if len(request.excluded_offer_ids) > MAX_OFFERS:
