@@ -13,16 +13,23 @@ from attune.store.keys import PlacementKeys
 from attune.store.pipe import Pipe
 
 FAR_MS = 10**13
+KEPT_S = 60
 
 
 async def test_answers_belong_to_their_commands(pipe: Pipe, home: PlacementKeys) -> None:
     """Many scripts at once, before the store has seen the script: every answer is about its own event."""
     keys = [home.spec, home.due, home.counts]
     first = await asyncio.gather(
-        *(pipe.run("journal", [*keys, home.event(f"e{i}")], [1000, FAR_MS, f"e{i}", f"record {i}"]) for i in range(100))
+        *(
+            pipe.run("journal", [*keys, home.event(f"e{i}")], [1000, FAR_MS, KEPT_S, f"e{i}", f"record {i}"])
+            for i in range(100)
+        )
     )
     again = await asyncio.gather(
-        *(pipe.run("journal", [*keys, home.event(f"e{i}")], [1000, FAR_MS, f"e{i}", "other"]) for i in range(100))
+        *(
+            pipe.run("journal", [*keys, home.event(f"e{i}")], [1000, FAR_MS, KEPT_S, f"e{i}", "other"])
+            for i in range(100)
+        )
     )
     assert first == [[None]] * 100
     assert again == [[b"record %d" % i] for i in range(100)]
@@ -39,7 +46,9 @@ async def test_a_script_is_sent_whole_when_the_store_has_forgotten_it(
 async def test_a_refusal_leaves_the_connection_in_order(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     await store.redis.delete(home.spec)
     with pytest.raises(NotFoundError):
-        await pipe.run("journal", [home.spec, home.due, home.counts, home.event("e")], [1000, FAR_MS, "e", "record"])
+        await pipe.run(
+            "journal", [home.spec, home.due, home.counts, home.event("e")], [1000, FAR_MS, KEPT_S, "e", "record"]
+        )
     with pytest.raises(StoreUnavailableError, match="Lua redis lib command arguments"):
         await pipe.run("journal", [], [])
     await pipe.ping()
@@ -91,10 +100,10 @@ async def test_what_nobody_waits_for_any_more_is_not_written(store: Store, pipe:
     keys = [home.spec, home.due, home.counts, home.event("e")]
     past_ms = await pipe.store_ms(asyncio.get_running_loop().time() - 0.01)
     with pytest.raises(StoreUnavailableError, match="nothing was written"):
-        await pipe.run("journal", keys, [1000, past_ms, "e", "record"])
+        await pipe.run("journal", keys, [1000, past_ms, KEPT_S, "e", "record"])
     assert await store.redis.exists(home.event("e")) == 0
     soon_ms = await pipe.store_ms(asyncio.get_running_loop().time() + 5)
-    assert await pipe.run("journal", keys, [1000, soon_ms, "e", "record"]) == [None]
+    assert await pipe.run("journal", keys, [1000, soon_ms, KEPT_S, "e", "record"]) == [None]
 
 
 async def test_an_answer_that_lies_ready_is_not_late(pipe: Pipe) -> None:
