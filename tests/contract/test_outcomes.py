@@ -121,6 +121,20 @@ async def test_outcomes_are_ordered_by_when_they_happened(store: Store, pipe: Pi
     assert [recorded.outcome_id for recorded in stored.outcomes] == ["a", "c", "b"]
 
 
+async def test_an_outcome_happens_between_its_decision_and_its_arrival(
+    store: Store, pipe: Pipe, home: PlacementKeys
+) -> None:
+    decided_ms, far_ms = 1_000_000, 10**13
+    record = DecisionRecord(event_id="e1", decided_at_ms=decided_ms).SerializeToString()
+    await Journal(pipe).append(home, LONG_MS, "e1", record)
+    said = [outcome("e1", "future", at_ms=far_ms), outcome("e1", "past", at_ms=1), outcome("e1", "silent")]
+    await Outcomes(store).record(home, said)
+    seen = {each.outcome_id: each for each in (await Decisions(store).get(home, "e1")).outcomes}
+    assert seen["past"].happened_ms == decided_ms
+    assert seen["future"].happened_ms == seen["future"].received_ms
+    assert seen["silent"].happened_ms == seen["silent"].received_ms
+
+
 async def test_a_decision_is_found_before_and_after_it_is_joined(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     await decide(pipe, home, "e1", window_ms=50)
     await Outcomes(store).record(home, [outcome("e1")])

@@ -4,6 +4,7 @@ A caller whose connection broke cannot know whether its call arrived. It sends t
 another connection, perhaps after the model has moved on, and must get what it would have got.
 """
 
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -198,11 +199,31 @@ def test_an_outcome_of_an_unknown_event_is_told_so_and_leaves_nothing_behind(cli
 
 def test_outcomes_out_of_order_are_shown_earliest_first(client: Client) -> None:
     decided = client.decide(decide("slow", "order", offers("a", "b"))).event_id
-    start = client.get("slow", decided).decided_at.seconds
-    for later_s in (30, 10, 20):
-        client.record(outcome("slow", "order", outcome_id=str(later_s), at_s=start + later_s, value=later_s))
+    start_ms = client.get("slow", decided).decided_at.ToMilliseconds()
+    time.sleep(0.05)
+    for later_ms in (30, 10, 20):
+        at_s = (start_ms + later_ms) / 1000
+        client.record(outcome("slow", "order", outcome_id=str(later_ms), at_s=at_s, value=later_ms))
     shown = client.get("slow", "order").outcomes
-    assert [(known.value, known.occurred_at.seconds - start) for known in shown] == [(10, 10), (20, 20), (30, 30)]
+    times = [(known.value, known.occurred_at.ToMilliseconds() - start_ms) for known in shown]
+    assert times == [(10, 10), (20, 20), (30, 30)]
+
+
+def test_what_cannot_have_happened_then_is_moved_or_refused(client: Client) -> None:
+    """Before the decision, in a future that another clock explains, and in one that no clock explains."""
+    client.decide(decide("slow", "clocks", offers("a", "b")))
+    decided_ms = client.get("slow", "clocks").decided_at.ToMilliseconds()
+    before, soon, never = (
+        outcome("slow", "clocks", outcome_id=name, at_s=decided_ms / 1000 + seconds)
+        for name, seconds in (("before", -3600), ("soon", 60), ("never", 3600))
+    )
+    receipts = client.record(before, soon, never)
+    assert statuses(receipts) == [ACCEPTED, ACCEPTED, reward_service_pb2.OUTCOME_STATUS_INVALID]
+    assert receipts[2].detail.startswith("occurred_at: expected a time at most 300 s in the future, got ")
+    first, second = client.get("slow", "clocks").outcomes
+    assert (first.outcome_id, first.occurred_at.ToMilliseconds()) == ("before", decided_ms)
+    assert second.outcome_id == "soon"
+    assert decided_ms <= second.occurred_at.ToMilliseconds() < decided_ms + 30_000
 
 
 def test_an_outcome_after_the_window_is_late_and_changes_nothing_that_was_learned(client: Client) -> None:

@@ -65,11 +65,12 @@ def decision(placement: str, event_id: str) -> decision_service_pb2.GetDecisionR
 
 
 def outcome(
-    placement: str, event_id: str, name: str = "click", *, at_s: int | None = None, **fields: Any
+    placement: str, event_id: str, name: str = "click", *, at_s: float | None = None, **fields: Any
 ) -> reward_service_pb2.Outcome:
     """Builds an outcome; `at_s` is when it happened, in seconds since the epoch."""
     if at_s is not None:
-        fields["occurred_at"] = Timestamp(seconds=at_s)
+        fields["occurred_at"] = Timestamp()
+        fields["occurred_at"].FromNanoseconds(round(at_s * 1e9))
     return reward_service_pb2.Outcome(placement=placement, event_id=event_id, name=name, **fields)
 
 

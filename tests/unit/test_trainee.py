@@ -48,7 +48,8 @@ def entry(number: int, chosen: int, *values: float, context: Features | None = N
         chosen=chosen,
     )
     clicks = [
-        RecordedOutcome(str(i), NOW_MS + i, OutcomeRecord(name="click", value=value)) for i, value in enumerate(values)
+        RecordedOutcome(str(i), NOW_MS + i, NOW_MS + i, OutcomeRecord(name="click", value=value))
+        for i, value in enumerate(values)
     ]
     return LoggedInteraction(f"{number + 1}-0", decision, clicks)
 
@@ -132,7 +133,10 @@ def slotted(number: int, chosen: Sequence[int], clicked: Sequence[int] = ()) -> 
     for slot in range(1, len(chosen)):
         pmf = [0.0 if i in chosen[:slot] else 1 / (3 - slot) for i in range(3)]
         single.decision.later_slots.add(pmf=pmf, chosen=chosen[slot])
-    clicks = [RecordedOutcome(f"{slot}", NOW_MS, OutcomeRecord(name="click", value=1.0, slot=slot)) for slot in clicked]
+    clicks = [
+        RecordedOutcome(f"{slot}", NOW_MS, NOW_MS, OutcomeRecord(name="click", value=1.0, slot=slot))
+        for slot in clicked
+    ]
     return LoggedInteraction(single.position, single.decision, clicks)
 
 

@@ -1,5 +1,6 @@
 """attune.v1.RewardService."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
@@ -21,6 +22,9 @@ from attune.v1.reward_service_pb2 import (
     RecordOutcomesRequest,
     RecordOutcomesResponse,
 )
+
+MAX_AHEAD_S = 300
+"""How far an outcome may lie in the future, in seconds: clocks differ."""
 
 _RECEIPTS: dict[Recorded, OutcomeReceipt] = {
     Recorded.ACCEPTED: OutcomeReceipt(status=OUTCOME_STATUS_ACCEPTED),
@@ -63,11 +67,11 @@ class RewardServicer:
         return RecordOutcomesResponse(receipts=[receipts[i] for i in range(len(request.outcomes))])
 
     async def _record(self, placement: str, outcomes: Sequence[tuple[int, Outcome]]) -> dict[int, OutcomeReceipt]:
-        live = await self._find(placement)
+        live, now_ms = await self._find(placement), time.time_ns() // 1_000_000
         receipts: dict[int, OutcomeReceipt] = {}
         valid: _Numbered = []
         for i, outcome in outcomes:
-            violations = list(_violations(outcome, live))
+            violations = list(_violations(outcome, live)) or list(_time_violations(outcome, now_ms))
             if violations:
                 receipts[i] = _receipt(
                     outcome, OutcomeReceipt(status=OUTCOME_STATUS_INVALID, detail="; ".join(map(str, violations)))
@@ -133,6 +137,12 @@ def _violations(outcome: Outcome, live: LivePlacement | None) -> Iterator[Violat
 def _no_such_slot(slot: int, n_slots: int) -> OutcomeReceipt:
     violation = Violation("slot", f"expected less than {n_slots}, the number of slots of the decision, got {slot}")
     return OutcomeReceipt(status=OUTCOME_STATUS_INVALID, detail=str(violation))
+
+
+def _time_violations(outcome: Outcome, now_ms: int) -> Iterator[Violation]:
+    if outcome.HasField("occurred_at") and outcome.occurred_at.ToMilliseconds() > now_ms + MAX_AHEAD_S * 1000:
+        said = outcome.occurred_at.ToJsonString()
+        yield Violation("occurred_at", f"expected a time at most {MAX_AHEAD_S} s in the future, got {said}")
 
 
 def _new_outcome(outcome: Outcome) -> NewOutcome:

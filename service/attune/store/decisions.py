@@ -26,17 +26,15 @@ class RecordedOutcome:
     Attributes:
         outcome_id: Its idempotency key.
         received_ms: When it was received, milliseconds since the epoch by the store's clock.
+        happened_ms: When it happened, milliseconds since the epoch: when the caller said, but not before the decision
+            and not after it was received, because clocks differ.
         record: What the caller said.
     """
 
     outcome_id: str
     received_ms: int
+    happened_ms: int
     record: OutcomeRecord
-
-    @property
-    def happened_ms(self) -> int:
-        """When it happened as far as is known, milliseconds since the epoch."""
-        return self.record.occurred_at_ms if self.record.HasField("occurred_at_ms") else self.received_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,8 @@ class Decisions:
             raise _unknown(keys, event_id)
         if not value.startswith(_TOMBSTONE):
             state = DECISION_STATE_DEFERRED if due_ms is None else DECISION_STATE_PENDING
-            return StoredDecision(DecisionRecord.FromString(value), outcomes_of(recorded), state)
+            record = DecisionRecord.FromString(value)
+            return StoredDecision(record, outcomes_of(recorded, record.decided_at_ms), state)
         return await self.closed(keys, value)
 
     async def activate(self, keys: PlacementKeys, window_ms: int, event_id: str) -> bool:
@@ -189,20 +188,29 @@ def interaction_of(position: bytes, entry: Mapping[bytes, bytes]) -> LoggedInter
     """
     decision = DecisionRecord.FromString(entry[b"d"])
     recorded = {key[1:]: value for key, value in entry.items() if key.startswith(b"o")}
-    return LoggedInteraction(position.decode(), decision, outcomes_of(recorded))
+    return LoggedInteraction(position.decode(), decision, outcomes_of(recorded, decision.decided_at_ms))
 
 
-def outcomes_of(recorded: Mapping[bytes, bytes]) -> list[RecordedOutcome]:
+def outcomes_of(recorded: Mapping[bytes, bytes], decided_at_ms: int) -> list[RecordedOutcome]:
     """Decode the outcomes of a decision that came within the reward window.
+
+    Args:
+        recorded: The value of `PlacementKeys.outcomes`.
+        decided_at_ms: When the decision was made, milliseconds since the epoch.
 
     Returns:
         Earliest first: by when they happened, then when they were received, then by id, so that the order is the same
         wherever it is asked for.
     """
-    within = (_outcome_of(*item) for item in recorded.items() if not item[1].startswith(_LATE))
+    within = (_outcome_of(*item, decided_at_ms) for item in recorded.items() if not item[1].startswith(_LATE))
     return sorted(within, key=lambda outcome: (outcome.happened_ms, outcome.received_ms, outcome.outcome_id))
 
 
-def _outcome_of(outcome_id: bytes, value: bytes) -> RecordedOutcome:
-    received, _, record = value.partition(b":")
-    return RecordedOutcome(outcome_id.decode(), int(received), OutcomeRecord.FromString(record))
+def _outcome_of(outcome_id: bytes, value: bytes, decided_at_ms: int) -> RecordedOutcome:
+    received, _, serialised = value.partition(b":")
+    record = OutcomeRecord.FromString(serialised)
+    received_ms = int(received)
+    said_ms = record.occurred_at_ms if record.HasField("occurred_at_ms") else received_ms
+    # The decision's time is the server's, the other one the store's: where they disagree, the store's counts.
+    happened_ms = min(max(said_ms, decided_at_ms), received_ms)
+    return RecordedOutcome(outcome_id.decode(), received_ms, happened_ms, record)
