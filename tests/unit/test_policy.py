@@ -5,7 +5,9 @@ import pytest
 from attune_models import pmf as pmfs
 from attune_models.baselines import FixedPolicy, FixedSpec, UniformPolicy, UniformSpec
 from attune_models.features import situation
+from attune_models.linear import LinearThompsonPolicy, LinearThompsonSpec, LinearUcbPolicy, LinearUcbSpec
 from attune_models.policy import FlooredPolicy, KindSpec, PolicySpec, build
+from attune_models.popularity import PopularityPolicy, PopularitySpec
 from attune_models.types import FeatureSet, Interaction, PlainAction, Situation
 from attune_models.vw import VwPolicy, VwSpec
 
@@ -18,6 +20,9 @@ def abc(user: str = "Tom") -> Situation:
     ("kind", "policy"),
     [
         (VwSpec(), VwPolicy),  # learned
+        (LinearUcbSpec(), LinearUcbPolicy),  # learned
+        (LinearThompsonSpec(), LinearThompsonPolicy),  # learned
+        (PopularitySpec(), PopularityPolicy),  # learned, without the context
         (UniformSpec(), UniformPolicy),  # baseline
         (FixedSpec("a"), FixedPolicy),  # baseline
     ],
@@ -46,14 +51,19 @@ def test_a_floored_policy_mixes_with_the_uniform_one(floor: float, expected: lis
     assert build(PolicySpec(FixedSpec("b"), floor)).pmf(abc()) == pytest.approx(expected, abs=1e-15)
 
 
-def test_a_floored_policy_learns_and_is_put_away_like_the_policy_in_it() -> None:
-    floored, bare = build(PolicySpec(VwSpec(), 0.05)), build(PolicySpec(VwSpec()))
+@pytest.mark.parametrize(
+    "kind",
+    [VwSpec(), LinearUcbSpec(), LinearThompsonSpec(), PopularitySpec()],
+    ids=["vw", "linear_ucb", "linear_thompson", "popularity"],
+)
+def test_a_floored_policy_learns_and_is_put_away_like_the_policy_in_it(kind: KindSpec) -> None:
+    floored, bare = build(PolicySpec(kind, 0.05)), build(PolicySpec(kind))
     for i in range(30):
         interaction = Interaction(abc(), chosen=i % 3, propensity=1 / 3, reward=float(i % 3 == 1))
         floored.learn(interaction)
         bare.learn(interaction)
     assert floored.dumps() == bare.dumps()
-    taken_up = build(PolicySpec(VwSpec(), 0.05))
+    taken_up = build(PolicySpec(kind, 0.05))
     taken_up.loads(bare.dumps())
     expected = pmfs.floored(bare.pmf(abc()), 0.05)
     assert taken_up.pmf(abc()) == floored.pmf(abc()) == expected
