@@ -33,7 +33,7 @@ def pack(kind: str, facts: Any, arrays: Mapping[str, NDArray[np.float64]]) -> by
         PolicyError: A number is not finite; such a state must not go anywhere.
     """
     for name, array in arrays.items():
-        _check_finite(name, array)
+        check_finite(name, array)
     shapes = [[name, list(array.shape)] for name, array in arrays.items()]
     header = json.dumps({"kind": kind, "facts": facts, "shapes": shapes}, allow_nan=False, sort_keys=True)
     body = b"".join([header.encode(), b"\n", *(array.astype(_NUMBER).tobytes() for array in arrays.values())])
@@ -67,6 +67,16 @@ def refusing(kind: str) -> Iterator[None]:
         raise PolicyError(f"expected a state of {kind}, got something else: {error!r}") from error
 
 
+def check_finite(name: str, array: NDArray[np.float64]) -> None:
+    """Refuse numbers that are infinite or none.
+
+    Raises:
+        PolicyError: One is.
+    """
+    if not np.isfinite(array).all():
+        raise PolicyError(f"{name}: expected finite numbers, got some that are not")
+
+
 def check_shapes(arrays: Mapping[str, NDArray[np.float64]], expected: Mapping[str, tuple[int, ...]]) -> None:
     """Refuse arrays that are not those expected.
 
@@ -84,7 +94,7 @@ def _arrays(shapes: list[tuple[str, list[int]]], numbers: bytes) -> dict[str, ND
     for name, shape in shapes:
         end = start + prod(shape)
         arrays[name] = flat[start:end].reshape(shape).copy()
-        _check_finite(name, arrays[name])
+        check_finite(name, arrays[name])
         start = end
     if start != len(flat):
         raise PolicyError(f"expected {start} numbers, got {len(flat)}")
@@ -99,8 +109,3 @@ def check_not_negative(name: str, *numbers: float) -> None:
     """
     if min(numbers) < 0:
         raise PolicyError(f"{name}: expected numbers of at least 0, got {min(numbers)!r}")
-
-
-def _check_finite(name: str, array: NDArray[np.float64]) -> None:
-    if not np.isfinite(array).all():
-        raise PolicyError(f"{name}: expected finite numbers, got some that are not")

@@ -1,5 +1,7 @@
 """A spec becomes the policy it names, and a floor changes its probabilities and nothing else."""
 
+import math
+
 import pytest
 
 from attune_models import pmf as pmfs
@@ -7,8 +9,9 @@ from attune_models.baselines import FixedPolicy, FixedSpec, UniformPolicy, Unifo
 from attune_models.features import situation
 from attune_models.linear import LinearThompsonPolicy, LinearThompsonSpec, LinearUcbPolicy, LinearUcbSpec
 from attune_models.policy import FlooredPolicy, KindSpec, PolicySpec, build
-from attune_models.popularity import PopularityPolicy, PopularitySpec
-from attune_models.types import FeatureSet, Interaction, PlainAction, Situation
+from attune_models.popularity import PopularityPolicy, PopularitySpec, RewardModel
+from attune_models.state import pack, unpack
+from attune_models.types import FeatureSet, Interaction, PlainAction, PolicyError, Situation
 from attune_models.vw import VwPolicy, VwSpec
 
 
@@ -68,3 +71,35 @@ def test_a_floored_policy_learns_and_is_put_away_like_the_policy_in_it(kind: Kin
     expected = pmfs.floored(bare.pmf(abc()), 0.05)
     assert taken_up.pmf(abc()) == floored.pmf(abc()) == expected
     assert min(expected) >= 0.05
+
+
+NUMPY = {
+    "linear_ucb": ("linear 1", LinearUcbSpec(bits=4, offer_bits=3)),
+    "linear_thompson": ("linear 1", LinearThompsonSpec(bits=4, offer_bits=3)),
+    "bernoulli popularity": ("popularity 1", PopularitySpec()),
+    "gaussian popularity": ("popularity 1", PopularitySpec(RewardModel.GAUSSIAN)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value|divide by zero):RuntimeWarning")
+@pytest.mark.parametrize("number", [1.7e308, 1e200, -1e200, -1.7e308])
+@pytest.mark.parametrize("policy", NUMPY)
+def test_a_state_of_impossible_numbers_is_refused_or_still_gives_a_distribution(policy: str, number: float) -> None:
+    """They are finite, and a checksum is soon made: what they lead to must be no decision, or one as it should be."""
+    kind, spec = NUMPY[policy]
+    trained = build(PolicySpec(spec))
+    for chosen in (0, 1):
+        trained.learn(Interaction(abc(), chosen, 1 / 3, float(chosen)))
+    facts, arrays = unpack(kind, trained.dumps())
+    cells = [(name, at) for name, array in arrays.items() for at in ([..., 0], [..., -1], ...)]
+    for name, at in cells:
+        poisoned = {**arrays, name: arrays[name].copy()}
+        poisoned[name][tuple(at) if isinstance(at, list) else at] = number
+        loaded = build(PolicySpec(spec))
+        try:
+            loaded.loads(pack(kind, facts, poisoned))
+            pmf = loaded.pmf(abc())
+        except PolicyError:
+            continue
+        assert math.fsum(pmf) == pytest.approx(1.0, abs=1e-9)
+        assert min(pmf) >= 0.0
