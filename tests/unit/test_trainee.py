@@ -16,9 +16,13 @@ from attune.v1.placement_pb2 import (
     AGGREGATION_SUM,
     ControlSpec,
     EpsilonSpec,
+    LinearModelSpec,
+    LinearThompsonSpec,
+    LinearUcbSpec,
     OutcomeRule,
     Placement,
     PolicySpec,
+    PopularitySpec,
     RewardSpec,
     UniformSpec,
     VwSpec,
@@ -29,6 +33,7 @@ from attune_models.slots import interaction, situation_of
 from attune_models.types import PolicyError, Situation
 
 OFFERS = [Offer(id=name).SerializeToString() for name in ("a", "b", "c")]
+SMALL = LinearModelSpec(bits=5, offer_bits=3)
 NOW_MS = 1_700_000_000_000
 TOM = Situation("user=Tom", ["a", "b", "c"], ["=a", "=b", "=c"])
 
@@ -92,9 +97,12 @@ def test_looking_at_a_version_in_between_does_not_matter() -> None:
     [
         PolicySpec(),
         PolicySpec(vw=VwSpec(epsilon=EpsilonSpec()), min_probability=0.01),
+        PolicySpec(linear_ucb=LinearUcbSpec(model=SMALL), half_life=100.0),
+        PolicySpec(linear_thompson=LinearThompsonSpec(model=SMALL)),
+        PolicySpec(popularity=PopularitySpec(), half_life=100.0),
         PolicySpec(uniform=UniformSpec()),
     ],
-    ids=["default", "floored epsilon", "uniform"],
+    ids=["default", "floored epsilon", "linear_ucb", "linear_thompson", "popularity", "uniform"],
 )
 def test_a_trainee_that_resumes_gets_where_an_uninterrupted_one_gets(policy: PolicySpec) -> None:
     entries, spec = log(400), placement(policy=policy)
@@ -216,6 +224,7 @@ def test_a_version_tells_how_it_was_made() -> None:
         (placement(control=ControlSpec(share=0.5)), True),  # who decides does not change what is learned
         (placement(reward=RewardSpec(window=Duration(seconds=5))), True),  # what is in the log stays in it
         (placement(policy=PolicySpec(min_probability=0.1)), False),  # the version states its whole policy
+        (placement(policy=PolicySpec(half_life=100.0)), False),  # forgetting
         (placement(policy=PolicySpec(vw=VwSpec(bits=12))), False),  # the model
         (placement(policy=PolicySpec(uniform=UniformSpec())), False),  # the kind
         (placement(reward=RewardSpec(default_reward=-1.0)), False),  # the reward

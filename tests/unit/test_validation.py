@@ -18,12 +18,16 @@ from attune.v1.placement_pb2 import (
     ControlSpec,
     EpsilonSpec,
     FixedSpec,
+    LinearThompsonSpec,
+    LinearUcbSpec,
     OutcomeRule,
     Placement,
     PolicySpec,
+    PopularitySpec,
     RewardSpec,
     SoftmaxSpec,
     SquareCbSpec,
+    UniformSpec,
     VwSpec,
 )
 from attune.v1.reward_service_pb2 import Outcome
@@ -134,6 +138,26 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
         Placement(name="home_hero", policy=PolicySpec(fixed=FixedSpec(offer_id=TOO_LONG))),
         "policy.fixed.offer_id",
         ID + "257",
+    ),
+    (  # more of the kinds written in NumPy is in test_numpy_validation.py
+        Placement(name="home_hero", policy=PolicySpec(linear_ucb=LinearUcbSpec(exploration=101.0))),
+        "policy.linear_ucb.exploration",
+        "expected 0 to 100, got 101",
+    ),
+    (
+        Placement(name="home_hero", policy=PolicySpec(linear_thompson=LinearThompsonSpec(exploration=0.0))),
+        "policy.linear_thompson.exploration",
+        "expected 0.001 to 100, got 0",
+    ),
+    (
+        Placement(name="home_hero", policy=PolicySpec(popularity=PopularitySpec(rewards=3))),  # type: ignore[arg-type]
+        "policy.popularity.rewards",
+        "expected one of REWARD_MODEL_BERNOULLI, REWARD_MODEL_GAUSSIAN, got 3",
+    ),
+    (
+        Placement(name="home_hero", policy=PolicySpec(uniform=UniformSpec(), half_life=100.0)),
+        "policy.half_life",
+        "expected 0, as uniform learns nothing to forget, got 100",
     ),
     (
         vw(crossings=9),
@@ -268,6 +292,9 @@ def test_a_violation_names_field_expected_and_got(message: Message, field: str, 
         Placement(name="h"),  # all defaults
         Placement(name="0" + "a-._" * 15 + "abc"),  # 64 characters, every kind
         Placement(name="home_hero", policy=PolicySpec(min_probability=1.0), control=ControlSpec(share=1.0)),
+        Placement(name="home_hero", policy=PolicySpec(linear_ucb=LinearUcbSpec(), half_life=1e9)),
+        Placement(name="home_hero", policy=PolicySpec(linear_thompson=LinearThompsonSpec(exploration=1e-3))),
+        Placement(name="home_hero", policy=PolicySpec(popularity=PopularitySpec(max_offers=100_000), half_life=10.0)),
         vw(learning_rate=100.0, bits=10, squarecb=SquareCbSpec(gamma_scale=1e6, gamma_exponent=0.0)),
         vw(learning_rate=1e-9, bits=24, epsilon=EpsilonSpec(epsilon=0.0)),
         vw(bits=0, softmax=softmax(1000.0)),

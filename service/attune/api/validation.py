@@ -10,11 +10,12 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.checks import between, enum_violations, optional, prefixed
+from attune.api.numpy_validation import half_life_violations, numpy_violations
 from attune.api.vw_validation import vw_violations
 from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.store.keys import PLACEMENT_NAME
-from attune.v1.placement_pb2 import Aggregation, OutcomeRule, Placement, RewardSpec, StoreFailure
+from attune.v1.placement_pb2 import Aggregation, OutcomeRule, Placement, PolicySpec, RewardSpec, StoreFailure
 from attune.v1.reward_service_pb2 import Outcome
 from attune_models.features import MAX_NUMBER
 
@@ -109,15 +110,21 @@ def _placement_violations(placement: Placement) -> Iterator[Violation]:
             f'got "{placement.name[:80]}"',
         )
     yield from enum_violations("store_failure", placement.store_failure, StoreFailure)
-    yield from between("policy.min_probability", placement.policy.min_probability, 0, 1)
-    if placement.policy.HasField("vw"):
-        yield from prefixed("policy.vw", vw_violations(placement.policy.vw))
-    if placement.policy.HasField("fixed") and placement.policy.fixed.offer_id:
-        yield from id_violations("policy.fixed.offer_id", placement.policy.fixed.offer_id)
+    yield from prefixed("policy", _policy_violations(placement.policy))
     yield from between("control.share", placement.control.share, 0, 1)
     if placement.control.HasField("fixed") and placement.control.fixed.offer_id:
         yield from id_violations("control.fixed.offer_id", placement.control.fixed.offer_id)
     yield from prefixed("reward", _reward_violations(placement.reward))
+
+
+def _policy_violations(policy: PolicySpec) -> Iterator[Violation]:
+    yield from between("min_probability", policy.min_probability, 0, 1)
+    yield from half_life_violations(policy)
+    yield from numpy_violations(policy)
+    if policy.HasField("vw"):
+        yield from prefixed("vw", vw_violations(policy.vw))
+    if policy.HasField("fixed") and policy.fixed.offer_id:
+        yield from id_violations("fixed.offer_id", policy.fixed.offer_id)
 
 
 def _reward_violations(spec: RewardSpec) -> Iterator[Violation]:
