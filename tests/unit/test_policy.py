@@ -4,8 +4,9 @@ import pytest
 
 from attune_models import pmf as pmfs
 from attune_models.baselines import FixedPolicy, FixedSpec, UniformPolicy, UniformSpec
+from attune_models.beliefs import Belief
 from attune_models.features import situation
-from attune_models.policy import FlooredPolicy, KindSpec, PolicySpec, build
+from attune_models.policy import FlooredPolicy, KindSpec, PolicySpec, build, started
 from attune_models.types import FeatureSet, Interaction, PlainAction, Situation
 from attune_models.vw import VwPolicy, VwSpec
 
@@ -58,3 +59,11 @@ def test_a_floored_policy_learns_and_is_put_away_like_the_policy_in_it() -> None
     expected = pmfs.floored(bare.pmf(abc()), 0.05)
     assert taken_up.pmf(abc()) == floored.pmf(abc()) == expected
     assert min(expected) >= 0.05
+
+
+def test_a_policy_that_starts_knows_its_beliefs_and_one_that_is_built_does_not() -> None:
+    spec = PolicySpec(VwSpec(), 0.05, (Belief("user=Tom", "b", "=b", 1.0, 50),))
+    assert build(spec).pmf(abc()) == [pytest.approx(1 / 3)] * 3
+    believed = started(spec).pmf(abc())
+    assert believed.index(max(believed)) == 1
+    assert min(believed) >= 0.05
