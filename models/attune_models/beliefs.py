@@ -8,7 +8,8 @@ a single action that was drawn with probability 1:
 
 Without the first of each pair, a regression explains much of the reward by what all actions share, the context and the
 constant, and expects nearly as much of every other action. With it, the shared part is known and what is left belongs
-to the action. The action of which nothing is known has no features, and an empty id, which no other action has.
+to the action. The action of which nothing is known has no features, and an empty id, which no other action has. Both
+count wherever a policy counts what it has learned: SquareCB's gamma, the uniform start of First.
 
 After a pseudo-interaction a policy learns on as usual, so data overrule a belief as they overrule older data.
 """

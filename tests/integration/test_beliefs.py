@@ -1,11 +1,14 @@
 """Beliefs over gRPC: what is decided before anything was learned, and that mistakes in them are named."""
 
 import math
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
 
+from attune.cli import app
 from attune.v1.decision_service_pb2 import MODE_LEARNED, DecideRequest
 from attune.v1.features_pb2 import Features
 from attune.v1.placement_pb2 import Belief, Placement, PolicySpec, RewardSpec, UniformSpec
@@ -13,6 +16,7 @@ from client import Client, refused
 from messages import apply, decide, features, offer, offers, outcome, reward
 from service import RunningService, wait_until
 
+ROOT = Path(__file__).parents[2]
 OFFERS = ("ten_percent", "free_shipping", "gift", "newsletter")
 BELIEVED = "free_shipping"
 DRAWS = 200
@@ -123,3 +127,23 @@ def test_a_bad_belief_is_refused_by_its_path(client: Client, policy: PolicySpec,
     refusal = refused(client.placements.ApplyPlacement, apply(placement))
     assert refusal.code == grpc.StatusCode.INVALID_ARGUMENT
     assert [path for path, _ in refusal.violations] == [field]
+
+
+def test_the_documented_file_can_be_applied_and_its_mistakes_have_lines(
+    client: Client, service: RunningService, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "beliefs.md").read_text(), re.DOTALL | re.MULTILINE)
+    file = tmp_path / "shop.yaml"
+    for said in ("home_hero: created (revision 1)\n", "home_hero: unchanged (revision 1)\n"):
+        file.write_text(text)
+        assert app.run(["apply", "--address", service.address, str(file)]) == 0
+        assert capsys.readouterr().out == said
+    answer = client.decide(
+        decide("home_hero", "first", offers(*OFFERS), context=features({}, {"device": "mobile", "customer": "new"}))
+    )
+    assert answer.ranking[0].offer_id == "free_shipping"
+    file.write_text(text.replace("customer: new", f"customer: {'x' * 300}"))
+    assert app.run(["apply", "--address", service.address, str(file)]) == 78
+    line = text[: text.index("customer: new")].count("\n") + 1
+    where = f'shop.yaml:{line}: placements[0].policy.beliefs[0].context.categorical["customer"]: expected at most 256'
+    assert where in capsys.readouterr().err
