@@ -19,7 +19,6 @@ from attune.errors import InvalidInputError, Violation
 from attune.v1 import placement_pb2
 from attune.v1.placement_pb2 import Placement
 
-# The last step of a path: a field, an item of a list, an entry of a map.
 _SURROGATES = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
 
