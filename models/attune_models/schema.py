@@ -10,7 +10,6 @@ The guard changes nothing: neither decisions nor learning depend on it.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 from attune_models.schema_findings import Finding, Problem, Source, judge
@@ -126,7 +125,8 @@ class SchemaGuard:
 def _some(offers: Sequence[Action], turn: int) -> Iterator[Action]:
     """Yield at most 100 of the offers, others in each turn."""
     stride = -(-len(offers) // _MAX_OFFERS)
-    return islice(offers, turn % stride, None, stride) if stride else iter(())
+    # By position: who hands over offers that are read only when they are looked at reads no others.
+    yield from (offers[i] for i in range(turn % stride, len(offers), stride)) if stride else ()
 
 
 def _with(window: SourceWindow, references: Mapping[Key, Reference]) -> dict[Key, Reference]:

@@ -63,17 +63,19 @@ class FeatureWindow:
 
     def count(self, value: Any) -> None:
         """Take note of the value of one observation."""
-        whole = _whole(self.kind, value)
-        if self.seen == 0:
-            self.first, self.shown = _digest(whole), _shown(whole)
-        elif not self.varies:
-            self.varies = _digest(whole) != self.first
+        if not self.varies:
+            self._compare(_whole(self.kind, value))
         self.seen += 1
         if self.kind is Kind.NUMERIC:
             self.numbers.append(float(value))
         else:
             for text in _categories(self.kind, value):
                 self._count_category(_shown(text))
+
+    def _compare(self, whole: str) -> None:
+        if self.seen == 0:
+            self.first, self.shown = _digest(whole), _shown(whole)
+        self.varies = _digest(whole) != self.first
 
     def _count_category(self, text: str) -> None:
         if text in self.categories or len(self.categories) < _MAX_COUNTED:

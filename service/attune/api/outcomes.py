@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from attune.api.validation import MAX_OUTCOMES, outcome_violations
 from attune.errors import InvalidInputError, NotFoundError, Violation
+from attune.metrics import ServingMetrics
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.outcomes import MAX_OUTCOMES_PER_DECISION, NewOutcome, Outcomes, Recorded
@@ -43,8 +44,9 @@ _Numbered: TypeAlias = list[tuple[int, NewOutcome]]
 class RewardServicer:
     """Hears outcomes."""
 
-    def __init__(self, live: LivePlacements, outcomes: Outcomes) -> None:
+    def __init__(self, live: LivePlacements, outcomes: Outcomes, metrics: ServingMetrics | None = None) -> None:
         """Serve with these."""
+        self._metrics = metrics or ServingMetrics()
         self._live = live
         self._outcomes = outcomes
 
@@ -74,6 +76,8 @@ class RewardServicer:
         if live is not None and valid:
             for (i, new), template in zip(valid, await self._recorded(live, valid), strict=True):
                 receipts[i] = _receipt(new, template)
+        if live is not None:
+            self._metrics.received(placement, (receipt.status for receipt in receipts.values()))
         return receipts
 
     async def _recorded(self, live: LivePlacement, numbered: _Numbered) -> list[OutcomeReceipt]:

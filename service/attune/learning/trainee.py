@@ -6,6 +6,8 @@ on when they were read, in which batches, by which process, or how often the pol
 
 import logging
 
+from google.protobuf.message import DecodeError
+
 from attune.errors import InvalidInputError
 from attune.serving.situation import situation_of
 from attune.serving.specs import policy_spec, reward_spec
@@ -26,7 +28,9 @@ class Trainee:
 
     Attributes:
         cursor: Stream id of the last interaction that was learned.
-        interactions: How many were learned.
+        interactions: How many there were up to there.
+        clipped: How many of them had a reward outside the spec's bounds.
+        refused: How many of them could not be learned from.
     """
 
     def __init__(self, placement: Placement) -> None:
@@ -37,6 +41,8 @@ class Trainee:
         self._rewards = reward_spec(placement.reward)
         self.cursor = BEGINNING
         self.interactions = 0
+        self.clipped = 0
+        self.refused = 0
 
     def resume(self, record: VersionRecord, weights: bytes) -> None:
         """Go on where a version stands.
@@ -51,6 +57,8 @@ class Trainee:
         self._policy.loads(weights)
         self.cursor = record.cursor
         self.interactions = record.interactions
+        self.clipped = record.clipped
+        self.refused = record.refused
 
     def is_of(self, record: VersionRecord) -> bool:
         """Tell whether a version was trained with the same specs."""
@@ -61,12 +69,26 @@ class Trainee:
         return _trains(placement.policy, placement.reward) == self._trains
 
     def learn(self, entry: LoggedInteraction) -> None:
-        """Learn from the entry of the log that follows the cursor."""
-        interaction = _interaction(entry, self._rewards)
-        if interaction is not None:
-            self._policy.learn(interaction)
+        """Learn from the entry of the log that follows the cursor; pass over one that cannot be learned from."""
+        try:
+            clipped = self._learn(entry)
+        except (InvalidInputError, DecodeError, LookupError, ValueError) as error:
+            # Damaged, or the limits were other ones when it was logged. Everybody who reads the log passes over it, so
+            # all stay equal; and one entry does not stop the learning for ever.
+            _log.warning("interaction %s cannot be learned from: %s", entry.position, error)
+            self.refused += 1
+        else:
+            self.clipped += clipped
         self.cursor = entry.position
         self.interactions += 1
+
+    def _learn(self, entry: LoggedInteraction) -> bool:
+        """Learn, and tell whether the reward was clipped."""
+        outcomes = [rewards.Outcome(outcome.record.name, outcome.record.value) for outcome in entry.outcomes]
+        earned = rewards.earned(self._rewards, outcomes)
+        reward = rewards.clip(self._rewards, earned)
+        self._policy.learn(_interaction(entry, reward))
+        return reward != earned
 
     def version(self, now_ms: int) -> tuple[VersionRecord, bytes]:
         """Return what makes a version: its record, without version and checksum, and its weights.
@@ -80,6 +102,8 @@ class Trainee:
             reward=self._placement.reward,
             interactions=self.interactions,
             cursor=self.cursor,
+            clipped=self.clipped,
+            refused=self.refused,
         )
         return record, self._policy.dumps()
 
@@ -92,13 +116,9 @@ def _trains(policy: PolicySpec, reward: RewardSpec) -> tuple[bytes, bytes]:
     return policy.SerializeToString(deterministic=True), folding.SerializeToString(deterministic=True)
 
 
-def _interaction(entry: LoggedInteraction, spec: rewards.RewardSpec) -> Interaction | None:
+def _interaction(entry: LoggedInteraction, reward: float) -> Interaction:
     decision = entry.decision
-    try:
-        situation = situation_of(Features.FromString(decision.context), decision.offers)
-    except InvalidInputError as error:
-        # The limits were other ones when this was logged. Everybody who reads the log skips it, so all stay equal.
-        _log.warning("interaction %s cannot be learned from: %s", entry.position, error)
-        return None
-    outcomes = [rewards.Outcome(outcome.record.name, outcome.record.value) for outcome in entry.outcomes]
-    return Interaction(situation, decision.chosen, decision.pmf[decision.chosen], rewards.fold(spec, outcomes))
+    situation = situation_of(Features.FromString(decision.context), decision.offers)
+    if len(decision.pmf) != len(situation.actions):
+        raise ValueError(f"expected probabilities of {len(situation.actions)} offers, got {len(decision.pmf)}")
+    return Interaction(situation, decision.chosen, decision.pmf[decision.chosen], reward)
