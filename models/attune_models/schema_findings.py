@@ -69,7 +69,12 @@ def judge(source: Source, window: SourceWindow, references: Mapping[Key, Referen
         references: What came before, this window not included; a drift under way is noted there.
     """
     missing = [key for key, reference in references.items() if _is_missed(key, reference, window)]
-    replaced = {key: new for key in missing if (new := _replacement(key, window, references)) is not None}
+    # The share that came in neither kind leaves no room for both at once: then one stands for the other.
+    replaced = {
+        key: new
+        for key in missing
+        if (new := _replacement(key, window, references, 1 - references[key].share + _RARE_SHARE)) is not None
+    }
     fallen = {key: new for key in references if (new := _competitor(key, window, references)) is not None}
     changed = {**fallen, **replaced}
     for key, new in changed.items():
@@ -110,20 +115,25 @@ def _is_missed(key: Key, reference: Reference, window: SourceWindow) -> bool:
     return chance <= CHANCE * (1 + 1e-9)
 
 
-def _replacement(key: Key, window: SourceWindow, references: Mapping[Key, Reference]) -> Key | None:
-    """Return the kind that a name comes in now and hardly came in before; None where there is none."""
+def _replacement(key: Key, window: SourceWindow, references: Mapping[Key, Reference], most_before: float) -> Key | None:
+    """Return another kind that a name comes in now, and came in with no more than some share before; None for none."""
     for kind in Kind:
         other = Key(kind, key.name)
         if kind is not key.kind and other in window.features:
-            before = references[other].share if other in references else 0.0
-            if before <= _RARE_SHARE and window.features[other].seen >= _NEW_KIND_SHARE * window.observations:
+            before = _share_of_all(references[other], references[key]) if other in references else 0.0
+            if before <= most_before and window.features[other].seen >= _NEW_KIND_SHARE * window.observations:
                 return other
     return None
 
 
+def _share_of_all(reference: Reference, former: Reference) -> float:
+    """Return the share of a feature in all that is remembered of another, which may have been followed for longer."""
+    return reference.present / max(reference.observations, former.observations)
+
+
 def _competitor(key: Key, window: SourceWindow, references: Mapping[Key, Reference]) -> Key | None:
     """Return the kind in which a part of the callers sends a name now that all of them sent in another kind."""
-    feature, new = window.features.get(key), _replacement(key, window, references)
+    feature, new = window.features.get(key), _replacement(key, window, references, _RARE_SHARE)
     if feature is None or new is None or references[key].share < _EXPECTED_SHARE:
         return None
     lost = references[key].share - feature.seen / window.observations

@@ -1,5 +1,7 @@
 """What the schema guard reads from a real store, and who may write what it knows."""
 
+import asyncio
+
 import pytest
 
 from attune.errors import FencedError
@@ -13,22 +15,23 @@ from attune.store.placements import Placements
 from attune.store.schemas import Schemas
 from attune.store.versions import Versions
 from attune.v1.features_pb2 import Features, Offer
-from attune.v1.placement_pb2 import Placement
 from attune.v1.placement_service_pb2 import FEATURE_PROBLEM_CONSTANT, FeatureFinding
 
 FOUND = FindingsRecord(findings=[FeatureFinding(name="device")])
 DAY_MS = 86_400_000
 
 
+def record(event_id: str) -> bytes:
+    context = Features(categorical={"device": "mobile"}).SerializeToString()
+    offers = [Offer(id="a").SerializeToString()]
+    return DecisionRecord(event_id=event_id, context=context, offers=offers, pmf=[1.0]).SerializeToString()
+
+
 async def decided(pipe: Pipe, keys: PlacementKeys, window_ms: int, *event_ids: str) -> None:
     """Journal decisions, each in a call of its own so that they have an order."""
     journal = Journal(pipe)
-    context = Features(categorical={"device": "mobile"}).SerializeToString()
     for event_id in event_ids:
-        record = DecisionRecord(
-            event_id=event_id, context=context, offers=[Offer(id="a").SerializeToString()], pmf=[1.0]
-        )
-        await journal.append(keys, window_ms, event_id, record.SerializeToString())
+        await journal.append(keys, window_ms, event_id, record(event_id))
 
 
 @pytest.mark.parametrize("window_ms", [1000, 90 * DAY_MS])
@@ -98,22 +101,21 @@ async def test_findings_are_shown_and_go_with_the_placement(store: Store, home: 
 async def test_a_guard_goes_on_from_what_was_written_and_starts_anew_when_that_is_damaged(
     store: Store, pipe: Pipe, home: PlacementKeys, damage: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("attune.learning.guard._LOOK_S", 0.0)
     lease = await Versions(store).acquire(home, "a:1", 60_000)
     assert lease is not None
-    placement: Placement = (await Placements(store).get("home")).placement
+    placement = (await Placements(store).get("home")).placement
     window_ms = placement.reward.window.ToMilliseconds()
+    one, two, three = (PlacementGuard(lease, Schemas(store), window_s=0.5) for _ in range(3))
+    monkeypatch.setattr("attune.learning.guard._LOOK_S", 0.0)  # looks follow each other at once
 
-    async def windows(count: int, first: int) -> list[int]:
-        guard = PlacementGuard(lease, Schemas(store), window_s=0.5)
-        guard._most = 500  # noqa: SLF001 - a look takes as much as fills a window; how often it looks is not tested here
+    async def after_a_window(guard: PlacementGuard, name: str) -> list[int]:
         await guard.look(placement)
-        for i in range(count):
-            await decided(pipe, home, window_ms, *(f"e{first}-{i}-{j}" for j in range(510)))
-            await guard.look(placement)
+        journal, event_ids = Journal(pipe), [f"{name}{i}" for i in range(510)]
+        await asyncio.gather(*(journal.append(home, window_ms, each, record(each)) for each in event_ids))
+        await guard.look(placement)
         return [finding.problem for finding in (await Placements(store).numbers("home")).findings]
 
-    assert await windows(1, first=0) == []
-    assert await windows(1, first=1) == [FEATURE_PROBLEM_CONSTANT]
+    assert await after_a_window(one, "one") == []
+    assert await after_a_window(two, "two") == [FEATURE_PROBLEM_CONSTANT]
     await store.redis.hset(home.schema, "state", damage)
-    assert await windows(1, first=2) == []
+    assert await after_a_window(three, "three") == []

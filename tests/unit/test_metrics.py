@@ -1,5 +1,6 @@
 """What is counted is published, under labels that stay few."""
 
+import asyncio
 import urllib.request
 from contextlib import closing
 from socket import create_server
@@ -89,16 +90,22 @@ def free_port() -> int:
         return port
 
 
+def fetched(url: str) -> tuple[str, str]:
+    """Return the type and the text that is found there."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.headers["Content-Type"], answer.read().decode()
+
+
 async def test_metrics_are_published_on_an_address_and_no_longer_than_asked() -> None:
     metrics, port = ServingMetrics(), free_port()
     metrics.lost_store()
     url = f"http://127.0.0.1:{port}/metrics"
     async with published(metrics.registry, f"127.0.0.1:{port}", "server.metrics_address"):
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            assert answer.headers["Content-Type"].startswith("text/plain; version=")
-            assert b"\nattune_journal_outages_total 1.0\n" in answer.read()
+        kind, text = await asyncio.to_thread(fetched, url)
+        assert kind.startswith("text/plain; version=")
+        assert "\nattune_journal_outages_total 1.0\n" in text
     with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(url, timeout=10)
+        await asyncio.to_thread(fetched, url)
 
 
 async def test_without_an_address_nothing_is_published() -> None:

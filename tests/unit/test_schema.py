@@ -93,6 +93,21 @@ def test_what_changes_is_found_and_nothing_else(change: Make, expected: tuple[st
     assert after_usual(changed) == [expected]
 
 
+def test_a_type_that_changes_in_the_middle_of_a_window_is_still_one_that_changed() -> None:
+    """The window before has seen both kinds, each in some of the requests."""
+    found = after_usual(lambda i, random: usual(i, random) | ({"tenure": "new"} if i >= WINDOW // 3 else {}), windows=3)
+    assert found == [("tenure", Problem.CHANGED_TYPE)]
+
+
+def test_one_of_two_kinds_that_came_together_vanishes() -> None:
+    guard = SchemaGuard()
+    both = FeatureSet(numeric={"size": 1.0}, categorical={"size": "XL"})
+    for context in (both, FeatureSet(categorical={"size": "XL"})):
+        for _ in range(WINDOW):
+            guard.observe(context, [])
+    assert ("size", Problem.VANISHED) in problems(guard.findings)
+
+
 @pytest.mark.parametrize(
     "values",
     [
