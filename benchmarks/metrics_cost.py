@@ -32,7 +32,7 @@ def median_us(call: Callable[[], object], calls: int) -> float:
 
 def looking() -> Callable[[], object]:
     """Return a call that shows the guard one decision: 10 features of the context, 10 offers of 4 features."""
-    random, guard = Random(1), SchemaGuard()
+    random, guard = Random(1), SchemaGuard()  # noqa: S311 - made-up traffic
     offers = [PlainAction(f"o{i}", FeatureSet(numeric={f"n{j}": random.random() for j in range(4)})) for i in range(10)]
     contexts = [
         FeatureSet(

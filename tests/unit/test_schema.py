@@ -246,15 +246,15 @@ def test_chance_does_not_lead_to_findings(windows: int) -> None:
 def flood(guard: SchemaGuard, observations: int) -> None:
     """Feed names and values that never come again, beside one feature that always comes."""
     for i in range(observations):
-        made_up = {f"{'n' * 240}{i}-{j}": f"{'v' * 240}{i}-{j}" for j in range(50)}
+        made_up = {f"{'n' * 240}{i}-{j}": f"{'v' * 240}{i}-{j}" for j in range(30)}
         context = FeatureSet(numeric={"tenure": float(i % 7)}, categorical=made_up)
         guard.observe(context, [PlainAction(f"o{i}", context)])
 
 
 def test_made_up_names_neither_grow_the_guard_nor_push_out_what_is_real() -> None:
-    guard = SchemaGuard(window=150)
+    guard = SchemaGuard(window=120)
     tracemalloc.start()
-    flood(guard, 225)  # half of the second window is left
+    flood(guard, 180)  # half of the second window is left
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     # 400 names of 256 characters, and ten times as much for what is counted of each, for both sources.
