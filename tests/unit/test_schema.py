@@ -210,7 +210,7 @@ def test_what_all_offers_share_is_constant() -> None:
 # --- false alarms
 
 
-@pytest.mark.parametrize("windows", [8, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("windows", [5, pytest.param(100, marks=pytest.mark.long)])
 def test_chance_does_not_lead_to_findings(windows: int) -> None:
     """50 features that never change, in 100 windows: 10,000 tests at 1e-6 each, so .01 findings are expected.
 

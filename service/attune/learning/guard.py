@@ -58,7 +58,8 @@ class PlacementGuard:
         """
         self._lease = lease
         self._schemas = schemas
-        self._most = math.ceil(WINDOW * min(1.0, _LOOK_S / window_s))
+        self._pause_s = max(_LOOK_S, window_s / WINDOW)
+        self._most = max(1, int(WINDOW * self._pause_s / window_s))
         self._guard: SchemaGuard | None = None
         self._since_ms: int | None = None
         self._looked_at = -math.inf
@@ -75,7 +76,7 @@ class PlacementGuard:
             FencedError: Another learner has taken over, or the placement is gone.
             StoreUnavailableError: The store did not answer in time.
         """
-        if time.monotonic() - self._looked_at < _LOOK_S:
+        if time.monotonic() - self._looked_at < self._pause_s:
             return
         self._looked_at = time.monotonic()
         try:

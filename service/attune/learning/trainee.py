@@ -71,8 +71,9 @@ class Trainee:
     def learn(self, entry: LoggedInteraction) -> None:
         """Learn from the entry of the log that follows the cursor; pass over one that cannot be learned from."""
         try:
-            clipped = self._learn(entry)
-        except (InvalidInputError, DecodeError, LookupError, ValueError) as error:
+            interaction, clipped = _interaction(entry, self._rewards)
+            self._policy.learn(interaction)
+        except (InvalidInputError, DecodeError, ValueError) as error:
             # Damaged, or the limits were other ones when it was logged. Everybody who reads the log passes over it, so
             # all stay equal; and one entry does not stop the learning for ever.
             _log.warning("interaction %s cannot be learned from: %s", entry.position, error)
@@ -81,14 +82,6 @@ class Trainee:
             self.clipped += clipped
         self.cursor = entry.position
         self.interactions += 1
-
-    def _learn(self, entry: LoggedInteraction) -> bool:
-        """Learn, and tell whether the reward was clipped."""
-        outcomes = [rewards.Outcome(outcome.record.name, outcome.record.value) for outcome in entry.outcomes]
-        earned = rewards.earned(self._rewards, outcomes)
-        reward = rewards.clip(self._rewards, earned)
-        self._policy.learn(_interaction(entry, reward))
-        return reward != earned
 
     def version(self, now_ms: int) -> tuple[VersionRecord, bytes]:
         """Return what makes a version: its record, without version and checksum, and its weights.
@@ -116,9 +109,16 @@ def _trains(policy: PolicySpec, reward: RewardSpec) -> tuple[bytes, bytes]:
     return policy.SerializeToString(deterministic=True), folding.SerializeToString(deterministic=True)
 
 
-def _interaction(entry: LoggedInteraction, reward: float) -> Interaction:
+def _interaction(entry: LoggedInteraction, spec: rewards.RewardSpec) -> tuple[Interaction, bool]:
+    """Return what a policy learns from, and whether its reward was clipped."""
     decision = entry.decision
     situation = situation_of(Features.FromString(decision.context), decision.offers)
-    if len(decision.pmf) != len(situation.actions):
-        raise ValueError(f"expected probabilities of {len(situation.actions)} offers, got {len(decision.pmf)}")
-    return Interaction(situation, decision.chosen, decision.pmf[decision.chosen], reward)
+    n_offers, n_probabilities = len(situation.actions), len(decision.pmf)
+    if n_probabilities != n_offers:
+        raise ValueError(f"pmf: expected a probability for each of {n_offers} offers, got {n_probabilities}")
+    if decision.chosen >= n_offers:
+        raise ValueError(f"chosen: expected the position of one of {n_offers} offers, got {decision.chosen}")
+    outcomes = [rewards.Outcome(outcome.record.name, outcome.record.value) for outcome in entry.outcomes]
+    earned = rewards.earned(spec, outcomes)
+    reward = rewards.clip(spec, earned)
+    return Interaction(situation, decision.chosen, decision.pmf[decision.chosen], reward), reward != earned

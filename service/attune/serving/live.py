@@ -111,8 +111,8 @@ class LivePlacements:
     async def _take_over(self, name: str, record: PlacementRecord | None, version: int) -> None:
         live = self._live.get(name)
         if record is None:
-            self._live.pop(name, None)
-            self._metrics.forget(name)
+            if self._live.pop(name, None) is not None:
+                self._metrics.forget(name)
         elif live is None or (record, version) != (live.record, live.version):
             former = live if live is not None and live.record.created_at_ms == record.created_at_ms else None
             self._live[name] = await self._up_to_date(record, version, former)

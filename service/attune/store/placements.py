@@ -174,7 +174,7 @@ class Placements:
             head=head,
             waiting_ms=await self._waiting_ms(keys, head.cursor if head else "-"),
             learner=(learner or b"").decode(),
-            findings=FindingsRecord.FromString(findings or b"").findings,
+            findings=_findings(name, findings),
         )
 
     async def _waiting_ms(self, keys: PlacementKeys, cursor: str) -> int | None:
@@ -197,3 +197,12 @@ class Placements:
             started = True
             if chunk := [key.decode() for key in found if key.decode() != keys.deleting]:
                 yield chunk
+
+
+def _findings(name: str, value: bytes | None) -> Sequence[FeatureFinding]:
+    try:
+        return FindingsRecord.FromString(value or b"").findings
+    except DecodeError:
+        # The numbers beside them are worth showing; the guard writes findings anew with the next full window.
+        _log.error('placement "%s": %d bytes in the store are no findings', name, len(value or b""))
+        return []
