@@ -197,6 +197,28 @@ def test_offers_are_judged_one_by_one(offers_at: Callable[[int], list[PlainActio
     assert found[0] == expected
 
 
+@pytest.mark.parametrize("size", [12, 60, 10_000], ids=["a few", "dozens", "hardly ever the same"])
+def test_offers_that_come_and_go_are_no_finding(size: int) -> None:
+    """Each decision has 4 offers out of a catalogue; what is in a window changes, what they are like does not."""
+    random, guard = Random(size), SchemaGuard()
+    catalogue = [
+        PlainAction(
+            f"o{i}",
+            FeatureSet(
+                numeric={"price": random.uniform(1, 500)} if random.random() < 0.9 else {},
+                categorical={"kind": random.choice("aabbc"), "title": f"The {i}"},
+            ),
+        )
+        for i in range(size)
+    ]
+    found = [
+        problems(guard.findings)
+        for i in range(6 * WINDOW)
+        if guard.observe(features(usual(i, random)), random.sample(catalogue, 4))
+    ]
+    assert found == [[]] * 6
+
+
 def _with(offer: PlainAction, offer_id: str = "", **categorical: str) -> PlainAction:
     known = offer.features
     return PlainAction(offer_id or offer.id, FeatureSet(known.numeric, {**known.categorical, **categorical}))
