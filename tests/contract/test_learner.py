@@ -208,6 +208,19 @@ async def test_an_entry_that_breaks_the_limits_is_skipped_by_everybody(
     assert (await head_of(store, home))[1] == await replayed(store, home)
 
 
+async def test_a_poisoned_entry_does_not_stop_the_learner(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
+    """No policy learns from a propensity of 0: the entry is passed over and counted, and the next ones are learned."""
+    offers = [Offer(id=name).SerializeToString() for name in "ab"]
+    record = DecisionRecord(event_id="poison", offers=offers, pmf=[0.0, 1.0], chosen=0)
+    async with learning(store):
+        await Journal(pipe).append(home, 10, "poison", record.SerializeToString())
+        await interact(store, pipe, home, 0, 30)
+        await until(has_learned(store, home, 31), "31 interactions")
+    head, weights = await head_of(store, home)
+    assert (head.refused, head.clipped) == (1, 0)
+    assert weights == await replayed(store, home)
+
+
 async def test_a_deleted_placement_is_no_longer_learned(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     async with learning(store):
         await interact(store, pipe, home, 0, 30)

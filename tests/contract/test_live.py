@@ -8,6 +8,7 @@ from hashlib import sha256
 import pytest
 
 from attune.errors import NotFoundError
+from attune.metrics import ServingMetrics
 from attune.serving.live import LivePlacements
 from attune.serving.specs import policy_spec, start_spec, with_defaults
 from attune.storage.v1.records_pb2 import VersionRecord
@@ -115,6 +116,26 @@ async def test_a_damaged_version_never_serves(
     await commit(store, home, trained(300))
     await live.refresh(["home"])
     assert (await live.get("home")).version == 3
+
+
+async def test_what_serves_and_what_is_refused_is_counted(store: Store, home: PlacementKeys) -> None:
+    metrics = ServingMetrics()
+    live = LivePlacements(Placements(store), Versions(store), metrics)
+
+    def counted() -> list[float | None]:
+        names = ("attune_serving_version", "attune_snapshots_refused_total")
+        return [metrics.registry.get_sample_value(name, {"placement": "home"}) for name in names]
+
+    await commit(store, home, trained(50))
+    await live.refresh(["home"])
+    assert counted() == [1, None]
+    await overwrite(store, home, await commit(store, home, trained(50)), b"x", checksum=False)
+    for _ in range(3):  # looked at again and again, refused once
+        await live.refresh(["home"])
+    assert counted() == [1, 1]
+    await Placements(store).delete("home")
+    await live.refresh(["home"])
+    assert counted() == [None, None]
 
 
 async def test_without_any_sound_version_nothing_learned_serves(store: Store, home: PlacementKeys) -> None:

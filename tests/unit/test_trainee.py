@@ -250,9 +250,69 @@ def test_an_interaction_that_cannot_be_learned_from_is_passed_over(caplog: pytes
     """Its limits were other ones when it was logged; the cursor moves on, the weights stay."""
     bad = entry(2, 1, 1.0, context=Features(numeric={"x": math.nan}))
     passed = trained([*log(2), bad])
-    assert (passed.cursor, passed.interactions) == ("3-0", 3)
+    assert (passed.cursor, passed.interactions, passed.refused) == ("3-0", 3, 1)
     assert passed.version(NOW_MS)[1] == trained(log(2)).version(NOW_MS)[1]
     assert "interaction 3-0 cannot be learned from: context.numeric" in caplog.text
+
+
+def poisoned(number: int, **changes: object) -> LoggedInteraction:
+    """Return an entry of the log that is damaged."""
+    bad = entry(number, 1, 1.0)
+    for name, value in changes.items():
+        if isinstance(value, list):
+            bad.decision.ClearField(name)  # type: ignore[arg-type]
+            getattr(bad.decision, name).extend(value)
+        else:
+            setattr(bad.decision, name, value)
+    return bad
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pmf": [1 / 3, 0.0, 2 / 3]},  # what was chosen could not have been
+        {"pmf": [1 / 3, math.nan, 1 / 3]},  # a probability that is none
+        {"pmf": [1 / 3, 2.0, 1 / 3]},  # a probability above 1
+        {"pmf": [0.5, 0.5]},  # fewer probabilities than offers
+        {"pmf": []},  # no probability at all
+        {"chosen": 3},  # an offer that is not there
+        {"context": b"\xff"},  # no message
+        {"offers": [b"\xff", *OFFERS[1:]]},  # no message
+        {"offers": [OFFERS[0]] * 3},  # three times the same offer
+    ],
+)
+def test_a_poisoned_entry_does_not_stop_the_learning(changes: dict[str, object]) -> None:
+    passed = trained([*log(2), poisoned(2, **changes), *log(6)[3:]])
+    assert (passed.cursor, passed.interactions, passed.refused) == ("6-0", 6, 1)
+    assert passed.version(NOW_MS)[1] == trained([*log(2), *log(6)[3:]]).version(NOW_MS)[1]
+
+
+def test_a_reward_beyond_what_policies_take_is_refused() -> None:
+    """The contract allows bounds up to 1e6; an older or imported spec may not have been checked."""
+    wide = placement(reward=RewardSpec(min=-1e9, max=1e9))
+    passed = trained([entry(0, 1, 1.0), entry(1, 1, 1e8)], wide)
+    assert (passed.interactions, passed.refused, passed.clipped) == (2, 1, 0)
+
+
+def test_rewards_out_of_bounds_are_clipped_and_counted() -> None:
+    bounded = placement(reward=RewardSpec(min=0.0, max=2.0))
+    values = [-1.0, 0.0, 1.0, 2.0, 3.0]
+    counted = trained([entry(i, 1, value) for i, value in enumerate(values)], bounded)
+    assert (counted.clipped, counted.refused) == (2, 0)
+    clipped = trained([entry(i, 1, min(max(value, 0.0), 2.0)) for i, value in enumerate(values)], bounded)
+    assert counted.version(NOW_MS)[1] == clipped.version(NOW_MS)[1]
+
+
+def test_the_counters_belong_to_the_version_and_are_exact_after_a_crash() -> None:
+    """Learned again from the last commit on, nothing is counted twice and nothing is left out."""
+    bounded = placement(reward=RewardSpec(max=0.5))
+    entries = [*log(100), poisoned(100, pmf=[]), *log(200)[101:]]
+    record, weights = trained(entries[:120], bounded).version(NOW_MS)
+    assert record.clipped > 0
+    assert record.refused == 1
+    resumed = Trainee(bounded)
+    resumed.resume(record, weights)
+    assert further(resumed, entries[120:]).version(NOW_MS) == trained(entries, bounded).version(NOW_MS)
 
 
 def test_damaged_weights_are_refused_and_change_nothing() -> None:

@@ -6,6 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.validation import check_decide, check_names
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.metrics import ServingMetrics
 from attune.serving.decider import Decided, Decider
 from attune.serving.live import LivePlacements
 from attune.storage.v1.records_pb2 import DecisionRecord
@@ -28,8 +29,11 @@ from attune.v1.reward_service_pb2 import Outcome
 class DecisionServicer:
     """Decides, and explains decisions."""
 
-    def __init__(self, decider: Decider, decisions: Decisions, live: LivePlacements) -> None:
+    def __init__(
+        self, decider: Decider, decisions: Decisions, live: LivePlacements, metrics: ServingMetrics | None = None
+    ) -> None:
         """Serve with these."""
+        self._metrics = metrics or ServingMetrics()
         self._decider = decider
         self._decisions = decisions
         self._live = live
@@ -37,7 +41,9 @@ class DecisionServicer:
     async def Decide(self, request: DecideEnvelope) -> DecideResponse:  # noqa: N802 - the contract's name
         """Draw an offer for each slot."""
         check_decide(request)
-        return _decide_response(await self._decider.decide(request), request.ranking_size)
+        decided = await self._decider.decide(request)
+        self._metrics.decided(request.placement, decided.record.mode, logged=decided.logged)
+        return _decide_response(decided, request.ranking_size)
 
     async def GetDecision(self, request: GetDecisionRequest) -> GetDecisionResponse:  # noqa: N802 - the contract's name
         """Return a stored decision."""

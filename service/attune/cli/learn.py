@@ -20,6 +20,9 @@ def learn(
     redis_url: Annotated[
         str | None, typer.Option(help="Join the servers on this Redis or Valkey, for example redis://localhost:6379/0.")
     ] = None,
+    learner_metrics_address: Annotated[
+        str | None, typer.Option(help="Publish metrics for Prometheus on host:port. [nowhere]")
+    ] = None,
     config_file: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. [info]")] = None,
     log_format: Annotated[str | None, typer.Option(help="text or json. [text]")] = None,
@@ -31,6 +34,7 @@ def learn(
     flags = {
         "store.data_dir": None if data_dir is None else str(data_dir),
         "store.url": redis_url,
+        "learner.metrics_address": learner_metrics_address,
         "log.level": log_level,
         "log.format": log_format,
     }

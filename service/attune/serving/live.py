@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from attune.errors import BadSnapshotError, ExpectedError
+from attune.metrics import ServingMetrics
 from attune.serving.specs import control_spec, policy_spec, start_spec
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.keys import PlacementKeys, unknown_placement
@@ -56,8 +57,9 @@ class LivePlacement:
 class LivePlacements:
     """The placements of this process."""
 
-    def __init__(self, placements: Placements, versions: Versions) -> None:
+    def __init__(self, placements: Placements, versions: Versions, metrics: ServingMetrics | None = None) -> None:
         """Start with none."""
+        self._metrics = metrics or ServingMetrics()
         self._placements = placements
         self._versions = versions
         self._live: dict[str, LivePlacement] = {}
@@ -110,8 +112,9 @@ class LivePlacements:
 
     async def _take_over(self, name: str, record: PlacementRecord | None, version: int) -> None:
         if record is None:
-            self._live.pop(name, None)
             self._taking_over.pop(name, None)
+            if self._live.pop(name, None) is not None:
+                self._metrics.forget(name)
         elif not self._is_live(record, version):
             async with self._taking_over.setdefault(name, asyncio.Lock()):
                 if self._is_live(record, version):
@@ -119,6 +122,7 @@ class LivePlacements:
                 live = self._live.get(name)
                 former = live if live is not None and live.record.created_at_ms == record.created_at_ms else None
                 self._live[name] = await self._up_to_date(record, version, former)
+                self._metrics.serves(name, self._live[name].version)
 
     def _is_live(self, record: PlacementRecord, version: int) -> bool:
         live = self._live.get(record.placement.name)
@@ -152,6 +156,7 @@ class LivePlacements:
                 return await self._sound_policy(placement.name, kept), kept.version
             except (BadSnapshotError, PolicyError) as error:
                 self._refused.add((placement.name, kept.version))
+                self._metrics.refused_snapshot(placement.name)
                 _log.error('placement "%s": version %d is refused: %s', placement.name, kept.version, error)
             if fallback is not None:
                 return fallback

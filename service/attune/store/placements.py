@@ -1,17 +1,18 @@
 """Applied placements: their specs, their numbers, and their end."""
 
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
 from google.protobuf.message import DecodeError
 
 from attune.errors import StoreUnavailableError
-from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
+from attune.storage.v1.records_pb2 import FindingsRecord, PlacementRecord, VersionRecord
 from attune.store.client import Store
 from attune.store.keys import PLACEMENT_NAME, PLACEMENTS, PlacementKeys, unknown_placement
 from attune.v1.placement_pb2 import Placement
+from attune.v1.placement_service_pb2 import FeatureFinding
 
 _PURGE_CHUNK = 1000
 _MOST_ATTEMPTS = 20
@@ -32,6 +33,7 @@ class Numbers:
         head: The version that serves, None before anything was learned.
         waiting_ms: For how long the first entry after the head's cursor has been in the log; None when there is none.
         learner: Who learns, as `host:pid`; empty when nobody does.
+        findings: What is strange about the features that came lately.
     """
 
     decisions: int
@@ -42,6 +44,7 @@ class Numbers:
     head: VersionRecord | None
     waiting_ms: int | None
     learner: str
+    findings: Sequence[FeatureFinding]
 
 
 class Placements:
@@ -159,7 +162,8 @@ class Placements:
             pipeline.hget(keys.head, "version")
             pipeline.hgetall(keys.versions)
             pipeline.get(keys.lease)
-            counts, pending, version, versions, learner = await pipeline.execute()
+            pipeline.hget(keys.schema, "findings")
+            counts, pending, version, versions, learner, findings = await pipeline.execute()
         head = VersionRecord.FromString(versions[version]) if version in versions else None
         return Numbers(
             decisions=int(counts.get(b"decisions", 0)),
@@ -170,6 +174,7 @@ class Placements:
             head=head,
             waiting_ms=await self._waiting_ms(keys, head.cursor if head else "-"),
             learner=(learner or b"").decode(),
+            findings=_findings(name, findings),
         )
 
     async def _waiting_ms(self, keys: PlacementKeys, cursor: str) -> int | None:
@@ -192,3 +197,12 @@ class Placements:
             started = True
             if chunk := [key.decode() for key in found if key.decode() != keys.deleting]:
                 yield chunk
+
+
+def _findings(name: str, value: bytes | None) -> Sequence[FeatureFinding]:
+    try:
+        return FindingsRecord.FromString(value or b"").findings
+    except DecodeError:
+        # The numbers beside them are worth showing; the guard writes findings anew with the next full window.
+        _log.error('placement "%s": %d bytes in the store are no findings', name, len(value or b""))
+        return []
