@@ -15,11 +15,14 @@ a sum of games are the sums of their Shapley values.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attune_models.features import Kind, decode
+
+_CACHED_TOKENS = 16_384
 
 
 class Source(Enum):
@@ -125,6 +128,10 @@ def largest_first(contributions: Iterable[Contribution]) -> list[Contribution]:
 
 def _named(source: Source, tokens: Sequence[str], amounts: NDArray[np.float64]) -> Iterator[Contribution]:
     for token, amount in zip(tokens, amounts.tolist(), strict=True):
-        feature = decode(token)
-        value = f"[{feature.value}]" if feature.kind is Kind.COMPONENT else feature.value
-        yield Contribution(source, feature.name, value, amount)
+        yield Contribution(source, *_name_and_value(token), amount)
+
+
+@lru_cache(_CACHED_TOKENS)
+def _name_and_value(token: str) -> tuple[str, str]:
+    feature = decode(token)
+    return feature.name, f"[{feature.value}]" if feature.kind is Kind.COMPONENT else feature.value

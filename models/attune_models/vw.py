@@ -210,7 +210,7 @@ class _Model:
     def terms(self, spec: VwSpec, arguments: str) -> VwTerms:
         """Return what predictions are sums of, as long as nothing is learned."""
         if self._terms is None:
-            weights = read_weights(self.save(), _header_bytes(arguments))
+            weights = read_weights(self.save(), _header_bytes(arguments), spec.bits)
             self._terms = VwTerms(spec, Hashing(self.workspace.hash_space, self.workspace.hash_feature), weights)
         return self._terms
 

@@ -6,7 +6,6 @@ loads NaN without a word, and half a file too.
 
 import re
 import struct
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,34 +24,24 @@ _RANDOM_STATE = re.compile(rb" --random_seed \d+")
 _REGULARISATION = struct.Struct("<dd")
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """The weights of a model, as predictions see them.
+def read_weights(state: bytes, header_bytes: int, bits: int) -> NDArray[np.float32]:
+    """Read the weights of a sound model file, as predictions see them.
 
-    Attributes:
-        positions: int64, shape (n_weights,); growing.
-        values: float64, shape (n_weights,).
+    Args:
+        state: The file.
+        header_bytes: See `check_weights`.
+        bits: The model has 2^bits weights.
+
+    Returns:
+        float32, shape (2^bits,).
     """
-
-    positions: NDArray[np.int64]
-    values: NDArray[np.float64]
-
-    def at(self, positions: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the weights at some positions, 0 where there is none: float64, same shape."""
-        if not len(self.positions):
-            return np.zeros(positions.shape)
-        found = np.minimum(np.searchsorted(self.positions, positions), len(self.positions) - 1)
-        return np.where(self.positions[found] == positions, self.values[found], 0.0)
-
-
-def read_weights(state: bytes, header_bytes: int) -> Weights:
-    """Read the weights of a sound model file; the arguments are those of `check_weights`."""
     start = len(state) - _weights_bytes(state, header_bytes)
     records = np.frombuffer(state, _WEIGHT, offset=start)
-    raw = records["numbers"][:, 0].astype(np.float64)
+    raw = records["numbers"][:, 0]
     pull, factor = _REGULARISATION.unpack_from(state, start - _REGULARISATION.size)
-    values = np.sign(raw) * np.maximum(np.abs(raw) - pull, 0.0) * factor
-    return Weights(records["index"].astype(np.int64), values)
+    weights = np.zeros(1 << bits, np.float32)
+    weights[records["index"]] = np.sign(raw) * np.maximum(np.abs(raw) - pull, 0.0) * factor
+    return weights
 
 
 def check_weights(state: bytes, header_bytes: int) -> None:

@@ -22,7 +22,6 @@ from attune_models.explanation import Explanation, Factors, explained, tokens_of
 from attune_models.hashing import paired
 from attune_models.types import Situation
 from attune_models.vw_explorations import Bag, Cover, Rnd
-from attune_models.vw_file import Weights
 from attune_models.vw_spec import CbType, Crossings, VwSpec
 
 _CONSTANT = 11_650_396
@@ -68,8 +67,8 @@ class VwTerms:
     that is not noise; for `CbType.DR` the one that decides, not the one that corrects its costs.
     """
 
-    def __init__(self, spec: VwSpec, hashing: Hashing, weights: Weights) -> None:
-        """Read predictions off these weights."""
+    def __init__(self, spec: VwSpec, hashing: Hashing, weights: NDArray[np.float32]) -> None:
+        """Read predictions off weights; see `attune_models.vw_file.read_weights`."""
         self._crossings = spec.crossings
         self._hashing = hashing
         self._weights = weights
@@ -81,7 +80,8 @@ class VwTerms:
         tokens = tokens_of(situation.context)
         with_pairs = self._crossings is Crossings.CONTEXT_PAIRS_ACTION
         context = Factors(tokens, paired(tokens) if with_pairs else ())
-        return [self._explained(context, self._context_places(context), action) for action in situation.actions]
+        at = self._context_places(context)
+        return [self._explained(context, at, action) for action in situation.actions]
 
     def _explained(self, context: Factors, at: _Places, encoded: str) -> Explanation:
         action = Factors(tokens_of(encoded))
@@ -96,8 +96,8 @@ class VwTerms:
         return explained(0.0 - numbers * self._weight(places), context, action)
 
     def _weight(self, places: NDArray[np.uint64]) -> NDArray[np.float64]:
-        found = [self._weights.at(((places + np.uint64(i)) & self._mask).astype(np.int64)) for i in self._regressions]
-        return np.asarray(np.mean(found, axis=0))
+        found = [self._weights[(places + np.uint64(i)) & self._mask] for i in self._regressions]
+        return np.asarray(np.mean(found, axis=0, dtype=np.float64))
 
     def _context_places(self, context: Factors) -> _Places:
         single = self._places("c", context.tokens)

@@ -29,6 +29,7 @@ from attune.errors import SettingError, StoreUnavailableError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.learning.learners import Learners
 from attune.serving.decider import Decider
+from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
 from attune.store.client import Store
 from attune.store.decisions import Decisions
@@ -91,10 +92,10 @@ async def _serve(settings: Settings) -> None:
         stack.push_async_callback(journal.close)
         server = new_grpc_server()
         decisions = Decisions(store)
-        decider = Decider(live, journal, decisions)
+        decider, explainer = Decider(live, journal, decisions), Explainer(versions)
         server.add_generic_rpc_handlers(
             [
-                handler(_DECISIONS, DecisionServicer(decider, decisions, live), {"Decide": DecideEnvelope}),
+                handler(_DECISIONS, DecisionServicer(decider, explainer, decisions, live), {"Decide": DecideEnvelope}),
                 handler(_REWARDS, RewardServicer(live, Outcomes(store))),
                 handler(_PLACEMENTS, PlacementServicer(placements, versions, live)),
             ]
