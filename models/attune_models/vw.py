@@ -18,9 +18,9 @@ import vowpalwabbit
 from vowpalwabbit.pyvw import pylibvw
 
 from attune_models import pmf as pmfs
-from attune_models.explanation import Explanation, tokens_of
+from attune_models.explanation import Explanation
 from attune_models.features import MAX_NUMBER, MIN_NUMBER
-from attune_models.hashing import MAX_PAIRED, paired
+from attune_models.hashing import MAX_PAIRED
 from attune_models.types import Interaction, Pmf, PolicyError, Situation
 from attune_models.vw_explorations import (
     Bag,
@@ -36,7 +36,7 @@ from attune_models.vw_explorations import (
 )
 from attune_models.vw_file import check_weights, read_weights
 from attune_models.vw_spec import CbType, Crossings, VwSpec, arguments
-from attune_models.vw_terms import Hashing, VwTerms, pair_names
+from attune_models.vw_terms import Hashing, VwTerms, pairs_of
 
 __all__ = [
     "MAX_PAIRED",
@@ -222,8 +222,7 @@ class _Model:
             return path.read_bytes()
 
     def _shared(self, context: str) -> str:
-        tokens = tokens_of(context) if self._pairs else []
-        pairs = " ".join(pair_names(tokens, paired(tokens)))
+        pairs = pairs_of(context) if self._pairs else ""
         return f"shared |c {context} |p {pairs}" if pairs else f"shared |c {context}"
 
     def _keep(self, action: str) -> Any:

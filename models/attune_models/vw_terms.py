@@ -14,12 +14,13 @@ Its predictions are costs, in float32 and not clipped; scores are rewards, so th
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attune_models.explanation import Explanation, Factors, explained, tokens_of
-from attune_models.hashing import paired
+from attune_models.hashing import MAX_PAIRED, paired
 from attune_models.types import Situation
 from attune_models.vw_explorations import Bag, Cover, Rnd
 from attune_models.vw_spec import CbType, Crossings, VwSpec
@@ -54,9 +55,16 @@ class _Places:
     numbers: NDArray[np.float64]
 
 
-def pair_names(tokens: Sequence[str], pairs: Sequence[tuple[int, int]]) -> list[str]:
-    """Return what pairs are called in an example; "~" occurs in other tokens of tags only."""
-    return [f"{tokens[one]}~{tokens[other]}" for one, other in pairs]
+def pairs_of(context: str) -> str:
+    """Return the pairs of an encoded context as the tokens that they are in an example; empty where there are too many.
+
+    This is `paired` on the decision path: a third faster, without positions.
+    """
+    # A categorical token, and no other, has a "=" in it; "~" occurs in tokens of tags only.
+    categorical = [token for token in context.split(" ") if "=" in token]
+    if len(categorical) > MAX_PAIRED:
+        return ""
+    return " ".join(f"{one}~{other}" for one, other in combinations(categorical, 2))
 
 
 class VwTerms:
@@ -100,8 +108,9 @@ class VwTerms:
         return np.asarray(np.mean(found, axis=0, dtype=np.float64))
 
     def _context_places(self, context: Factors) -> _Places:
-        single = self._places("c", context.tokens)
-        pairs = self._places("p", pair_names(context.tokens, context.pairs))
+        tokens = context.tokens
+        single = self._places("c", tokens)
+        pairs = self._places("p", [f"{tokens[one]}~{tokens[other]}" for one, other in context.pairs])
         return _Places(np.append(single.places, pairs.places), np.append(single.numbers, pairs.numbers))
 
     def _places(self, namespace: str, tokens: Sequence[str]) -> _Places:

@@ -56,7 +56,8 @@ def explain(
 def summary(decision: Decision) -> Iterator[str]:
     """Yield what is said above the table: who decided, and which version explains."""
     by = _DECIDED_BY.get(decision.mode, f"version {decision.policy_version}")
-    yield f"{decision.placement} {decision.event_id}: decided by {by}, explained by version {decision.explained_by}"
+    event_id = printable(decision.event_id)
+    yield f"{decision.placement} {event_id}: decided by {by}, explained by version {decision.explained_by}"
     explained = sum(offer.HasField("score") for offer in decision.offers)
     if not explained:
         yield "The policy that explains has no scores, or cannot be loaded."
@@ -81,7 +82,7 @@ def offers_table(decision: Decision, top: int) -> Table:
     for offer in sorted(decision.offers, key=lambda each: -each.probability):
         if offer.HasField("score") or offer.offer.id in chosen:
             for line in _lines(offer, top, chosen=offer.offer.id in chosen):
-                table.add_row(*map(escape, line))
+                table.add_row(*(escape(printable(cell)) for cell in line))
     return table
 
 
@@ -95,6 +96,11 @@ def in_words(contribution: Contribution) -> str:
     if contribution.value.startswith("["):
         return f"{owner}{contribution.name}{contribution.value}"
     return f"{owner}{contribution.name}" + (f" = {contribution.value}" if contribution.value else "")
+
+
+def printable(text: str) -> str:
+    """Return a caller's text in a form that cannot steer a terminal."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def _lines(offer: EligibleOffer, top: int, *, chosen: bool) -> Iterator[tuple[str, ...]]:
