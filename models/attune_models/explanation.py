@@ -42,8 +42,9 @@ class Contribution:
 
     Attributes:
         source: Where the feature is from.
-        name: The caller's name of it; empty for the constant and for an action's id.
-        value: Which value of it: a word, a tag, the id, `[3]` for a component of a vector; empty for a number.
+        name: The caller's name of it; empty for the constant, for an action's id and for the slot of a context.
+        value: Which value of it: a word, a tag, the id, the slot; `[3]` for a component of a vector; empty for a
+            number.
         amount: What it adds, in units of the reward.
     """
 

@@ -9,6 +9,9 @@ Unicode: what has a meaning in Vowpal Wabbit's text format, or in ours, is perce
     tags         interests = {run, yoga}    interests~run interests~yoga
     dense        embedding = [.1, .2]       embedding@0:0.1 embedding@1:0.2
 
+No name is empty. What a caller did not say is told apart by that: `=a` is the id of an action, and in a context `=1` is
+the slot after the first.
+
 `decode` is the way back, for explanations.
 """
 
@@ -45,6 +48,7 @@ class Kind(Enum):
     TAG = "~"
     COMPONENT = "@"
     IDENTITY = ""
+    """An action's id; in a context, the slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,8 @@ class NamedFeature:
 
     Attributes:
         kind: What it stands for.
-        name: The feature's; empty for an action's id.
-        value: The word, the tag or the id; the zero-based position of a component; empty for a number.
+        name: The feature's; empty for an action's id and the slot.
+        value: The word, the tag, the id or the slot; the zero-based position of a component; empty for a number.
         number: Of a number or a component; 1 for all else.
     """
 
@@ -129,7 +133,7 @@ def encode_action(action: Action) -> str:
 
 
 def decode(token: str) -> NamedFeature:
-    """Return what a token of `encode` or `encode_action` stands for.
+    """Return what a token of `encode`, `encode_action` or `with_slot` stands for.
 
     Numbers are those of the token: what is smaller than `MIN_NUMBER` has become 0.
     """
@@ -152,6 +156,26 @@ def situation(context: Features, actions: Iterable[Action]) -> Situation:
     """Encode a whole situation, for callers that need no better error than `FeatureError`."""
     listed = list(actions)
     return Situation(encode(context), [action.id for action in listed], [encode_action(action) for action in listed])
+
+
+def with_slot(context: str, slot: int) -> str:
+    """Add to an encoded context which slot of the decision it is about, as a categorical feature without a name.
+
+    Slot 0 is not marked: placements that ask for one slot now and for several then learn from both.
+
+    Args:
+        context: See `encode`; without a slot.
+        slot: Zero-based.
+
+    Returns:
+        The tokens, sorted.
+    """
+    return " ".join(sorted([*context.split(), f"={slot}"])) if slot else context
+
+
+def has_slot(context: str) -> bool:
+    """Tell whether an encoded context has a slot's token."""
+    return context.startswith("=") or " =" in context
 
 
 @lru_cache(_CACHED_TOKENS)

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_PAIRED = 10
-"""Most categorical context features that are paired: their pairs, 45 then, multiply the cost of a decision."""
+"""Most categorical context features that are paired: their pairs, 45 then, multiply the cost of a decision. The slot is
+paired, but does not count: it must not change what else is a feature."""
 
 _CACHED_TOKENS = 65_536
 _CACHED_LISTS = 8
@@ -80,7 +81,8 @@ def paired(tokens: Sequence[str]) -> list[tuple[int, int]]:
     """Return the pairs of context tokens that become features: positions, zero-based; none where there are too many."""
     # A categorical token, and no other, has a "=" in it.
     categorical = [i for i, token in enumerate(tokens) if "=" in token]
-    return list(combinations(categorical, 2)) if len(categorical) <= MAX_PAIRED else []
+    n_counting = sum(not tokens[i].startswith("=") for i in categorical)
+    return list(combinations(categorical, 2)) if n_counting <= MAX_PAIRED else []
 
 
 @lru_cache(_CACHED_LISTS)

@@ -29,7 +29,7 @@ from attune_models.features import MAX_NUMBER
 from attune_models.hashing import Sketch, action_sketch, action_sketches, context_sketch, paired, products
 from attune_models.noise import NoiseScale
 from attune_models.ridge import RidgeBank
-from attune_models.state import check_not_negative, pack, refusing, unpack
+from attune_models.state import check_finite, check_not_negative, pack, refusing, unpack
 from attune_models.types import Interaction, PolicyError, Situation
 
 _KIND = "linear 1"
@@ -92,6 +92,9 @@ class LinearModel:
         Returns:
             Mean of the reward and its deviation, both in the reward's unit; float64, shape
             (n_actions,).
+
+        Raises:
+            PolicyError: The state holds numbers so large that these are not finite.
         """
         context = context_sketch(situation.context, pairs=self._spec.pairs)
         joint = products(context, action_sketches(tuple(situation.actions)), self._spec.bits)
@@ -100,7 +103,10 @@ class LinearModel:
         means, variances = self._own.each(positions, context.dense(self._spec.offer_bits))
         means += joint @ self._shared.weights[_SHARED]
         variances += self._shared.variances(_SHARED, joint)
-        return means, self.noise.sigma * np.sqrt(variances)
+        deviations = self.noise.sigma * np.sqrt(variances)
+        check_finite("means", means)
+        check_finite("deviations", deviations)
+        return means, deviations
 
     def explain(self, situation: Situation) -> list[Explanation]:
         """Return what the mean of the reward of each action is made of.

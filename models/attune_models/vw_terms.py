@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune_models.explanation import Explanation, Factors, explained, tokens_of
+from attune_models.features import has_slot
 from attune_models.hashing import MAX_PAIRED, paired
 from attune_models.types import Situation
 from attune_models.vw_explorations import Bag, Cover, Rnd
@@ -62,7 +63,7 @@ def pairs_of(context: str) -> str:
     """
     # A categorical token, and no other, has a "=" in it; "~" occurs in tokens of tags only.
     categorical = [token for token in context.split(" ") if "=" in token]
-    if len(categorical) > MAX_PAIRED:
+    if len(categorical) > MAX_PAIRED and len(categorical) - has_slot(context) > MAX_PAIRED:
         return ""
     return " ".join(f"{one}~{other}" for one, other in combinations(categorical, 2))
 

@@ -96,7 +96,7 @@ async def _serve(settings: Settings) -> None:
         server.add_generic_rpc_handlers(
             [
                 handler(_DECISIONS, DecisionServicer(decider, explainer, decisions, live), {"Decide": DecideEnvelope}),
-                handler(_REWARDS, RewardServicer(live, Outcomes(store))),
+                handler(_REWARDS, RewardServicer(live, Outcomes(store), decisions)),
                 handler(_PLACEMENTS, PlacementServicer(placements, versions, live)),
             ]
         )

@@ -13,18 +13,27 @@ from attune.store.client import Store
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Placements
 from attune.store.versions import Versions
-from attune.v1.placement_pb2 import Placement, PolicySpec, UniformSpec
+from attune.v1.placement_pb2 import (
+    LinearModelSpec,
+    LinearThompsonSpec,
+    LinearUcbSpec,
+    Placement,
+    PolicySpec,
+    PopularitySpec,
+    UniformSpec,
+)
 from attune_models.features import situation
 from attune_models.policy import build
 from attune_models.types import FeatureSet, Interaction, PlainAction
+from poison import poisoned
 
 NOW_MS = 1_700_000_000_000
 SITUATION = situation(FeatureSet(), [PlainAction("a"), PlainAction("b")])
 
 
-def trained(rounds: int) -> bytes:
-    """Weights of the default policy after some rewards for action b."""
-    policy = build(policy_spec(with_defaults(Placement(name="home")).policy))
+def trained(rounds: int, placement: Placement | None = None) -> bytes:
+    """Weights of a policy, by default the default one, after some rewards for action b."""
+    policy = build(policy_spec(placement.policy if placement else with_defaults(Placement(name="home")).policy))
     for _ in range(rounds):
         policy.learn(Interaction(SITUATION, chosen=1, propensity=0.5, reward=1.0))
     return policy.dumps()
@@ -126,6 +135,39 @@ async def test_a_changed_spec_serves_the_old_version_until_there_is_a_new_one(
     serving = await live.get("home")
     assert serving.policy is not None
     assert (serving.version, serving.policy.pmf(SITUATION)) == (2, [0.5, 0.5])
+
+
+SMALL = LinearModelSpec(bits=4, offer_bits=3)
+NUMPY = {
+    "linear_ucb": PolicySpec(linear_ucb=LinearUcbSpec(model=SMALL)),
+    "linear_thompson": PolicySpec(linear_thompson=LinearThompsonSpec(model=SMALL), min_probability=0.01),
+    "popularity": PolicySpec(popularity=PopularitySpec(), half_life=1000),
+}
+
+
+@pytest.mark.parametrize("kind", NUMPY)
+async def test_a_policy_in_numpy_takes_over_when_it_is_sound(store: Store, kind: str) -> None:
+    spec = with_defaults(Placement(name="numpy", policy=NUMPY[kind]))
+    await Placements(store).apply(spec, NOW_MS)
+    keys, live = PlacementKeys("numpy"), live_placements(store)
+    assert (await live.get("numpy")).version == 0
+    learned = build(policy_spec(spec.policy))
+    learned.loads(trained(50, spec))
+
+    await commit(store, keys, trained(50, spec))
+    await live.refresh(["numpy"])
+    sound = await live.get("numpy")
+    assert sound.policy is not None
+    assert sound.version == 1
+    assert sound.policy.pmf(SITUATION) == learned.pmf(SITUATION) != pytest.approx([0.5, 0.5], abs=1e-3)
+
+    layout = "popularity 1" if kind == "popularity" else "linear 1"
+    wild = poisoned(layout, trained(60, spec), 1e150, lambda _: ...)
+    # Half a state, wild numbers, and a state of another kind of policy.
+    for damaged in (trained(50, spec)[:-1], wild, trained(50)):
+        await commit(store, keys, damaged)
+        await live.refresh(["numpy"])
+        assert (await live.get("numpy")).policy is sound.policy
 
 
 async def test_a_deleted_placement_is_gone(store: Store, home: PlacementKeys) -> None:

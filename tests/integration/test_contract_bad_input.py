@@ -61,7 +61,7 @@ def test_a_bad_decide_names_the_field_and_writes_nothing(client: Client, bad: Ba
 
 
 def test_every_bad_field_of_a_request_is_named(client: Client) -> None:
-    request = good_request(offers=[], slots=7, ranking_size=2000, customer_id="x" * 300)
+    request = good_request(offers=[], slots=27, ranking_size=2000, customer_id="x" * 300)
     fields = {where for where, _ in refused(client.decisions.Decide, request).violations}
     assert fields == {"offers", "slots", "ranking_size", "customer_id"}
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import log
 from random import Random
 
@@ -16,6 +16,7 @@ from attune.v1.features_pb2 import (
     FEATURE_SOURCE_UNSPECIFIED,
     Features,
 )
+from attune.v1.placement_pb2 import LinearUcbSpec, PolicySpec, PopularitySpec
 from client import DEADLINE_S, Client
 from messages import control, decide, features, numbered_offers, offer, outcome, reward, softmax, uniform
 from service import RunningService
@@ -29,7 +30,14 @@ OFFERS = [
     offer("10 % off", features({"price": 2.0}, {"kind": "price=cut"})),
     offer("nothing"),
 ]
+# Each decision of a linear policy costs up to some milliseconds; a long queue would be answered unlogged.
+AT_ONCE = 16
 PLACEMENT = "explained"
+POLICIES = {
+    PLACEMENT: softmax(5.0),
+    "linear": PolicySpec(linear_ucb=LinearUcbSpec()),
+    "popular": PolicySpec(popularity=PopularitySpec()),
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,22 +53,22 @@ def context(device: str, day: str) -> Features:
 
 
 def learn(client: Client) -> None:
-    """Learn from 240 decisions, then decide two more and one of the control group."""
-    client.apply(PLACEMENT, policy=softmax(5.0), reward=reward(1))
+    """Learn from 160 decisions in each placement, then decide two more."""
     random = Random(1)
-    visits = [(random.choice(DEVICES), random.choice(DAYS)) for _ in range(240)]
-    requests = [decide(PLACEMENT, f"{i}", OFFERS, context=context(*visit)) for i, visit in enumerate(visits)]
-    answers = client.decide_all(requests)
-    clicked = [
-        answer.event_id
-        for answer, (device, _) in zip(answers, visits, strict=True)
-        if answer.choices[0].offer_id == LIKED[device]
-    ]
-    client.record(*(outcome(PLACEMENT, event_id) for event_id in clicked))
-    client.wait_learned(PLACEMENT, 240)
-    client.apply(PLACEMENT, policy=softmax(5.0), reward=reward(60))
-    for device in DEVICES:
-        client.decide(decide(PLACEMENT, device, OFFERS, context=context(device, "mon")))
+    visits = [(random.choice(DEVICES), random.choice(DAYS)) for _ in range(160)]
+    for placement, policy in POLICIES.items():
+        client.apply(placement, policy=policy, reward=reward(1))
+        requests = [decide(placement, f"{i}", OFFERS, context=context(*visit)) for i, visit in enumerate(visits)]
+        batches = (client.decide_all(requests[i : i + AT_ONCE]) for i in range(0, len(requests), AT_ONCE))
+        answers = zip(chain.from_iterable(batches), visits, strict=True)
+        clicked = [answer.event_id for answer, visit in answers if answer.choices[0].offer_id == LIKED[visit[0]]]
+        client.record(*(outcome(placement, event_id) for event_id in clicked))
+    for placement, policy in POLICIES.items():
+        client.wait_learned(placement, 160)
+        # From now on nothing more is learned, so that the version stays the same.
+        client.apply(placement, policy=policy, reward=reward(600))
+        for device in DEVICES:
+            client.decide(decide(placement, device, OFFERS, context=context(device, "mon")))
 
 
 def explained(client: Client, event_id: str, placement: str = PLACEMENT) -> Decision:
@@ -73,8 +81,9 @@ def amounts(explained_offer: EligibleOffer) -> dict[tuple[int, str, str], float]
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_what_drives_clicks_moves_the_right_offer_most(client: Client, device: str) -> None:
-    offers = {each.offer.id: each for each in explained(client, device).offers}
+@pytest.mark.parametrize("placement", [PLACEMENT, "linear"])
+def test_what_drives_clicks_moves_the_right_offer_most(client: Client, placement: str, device: str) -> None:
+    offers = {each.offer.id: each for each in explained(client, device, placement).offers}
     right = offers[LIKED[device]]
     assert right.score == max(each.score for each in offers.values())
     of_context = {key[1:]: amount for key, amount in amounts(right).items() if key[0] == FEATURE_SOURCE_CONTEXT}
@@ -105,6 +114,20 @@ def test_contributions_are_in_the_caller_s_names_and_sum_to_the_score(client: Cl
         assert parts == sorted(parts, key=abs, reverse=True)
 
 
+def test_popularity_is_explained_by_the_offer_itself(client: Client) -> None:
+    for each in explained(client, "mobile", "popular").offers:
+        assert set(amounts(each)) <= {(FEATURE_SOURCE_UNSPECIFIED, "", ""), (FEATURE_SOURCE_OFFER, "", each.offer.id)}
+        assert sum(amounts(each).values()) == pytest.approx(each.score)
+
+
+def test_what_was_chosen_for_later_slots_is_explained(client: Client) -> None:
+    client.decide(decide(PLACEMENT, "slots", numbered_offers(200), slots=20))
+    decided = explained(client, "slots")
+    scored = {each.offer.id for each in decided.offers if each.HasField("score")}
+    assert len(decided.choices) == 20
+    assert {choice.offer_id for choice in decided.choices} <= scored
+
+
 def test_the_scores_are_those_that_were_decided_by(client: Client) -> None:
     """Softmax: the log of a ratio of probabilities is lambda times the difference of the scores."""
     offers = explained(client, "desktop").offers
@@ -127,9 +150,9 @@ def test_nothing_is_explained_unless_it_is_asked_for(client: Client) -> None:
 
 def test_a_decision_of_the_control_group_is_explained_by_what_serves(client: Client) -> None:
     serving = client.status(PLACEMENT).policy_version
-    client.apply(PLACEMENT, policy=softmax(5.0), reward=reward(60), control=control(1.0))
+    client.apply(PLACEMENT, policy=softmax(5.0), reward=reward(600), control=control(1.0))
     client.decide(decide(PLACEMENT, "control", OFFERS, context=context("mobile", "mon")))
-    client.apply(PLACEMENT, policy=softmax(5.0), reward=reward(60))
+    client.apply(PLACEMENT, policy=softmax(5.0), reward=reward(600))
     decided = explained(client, "control")
     assert (decided.mode, decided.policy_version, decided.explained_by) == (MODE_CONTROL, 0, serving)
     assert [each.score for each in decided.offers] == [each.score for each in explained(client, "mobile").offers]

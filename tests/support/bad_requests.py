@@ -85,7 +85,7 @@ def _bad_decides() -> Iterator[Bad]:
     yield Bad("long event id", {"event_id": LONG}, "event_id", "257")
     yield Bad("long customer id", {"customer_id": LONG}, "customer_id", "257")
     yield Bad("no placement", {"placement": ""}, "placement", "nothing")
-    yield Bad("two slots", {"slots": 2}, "slots", "2")
+    yield Bad("21 slots", {"slots": 21}, "slots", "21")
     yield Bad("4 billion slots", {"slots": 2**32 - 1}, "slots", str(2**32 - 1))
     yield Bad("ranking of 1,001", {"ranking_size": 1001}, "ranking_size", "1001")
     yield Bad("1,001 exclusions", {"excluded_offer_ids": [str(i) for i in range(1001)]}, "excluded_offer_ids", "1001")
@@ -171,7 +171,9 @@ def _bad_outcomes() -> Iterator[Bad]:
     yield Bad("unknown placement", {"placement": "nowhere"}, "placement", '"nowhere"')
     for value in (*NOT_FINITE, 1.1e9, -1.1e9):
         yield Bad(f"value {value}", {"value": value}, "value", "")
-    yield Bad("second slot", {"slot": 1}, "slot", "1")
+    yield Bad("second slot of a decision with one", {"slot": 1}, "slot", "1")
+    yield Bad("slot 20", {"slot": 20}, "slot", "20")
+    yield Bad("4 billionth slot", {"slot": 2**32 - 1}, "slot", str(2**32 - 1))
     yield Bad("time after 9999", {"occurred_at": Timestamp(seconds=10**15)}, "occurred_at", str(10**15))
     yield Bad("time of negative nanos", {"occurred_at": Timestamp(seconds=1, nanos=-5)}, "occurred_at", "-5")
 

@@ -65,6 +65,34 @@ policy: {min_probability: 0.1}
     assert documents[2].placement.reward.default_reward == -1.0
 
 
+def test_maps_and_nested_specs_are_read(tmp_path: Path) -> None:
+    text = """
+name: one
+policy:
+  linear_ucb: {exploration: 0.5, model: {bits: 9, maxOffers: 20, pairs: no}}
+  half_life: 1000
+  beliefs:
+  - context: {categorical: {device: mobile, 1: "2"}, numeric: {on: 3}, tags: {likes: {values: [run]}}}
+    offer: {id: free_shipping, features: {dense: {embedding: {values: [0.5, 1]}}}}
+    reward: 1
+    strength: 20
+"""
+    (document,) = placement_files.read([write(tmp_path, text)])
+    belief = {
+        "context": {
+            "categorical": {"device": "mobile", "1": "2"},
+            "numeric": {"on": 3},
+            "tags": {"likes": {"values": ["run"]}},
+        },
+        "offer": {"id": "free_shipping", "features": {"dense": {"embedding": {"values": [0.5, 1]}}}},
+        "reward": 1,
+        "strength": 20,
+    }
+    ucb = {"exploration": 0.5, "model": {"bits": 9, "max_offers": 20, "pairs": False}}
+    policy = {"linear_ucb": ucb, "half_life": 1000, "beliefs": [belief]}
+    assert document.placement == ParseDict({"name": "one", "policy": policy}, Placement())
+
+
 def test_parts_may_be_shared_between_placements(tmp_path: Path) -> None:
     text = "- name: one\n  reward: &clicks {window: 5s}\n- name: two\n  reward: *clicks\n"
     one, two = placement_files.read([write(tmp_path, text)])
@@ -133,6 +161,56 @@ def test_json_may_write_any_character_as_an_escape(tmp_path: Path) -> None:
             "1: placements[0].store_failure: expected one of STORE_FAILURE_ANSWER, STORE_FAILURE_REFUSE, got ",
         ),
         ("reward: {outcomes: click}", '1: placements[0].reward.outcomes: expected a list, got "click"'),
+        # Of the kinds written in NumPy: a sub-message, a switch, an enum, and a spelling mistake.
+        (
+            "policy:\n  linear_ucb:\n    bits: 9",
+            "3: placements[0].policy.linear_ucb.bits: unknown field, known are model, exploration, gamma_scale, ",
+        ),
+        (
+            "policy: {linear_ucb: {model: {pairs: 1}}}",
+            "1: placements[0].policy.linear_ucb.model.pairs: expected true or false, got 1",
+        ),
+        (
+            "policy: {linear_thompson: {model: 8}}",
+            "1: placements[0].policy.linear_thompson.model: expected fields (ridge, bits, offer_bits, max_offers, ",
+        ),
+        (
+            "policy: {popularity: {rewards: GAUSSIAN}}",
+            "1: placements[0].policy.popularity.rewards: expected one of REWARD_MODEL_BERNOULLI, REWARD_MODEL_GAUSS",
+        ),
+        (
+            "policy:\n  popularity: {}\n  halflife: 100",
+            '3: placements[0].policy.halflife: unknown field, did you mean "half_life"?',
+        ),
+        (
+            "policy:\n  half_life: never",
+            '2: placements[0].policy.half_life: expected a number, got "never"',
+        ),
+        # Maps: names are taken as they are written, values are checked.
+        (
+            "policy:\n  beliefs:\n  - context:\n      categorical:\n        on: yes",
+            '5: placements[0].policy.beliefs[0].context.categorical["on"]: expected text, if need be in quotes, got tr',
+        ),
+        (
+            "policy: {beliefs: [{context: {numeric: {price: cheap}}}]}",
+            '1: placements[0].policy.beliefs[0].context.numeric["price"]: expected a number, got "cheap"',
+        ),
+        (
+            "policy: {beliefs: [{context: {tags: {likes: [run]}}}]}",
+            '1: placements[0].policy.beliefs[0].context.tags["likes"]: expected fields (values), got a list',
+        ),
+        (
+            "policy: {beliefs: [{context: {categorical: [device]}}]}",
+            "1: placements[0].policy.beliefs[0].context.categorical: expected names with values, got a list",
+        ),
+        (
+            "policy: {beliefs: [{context: {categorical: {device: a, device: b}}}]}",
+            '1: placements[0].policy.beliefs[0].context.categorical["device"]: expected one of a kind, got it twice',
+        ),
+        (
+            "policy: {beliefs: [{context: {categorical: {[device]: a}}}]}",
+            "1: placements[0].policy.beliefs[0].context.categorical: expected a name, got a list",
+        ),
         # An empty value would mean "absent", and so the default policy: not what was meant.
         (
             "policy:\n  uniform:",
@@ -196,3 +274,25 @@ def test_what_the_service_refuses_is_found_in_the_file(tmp_path: Path, field: st
     file = write(tmp_path, text)
     (document,) = placement_files.read([file])
     assert document.located(Violation(field, "why")) == Violation(f"{file}:{line}: {path}", "why")
+
+
+@pytest.mark.parametrize(
+    ("field", "line"),
+    [
+        # An entry of a map: its own line, also where its name looks like a step of a path.
+        ('numeric["a.b"]', 6),
+        ('categorical["x[0]"]', 8),
+        # Not said in the file: the line of the map. The service cuts long names.
+        ('numeric["other"]', 5),
+        ('numeric["aaaaaaaa.aaaaaaa[aaaaaa"aaaaaaaaaaaaaaa..."]', 5),
+        ('tags["none"].values[3]', 4),
+    ],
+)
+def test_a_feature_that_the_service_refuses_is_found_in_the_file(tmp_path: Path, field: str, line: int) -> None:
+    features = "      numeric:\n        a.b: 1\n      categorical:\n        x[0]: y\n"
+    file = write(tmp_path, f"name: one\npolicy:\n  beliefs:\n  - context:\n{features}")
+    (document,) = placement_files.read([file])
+    path = f"policy.beliefs[0].context.{field}"
+    assert document.located(Violation(f"placement.{path}", "why")) == Violation(
+        f"{file}:{line}: placements[0].{path}", "why"
+    )

@@ -130,10 +130,32 @@ A, B, C = (Offer(id=name).SerializeToString() for name in ("a", "b", "c"))
         request(excluded_offer_ids=["b"]),  # an exclusion
         request(excluded_offer_ids=["not there"]),  # an exclusion, even without effect
         request(customer_id="c"),  # a customer, who may be in the control group
+        request(slots=2),  # more slots
     ],
 )
 def test_a_request_that_asks_something_else_has_another_digest(changed: DecideEnvelope) -> None:
     assert digest_of(changed) != digest_of(request())
+
+
+def test_requests_for_different_numbers_of_slots_have_different_digests() -> None:
+    """Also where there are fewer offers than slots; 0 slots means 1."""
+    digests = [digest_of(request(slots=slots)) for slots in range(21)]
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 20
+
+
+@pytest.mark.parametrize("slots", [0, 1])
+def test_the_digest_of_a_request_for_one_slot_is_what_it_always_was(slots: int) -> None:
+    """Golden: it is compared with digests that earlier releases have stored."""
+    priced = Features(numeric={"price": 9.5})
+    asked = request(
+        joined(Features(categorical={"device": "mobile"}, tags={"likes": Tags(values=["run"])})),
+        offers=[Offer(id=name, features=priced).SerializeToString() for name in "abc"],
+        customer_id="anna",
+        excluded_offer_ids=["x"],
+        slots=slots,
+    )
+    assert digest_of(asked).hex() == "20b37a1ccbcc0922"
 
 
 def test_what_could_be_read_as_another_field_is_not() -> None:

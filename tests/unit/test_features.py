@@ -13,7 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attune.v1 import features_pb2
-from attune_models.features import FeatureError, Kind, NamedFeature, encode, encode_action, situation
+from attune_models.features import (
+    FeatureError,
+    Kind,
+    NamedFeature,
+    encode,
+    encode_action,
+    has_slot,
+    situation,
+    with_slot,
+)
 from attune_models.features import decode as decode_token
 from attune_models.types import FeatureSet, PlainAction, Situation, ValueList
 
@@ -193,6 +202,10 @@ def test_an_id_is_decoded(action_id: str) -> None:
     assert decode_token(encode_action(PlainAction(action_id))) == NamedFeature(Kind.IDENTITY, "", action_id)
 
 
+def test_a_slot_is_decoded() -> None:
+    assert decode_token(with_slot("", 2)) == NamedFeature(Kind.IDENTITY, "", "2")
+
+
 @pytest.mark.parametrize("text", ["", "word", "100%25"])
 def test_what_is_no_token_is_not_decoded(text: str) -> None:
     with pytest.raises(ValueError, match="expected a token"):
@@ -227,6 +240,33 @@ def test_no_text_adds_a_token(features: FeatureSet, others: FeatureSet) -> None:
         said = meaning(each)
         expected = len(said.numeric) + len(said.categorical) + len(said.tags) + len(said.dense)
         assert len(encode(each).split()) == expected
+
+
+@settings(deadline=None, max_examples=60)
+@given(feature_sets, st.integers(1, 19))
+def test_a_slot_is_a_token_of_its_own_in_canonical_order(features: FeatureSet, slot: int) -> None:
+    """No feature of a caller gives it: nothing but a slot starts with the sign that ends a name."""
+    line = encode(features)
+    assert not has_slot(line)
+    marked = with_slot(line, slot)
+    assert has_slot(marked)
+    assert marked.split(" ") == sorted([*line.split(), f"={slot}"])
+
+
+def test_the_first_slot_is_not_marked() -> None:
+    assert [with_slot("", 0), with_slot("a=b", 0)] == ["", "a=b"]
+
+
+@pytest.mark.parametrize(
+    ("context", "marked"),
+    [
+        ("", "=2"),  # nothing is known
+        ("device=mobile", "=2 device=mobile"),
+        ("!=1 0:3.0 a=b", "!=1 0:3.0 =2 a=b"),  # names that sort before it
+    ],
+)
+def test_the_encoding_of_a_slot_is_stable(context: str, marked: str) -> None:
+    assert with_slot(context, 2) == marked
 
 
 def test_features_of_every_kind_with_one_name_are_different() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from attune_models import gaussian_argmax
 from attune_models import pmf as pmfs
-from attune_models.features import situation
+from attune_models.features import situation, with_slot
 from attune_models.hashing import action_sketches, context_sketch, hashed, products
 from attune_models.linear import LinearThompsonPolicy, LinearThompsonSpec, LinearUcbPolicy, LinearUcbSpec
 from attune_models.linear_model import LinearModel, LinearSpec
@@ -105,6 +105,14 @@ def test_too_many_categorical_features_are_not_paired() -> None:
         return len(context_sketch(" ".join(f"f{i}=x" for i in range(n_features)), pairs=True).hashes)
 
     assert [n_tokens(0), n_tokens(10), n_tokens(11)] == [1, 1 + 10 + 45, 1 + 11]
+
+
+def test_the_slot_is_paired_and_does_not_count_among_the_most() -> None:
+    def n_tokens(n_features: int) -> int:
+        context = with_slot(" ".join(f"f{i}=x" for i in range(n_features)), 1)
+        return len(context_sketch(context, pairs=True).hashes)
+
+    assert [n_tokens(0), n_tokens(10), n_tokens(11)] == [1 + 1, 1 + 11 + 55, 1 + 12]
 
 
 @pytest.mark.parametrize("n_context", [0, 3, 150])

@@ -18,16 +18,19 @@ from attune.v1.placement_pb2 import (
     Crossings,
     EpsilonSpec,
     FixedSpec,
+    LinearThompsonSpec,
+    LinearUcbSpec,
     OutcomeRule,
     Placement,
     PolicySpec,
+    PopularitySpec,
     RewardSpec,
     SoftmaxSpec,
     SquareCbSpec,
     UniformSpec,
     VwSpec,
 )
-from attune_models import baselines, rewards, vw
+from attune_models import baselines, linear, popularity, rewards, vw
 from attune_models import policy as core
 
 
@@ -169,6 +172,9 @@ def test_what_to_do_without_the_store_is_kept() -> None:
         Placement(name="home_hero"),
         Placement(name="home_hero", policy=PolicySpec(vw=VwSpec(softmax=softmax())), control=ControlSpec(share=0.5)),
         Placement(name="home_hero", policy=PolicySpec(fixed=FixedSpec(offer_id="a")), reward=RewardSpec(min=-1.0)),
+        Placement(name="home_hero", policy=PolicySpec(linear_ucb=LinearUcbSpec(), half_life=100.0)),
+        Placement(name="home_hero", policy=PolicySpec(linear_thompson=LinearThompsonSpec(), min_probability=0.01)),
+        Placement(name="home_hero", policy=PolicySpec(popularity=PopularitySpec())),
     ],
 )
 def test_filling_in_twice_changes_nothing_and_the_argument_is_left_alone(placement: Placement) -> None:
@@ -201,6 +207,16 @@ def test_filling_in_twice_changes_nothing_and_the_argument_is_left_alone(placeme
         (PolicySpec(vw=VwSpec(epsilon=EpsilonSpec())), core.PolicySpec(vw.VwSpec(vw.Epsilon(0.1)))),
         (PolicySpec(vw=VwSpec(epsilon=EpsilonSpec(epsilon=0.0))), core.PolicySpec(vw.VwSpec(vw.Epsilon(0.0)))),
         (PolicySpec(vw=VwSpec(softmax=softmax(3.0))), core.PolicySpec(vw.VwSpec(vw.Softmax(3.0)))),
+        # More of these three is in tests/unit/test_numpy_specs.py.
+        (PolicySpec(linear_ucb=LinearUcbSpec()), core.PolicySpec(linear.LinearUcbSpec())),
+        (
+            PolicySpec(linear_thompson=LinearThompsonSpec(), min_probability=0.01),
+            core.PolicySpec(linear.LinearThompsonSpec(), 0.01),
+        ),
+        (
+            PolicySpec(popularity=PopularitySpec(), half_life=100.0),
+            core.PolicySpec(popularity.PopularitySpec(half_life=100.0)),
+        ),
         (PolicySpec(uniform=UniformSpec(), min_probability=0.5), core.PolicySpec(baselines.UniformSpec(), 0.5)),
         (PolicySpec(fixed=FixedSpec(offer_id="a")), core.PolicySpec(baselines.FixedSpec("a"))),
     ],

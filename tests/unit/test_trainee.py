@@ -1,6 +1,7 @@
 """The state after n interactions depends on the specs and on those interactions, and on nothing else."""
 
 import math
+from collections.abc import Sequence
 from random import Random
 
 import pytest
@@ -15,18 +16,24 @@ from attune.v1.placement_pb2 import (
     AGGREGATION_SUM,
     ControlSpec,
     EpsilonSpec,
+    LinearModelSpec,
+    LinearThompsonSpec,
+    LinearUcbSpec,
     OutcomeRule,
     Placement,
     PolicySpec,
+    PopularitySpec,
     RewardSpec,
     UniformSpec,
     VwSpec,
 )
 from attune_models.policy import PolicySpec as CorePolicySpec
 from attune_models.policy import build
+from attune_models.slots import interaction, situation_of
 from attune_models.types import PolicyError, Situation
 
 OFFERS = [Offer(id=name).SerializeToString() for name in ("a", "b", "c")]
+SMALL = LinearModelSpec(bits=5, offer_bits=3)
 NOW_MS = 1_700_000_000_000
 TOM = Situation("user=Tom", ["a", "b", "c"], ["=a", "=b", "=c"])
 
@@ -90,9 +97,12 @@ def test_looking_at_a_version_in_between_does_not_matter() -> None:
     [
         PolicySpec(),
         PolicySpec(vw=VwSpec(epsilon=EpsilonSpec()), min_probability=0.01),
+        PolicySpec(linear_ucb=LinearUcbSpec(model=SMALL), half_life=100.0),
+        PolicySpec(linear_thompson=LinearThompsonSpec(model=SMALL)),
+        PolicySpec(popularity=PopularitySpec(), half_life=100.0),
         PolicySpec(uniform=UniformSpec()),
     ],
-    ids=["default", "floored epsilon", "uniform"],
+    ids=["default", "floored epsilon", "linear_ucb", "linear_thompson", "popularity", "uniform"],
 )
 def test_a_trainee_that_resumes_gets_where_an_uninterrupted_one_gets(policy: PolicySpec) -> None:
     entries, spec = log(400), placement(policy=policy)
@@ -121,6 +131,83 @@ def test_rewards_are_folded_by_the_placement_s_rules() -> None:
     assert both[1] != trained([entry(0, 1, 1.0, 2.0)]).version(NOW_MS)[1]
 
 
+# --- several slots
+
+
+def slotted(number: int, chosen: Sequence[int], clicked: Sequence[int] = ()) -> LoggedInteraction:
+    """Return entry `number` of a log: a decision of several slots, drawn uniformly, and clicks in some of them."""
+    single = entry(number, chosen[0])
+    for slot in range(1, len(chosen)):
+        pmf = [0.0 if i in chosen[:slot] else 1 / (3 - slot) for i in range(3)]
+        single.decision.later_slots.add(pmf=pmf, chosen=chosen[slot])
+    clicks = [RecordedOutcome(f"{slot}", NOW_MS, OutcomeRecord(name="click", value=1.0, slot=slot)) for slot in clicked]
+    return LoggedInteraction(single.position, single.decision, clicks)
+
+
+def slotted_log(length: int) -> list[LoggedInteraction]:
+    """Return a training log in which b is clicked in slot 0 only, and c in slot 1 only."""
+    random = Random(7)
+    selections = [random.sample(range(3), 1 + i % 3) for i in range(length)]
+    return [
+        slotted(i, chosen, [slot for slot, liked in enumerate((1, 2)) if chosen[slot : slot + 1] == [liked]])
+        for i, chosen in enumerate(selections)
+    ]
+
+
+def test_each_slot_is_one_interaction_and_an_entry_of_the_log_counts_once() -> None:
+    """The same as what the core makes of the slots, in their order, with the outcomes of each alone."""
+    trainee = trained([slotted(0, (1, 2, 0), clicked=(0, 2)), slotted(2, (2, 0), clicked=(1,))])
+    expected = build(CorePolicySpec())
+    for drawn, chosen, propensity, reward in (
+        ([], 1, 1 / 3, 1.0),
+        ([1], 2, 1 / 2, 0.0),
+        ([1, 2], 0, 1.0, 1.0),
+        ([], 2, 1 / 3, 0.0),
+        ([2], 0, 1 / 2, 1.0),
+    ):
+        expected.learn(interaction(TOM, drawn, chosen, propensity, reward))
+    record, weights = trainee.version(NOW_MS)
+    assert weights == expected.dumps()
+    assert (record.interactions, record.cursor) == (2, "3-0")
+
+
+def test_outcomes_are_folded_slot_by_slot() -> None:
+    """Two clicks in two slots are no sum; a slot without any has the default reward."""
+    spec = placement(
+        reward=RewardSpec(outcomes=[OutcomeRule(name="click", aggregation=AGGREGATION_SUM)], default_reward=-0.5)
+    )
+    trainee = trained([slotted(0, (1, 2, 0), clicked=(0, 1))], spec)
+    expected = build(CorePolicySpec())
+    for drawn, chosen, propensity, reward in (([], 1, 1 / 3, 1.0), ([1], 2, 1 / 2, 1.0), ([1, 2], 0, 1.0, -0.5)):
+        expected.learn(interaction(TOM, drawn, chosen, propensity, reward))
+    assert trainee.version(NOW_MS)[1] == expected.dumps()
+
+
+def test_a_trainee_of_several_slots_that_resumes_gets_where_an_uninterrupted_one_gets() -> None:
+    entries, spec = slotted_log(200), placement()
+    record, weights = trained(entries[:70], spec).version(NOW_MS)
+    resumed = Trainee(spec)
+    resumed.resume(record, weights)
+    further(resumed, entries[70:])
+    assert resumed.version(NOW_MS) == trained(entries, spec).version(NOW_MS)
+
+
+def test_a_decision_of_several_slots_that_cannot_be_learned_from_is_passed_over_as_a_whole() -> None:
+    bad = slotted(2, (0, 1), clicked=(1,))
+    bad.decision.context = Features(numeric={"x": math.nan}).SerializeToString()
+    passed = trained([*log(2), bad])
+    assert (passed.cursor, passed.interactions) == ("3-0", 3)
+    assert passed.version(NOW_MS)[1] == trained(log(2)).version(NOW_MS)[1]
+
+
+def test_what_is_liked_is_learned_for_each_slot() -> None:
+    _, weights = trained(slotted_log(400)).version(NOW_MS)
+    policy = build(CorePolicySpec())
+    policy.loads(weights)
+    first, second = policy.pmf(TOM), policy.pmf(situation_of(TOM, [0]))
+    assert (first.index(max(first)), second.index(max(second))) == (1, 1)  # b of a, b, c; then c of b, c
+
+
 def test_a_version_tells_how_it_was_made() -> None:
     of = placement(policy=PolicySpec(min_probability=0.01), reward=RewardSpec(default_reward=-0.5))
     record, weights = trained(log(5), of).version(NOW_MS)
@@ -137,6 +224,7 @@ def test_a_version_tells_how_it_was_made() -> None:
         (placement(control=ControlSpec(share=0.5)), True),  # who decides does not change what is learned
         (placement(reward=RewardSpec(window=Duration(seconds=5))), True),  # what is in the log stays in it
         (placement(policy=PolicySpec(min_probability=0.1)), False),  # the version states its whole policy
+        (placement(policy=PolicySpec(half_life=100.0)), False),  # forgetting
         (placement(policy=PolicySpec(vw=VwSpec(bits=12))), False),  # the model
         (placement(policy=PolicySpec(uniform=UniformSpec())), False),  # the kind
         (placement(reward=RewardSpec(default_reward=-1.0)), False),  # the reward

@@ -18,12 +18,16 @@ from attune.v1.placement_pb2 import (
     ControlSpec,
     EpsilonSpec,
     FixedSpec,
+    LinearThompsonSpec,
+    LinearUcbSpec,
     OutcomeRule,
     Placement,
     PolicySpec,
+    PopularitySpec,
     RewardSpec,
     SoftmaxSpec,
     SquareCbSpec,
+    UniformSpec,
     VwSpec,
 )
 from attune.v1.reward_service_pb2 import Outcome
@@ -95,7 +99,7 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (decide(event_id="é" * 129), "event_id", ID + "258"),  # bytes are counted, not characters
     (decide(customer_id=TOO_LONG), "customer_id", ID + "257"),
     # --- ... and sizes
-    (decide(slots=2), "slots", "expected 0 or 1, the most in this release, got 2"),
+    (decide(slots=21), "slots", "expected 0 to 20, got 21"),
     (decide(ranking_size=1001), "ranking_size", "expected 0 to 1000, got 1001"),
     (decide(excluded_offer_ids=["x"] * 1001), "excluded_offer_ids", "expected at most 1000 ids, got 1001"),
     (decide(offers=[]), "offers", OFFERS + "0"),
@@ -134,6 +138,26 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
         Placement(name="home_hero", policy=PolicySpec(fixed=FixedSpec(offer_id=TOO_LONG))),
         "policy.fixed.offer_id",
         ID + "257",
+    ),
+    (  # more of the kinds written in NumPy is in test_numpy_validation.py
+        Placement(name="home_hero", policy=PolicySpec(linear_ucb=LinearUcbSpec(exploration=101.0))),
+        "policy.linear_ucb.exploration",
+        "expected 0 to 100, got 101",
+    ),
+    (
+        Placement(name="home_hero", policy=PolicySpec(linear_thompson=LinearThompsonSpec(exploration=0.0))),
+        "policy.linear_thompson.exploration",
+        "expected 0.001 to 100, got 0",
+    ),
+    (
+        Placement(name="home_hero", policy=PolicySpec(popularity=PopularitySpec(rewards=3))),  # type: ignore[arg-type]
+        "policy.popularity.rewards",
+        "expected one of REWARD_MODEL_BERNOULLI, REWARD_MODEL_GAUSSIAN, got 3",
+    ),
+    (
+        Placement(name="home_hero", policy=PolicySpec(uniform=UniformSpec(), half_life=100.0)),
+        "policy.half_life",
+        "expected 0, as uniform learns nothing to forget, got 100",
     ),
     (
         vw(crossings=9),
@@ -211,7 +235,7 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (outcome(value=math.inf), "value", VALUE + "inf"),
     (outcome(value=-math.inf), "value", VALUE + "-inf"),
     (outcome(value=1.5e9), "value", VALUE + "1500000000.0"),
-    (outcome(slot=1), "slot", "expected 0, the only slot in this release, got 1"),
+    (outcome(slot=20), "slot", "expected less than 20, the most slots of a decision, got 20"),
     (
         outcome(occurred_at=Timestamp(seconds=253_402_300_800)),
         "occurred_at",
@@ -260,12 +284,17 @@ def test_a_violation_names_field_expected_and_got(message: Message, field: str, 
     [
         decide(),  # the least
         decide(placement="p" * 256, event_id="é" * 128, customer_id="c" * 256, slots=1, ranking_size=1000),
+        decide(slots=20),  # more than there are offers
+        outcome(slot=19),  # whether the decision has so many is seen in the store
         decide(event_id="any | thing: \n\0 _"),  # any Unicode
         decide(offers=numbered(1000), excluded_offer_ids=["x"] * 1000),
         decide(context=Features(numeric={"": math.nan}), offers=[b"garbage", b""]),  # looked into later
         Placement(name="h"),  # all defaults
         Placement(name="0" + "a-._" * 15 + "abc"),  # 64 characters, every kind
         Placement(name="home_hero", policy=PolicySpec(min_probability=1.0), control=ControlSpec(share=1.0)),
+        Placement(name="home_hero", policy=PolicySpec(linear_ucb=LinearUcbSpec(), half_life=1e9)),
+        Placement(name="home_hero", policy=PolicySpec(linear_thompson=LinearThompsonSpec(exploration=1e-3))),
+        Placement(name="home_hero", policy=PolicySpec(popularity=PopularitySpec(max_offers=100_000), half_life=10.0)),
         vw(learning_rate=100.0, bits=10, squarecb=SquareCbSpec(gamma_scale=1e6, gamma_exponent=0.0)),
         vw(learning_rate=1e-9, bits=24, epsilon=EpsilonSpec(epsilon=0.0)),
         vw(bits=0, softmax=softmax(1000.0)),
@@ -287,7 +316,7 @@ def test_what_is_just_within_the_contract_is_taken(message: Message) -> None:
 @pytest.mark.parametrize(
     ("message", "fields"),
     [
-        (decide(placement="", slots=2, offers=[]), ["placement", "slots", "offers"]),
+        (decide(placement="", slots=21, offers=[]), ["placement", "slots", "offers"]),
         (
             Placement(policy=PolicySpec(min_probability=2.0, vw=VwSpec(bits=1)), control=ControlSpec(share=2.0)),
             ["name", "policy.min_probability", "policy.vw.bits", "control.share"],

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attune_models import pmf as pmfs
-from attune_models.features import situation
+from attune_models.features import encode, situation, with_slot
 from attune_models.types import FeatureSet, Interaction, PlainAction, Pmf, PolicyError, Situation, ValueList
 from attune_models.vw import MAX_PAIRED, Crossings, Epsilon, Exploration, Softmax, SquareCb, VwPolicy, VwSpec
 from tom_and_anna import play
@@ -268,6 +268,15 @@ def test_every_pair_stands_once_in_the_line() -> None:
     pairs = line.partition(" |p ")[2].split(" ")
     assert pairs == [f"{one}~{other}" for one, other in combinations(asked.context.split(" "), 2)]
     assert len(set(pairs)) == 45
+
+
+def test_the_slot_is_paired_and_does_not_count_among_the_most() -> None:
+    policy = VwPolicy(VwSpec(bits=SMALL))
+    line = {n: encode(categorical(n)) for n in (MAX_PAIRED, MAX_PAIRED + 1)}
+    marked = {n: with_slot(context, 1) for n, context in line.items()}
+    pairs = policy._model._shared(marked[MAX_PAIRED]).partition(" |p ")[2].split(" ")  # noqa: SLF001 - see above
+    assert pairs == [f"{one}~{other}" for one, other in combinations(marked[MAX_PAIRED].split(" "), 2)]
+    assert " |p " not in policy._model._shared(marked[MAX_PAIRED + 1])  # noqa: SLF001 - see above
 
 
 # --- state

@@ -13,7 +13,7 @@ import pytest
 import vowpalwabbit
 
 from attune_models.explanation import Explanation, Source
-from attune_models.features import situation
+from attune_models.features import situation, with_slot
 from attune_models.hashing import MAX_PAIRED
 from attune_models.types import FeatureSet, Interaction, PlainAction, Situation, ValueList
 from attune_models.vw import (
@@ -192,10 +192,12 @@ def test_of_all_others_what_predicts_the_reward_is_explained(
     assert scores_of(policy.explain(SITUATIONS[2])) == pytest.approx(rewards[-1], **PRINTED)
 
 
+@pytest.mark.parametrize("slot", [0, 1])
 @pytest.mark.parametrize("n_categorical", [1, 2, MAX_PAIRED, MAX_PAIRED + 1])
-def test_pairs_count_as_long_as_they_are_made(n_categorical: int) -> None:
+def test_pairs_count_as_long_as_they_are_made(n_categorical: int, slot: int) -> None:
     known = FeatureSet(categorical={f"c{i}": "x" for i in range(n_categorical)})
-    asked = situation(known, [offer(0), offer(1)])
+    decided = situation(known, [offer(0), offer(1)])
+    asked = Situation(with_slot(decided.context, slot), decided.action_ids, decided.actions)
     policy = VwPolicy(VwSpec(Softmax(), bits=10))
     for i in range(20):
         policy.learn(Interaction(asked, i % 2, 0.5, float(i % 2)))

@@ -1,5 +1,7 @@
 """attune.v1.DecisionService."""
 
+from collections.abc import Sequence
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.explanations import write_explanations
@@ -36,7 +38,7 @@ class DecisionServicer:
         self._live = live
 
     async def Decide(self, request: DecideEnvelope) -> DecideResponse:  # noqa: N802 - the contract's name
-        """Draw an offer."""
+        """Draw an offer for each slot."""
         check_decide(request)
         return _decide_response(await self._decider.decide(request), request.ranking_size)
 
@@ -55,7 +57,7 @@ def _decide_response(decided: Decided, ranking_size: int) -> DecideResponse:
     record = decided.record
     return DecideResponse(
         event_id=record.event_id,
-        choices=[_choice(record, decided.offer_ids[record.chosen])],
+        choices=_choices(record, decided.offer_ids),
         ranking=_ranking(decided, ranking_size) if ranking_size else None,
         policy_version=record.policy_version,
         mode=record.mode,
@@ -63,8 +65,15 @@ def _decide_response(decided: Decided, ranking_size: int) -> DecideResponse:
     )
 
 
-def _choice(record: DecisionRecord, offer_id: str) -> Choice:
-    return Choice(offer_id=offer_id, propensity=record.pmf[record.chosen])
+def _choices(record: DecisionRecord, offer_ids: Sequence[str]) -> list[Choice]:
+    first = Choice(offer_id=offer_ids[record.chosen], propensity=record.pmf[record.chosen])
+    later = record.later_slots
+    if not later:  # almost always: even looping over nothing costs
+        return [first]
+    return [first] + [
+        Choice(slot=slot, offer_id=offer_ids[drawn.chosen], propensity=drawn.pmf[drawn.chosen])
+        for slot, drawn in enumerate(later, 1)
+    ]
 
 
 def _ranking(decided: Decided, size: int) -> list[ScoredOffer]:
@@ -81,13 +90,21 @@ def _decision(placement: str, stored: StoredDecision) -> Decision:
         event_id=record.event_id,
         decided_at=_timestamp(record.decided_at_ms),
         context=Features.FromString(record.context),
-        offers=[EligibleOffer(offer=offer, probability=p) for offer, p in zip(offers, record.pmf, strict=True)],
-        choices=[_choice(record, offers[record.chosen].id)],
+        offers=_eligible(record, offers),
+        choices=_choices(record, [offer.id for offer in offers]),
         policy_version=record.policy_version,
         mode=record.mode,
         state=DECISION_STATE_CLOSED if stored.closed else DECISION_STATE_PENDING,
         outcomes=[_outcome(placement, record.event_id, outcome) for outcome in stored.outcomes],
     )
+
+
+def _eligible(record: DecisionRecord, offers: Sequence[Offer]) -> list[EligibleOffer]:
+    later = [later.pmf for later in record.later_slots]
+    return [
+        EligibleOffer(offer=offer, probability=probability, later_probabilities=[pmf[i] for pmf in later])
+        for i, (offer, probability) in enumerate(zip(offers, record.pmf, strict=True))
+    ]
 
 
 def _outcome(placement: str, event_id: str, outcome: RecordedOutcome) -> Outcome:
@@ -98,6 +115,7 @@ def _outcome(placement: str, event_id: str, outcome: RecordedOutcome) -> Outcome
         name=outcome.record.name,
         value=outcome.record.value,
         occurred_at=_timestamp(outcome.happened_ms),
+        slot=outcome.record.slot,
     )
 
 

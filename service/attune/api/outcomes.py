@@ -7,6 +7,8 @@ from attune.api.validation import MAX_OUTCOMES, outcome_violations
 from attune.errors import InvalidInputError, NotFoundError, Violation
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.storage.v1.records_pb2 import OutcomeRecord
+from attune.store.decisions import Decisions
+from attune.store.keys import PlacementKeys
 from attune.store.outcomes import MAX_OUTCOMES_PER_DECISION, NewOutcome, Outcomes, Recorded
 from attune.v1.reward_service_pb2 import (
     OUTCOME_STATUS_ACCEPTED,
@@ -43,10 +45,11 @@ _Numbered: TypeAlias = list[tuple[int, NewOutcome]]
 class RewardServicer:
     """Hears outcomes."""
 
-    def __init__(self, live: LivePlacements, outcomes: Outcomes) -> None:
+    def __init__(self, live: LivePlacements, outcomes: Outcomes, decisions: Decisions) -> None:
         """Serve with these."""
         self._live = live
         self._outcomes = outcomes
+        self._decisions = decisions
 
     async def RecordOutcomes(self, request: RecordOutcomesRequest) -> RecordOutcomesResponse:  # noqa: N802 - the contract's name
         """Record outcomes, a receipt each."""
@@ -72,16 +75,35 @@ class RewardServicer:
             else:
                 valid.append((i, _new_outcome(outcome)))
         if live is not None and valid:
-            for (i, new), template in zip(valid, await self._recorded(live, valid), strict=True):
-                receipts[i] = _receipt(new, template)
+            templates = await self._recorded(live.keys, valid)
+            receipts |= {i: _receipt(new, templates[i]) for i, new in valid}
         return receipts
 
-    async def _recorded(self, live: LivePlacement, numbered: _Numbered) -> list[OutcomeReceipt]:
+    async def _recorded(self, keys: PlacementKeys, numbered: _Numbered) -> dict[int, OutcomeReceipt]:
         try:
-            recorded = await self._outcomes.record(live.keys, [outcome for _, outcome in numbered])
+            templates = await self._without_slot(keys, numbered)
+            good = [(i, outcome) for i, outcome in numbered if i not in templates]
+            recorded = await self._outcomes.record(keys, [outcome for _, outcome in good]) if good else []
         except NotFoundError as error:  # the placement was deleted a moment ago
-            return [OutcomeReceipt(status=OUTCOME_STATUS_INVALID, detail=str(error))] * len(numbered)
-        return [_RECEIPTS[status] for status in recorded]
+            deleted = OutcomeReceipt(status=OUTCOME_STATUS_INVALID, detail=str(error))
+            return {i: deleted for i, _ in numbered}
+        return templates | {i: _RECEIPTS[status] for (i, _), status in zip(good, recorded, strict=True)}
+
+    async def _without_slot(self, keys: PlacementKeys, numbered: _Numbered) -> dict[int, OutcomeReceipt]:
+        """Return the receipts of those whose decision has no such slot."""
+        # Every decision has the first slot: nothing is read for that one.
+        later = [(i, outcome) for i, outcome in numbered if outcome.record.slot]
+        if not later:
+            return {}
+        slots = await self._decisions.slots(keys, [outcome.event_id for _, outcome in later])
+        refusals: dict[int, OutcomeReceipt] = {}
+        for i, outcome in later:
+            n_slots = slots.get(outcome.event_id)
+            if n_slots is None:
+                refusals[i] = _RECEIPTS[Recorded.UNKNOWN_EVENT]
+            elif outcome.record.slot >= n_slots:
+                refusals[i] = _no_such_slot(outcome.record.slot, n_slots)
+        return refusals
 
     async def _find(self, placement: str) -> LivePlacement | None:
         try:
@@ -108,11 +130,18 @@ def _violations(outcome: Outcome, live: LivePlacement | None) -> Iterator[Violat
         yield Violation("name", f'expected one of {", ".join(names)}, got "{outcome.name[:80]}"')
 
 
+def _no_such_slot(slot: int, n_slots: int) -> OutcomeReceipt:
+    violation = Violation("slot", f"expected less than {n_slots}, the number of slots of the decision, got {slot}")
+    return OutcomeReceipt(status=OUTCOME_STATUS_INVALID, detail=str(violation))
+
+
 def _new_outcome(outcome: Outcome) -> NewOutcome:
-    record = OutcomeRecord(name=outcome.name, value=outcome.value if outcome.HasField("value") else 1.0)
+    value = outcome.value if outcome.HasField("value") else 1.0
+    record = OutcomeRecord(name=outcome.name, value=value, slot=outcome.slot)
     if outcome.HasField("occurred_at"):
         record.occurred_at_ms = outcome.occurred_at.ToMilliseconds()
-    return NewOutcome(outcome.event_id, outcome.outcome_id or outcome.name, record)
+    default_id = f"{outcome.name}@{outcome.slot}" if outcome.slot else outcome.name
+    return NewOutcome(outcome.event_id, outcome.outcome_id or default_id, record)
 
 
 def _receipt(outcome: Outcome | NewOutcome, template: OutcomeReceipt) -> OutcomeReceipt:

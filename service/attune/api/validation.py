@@ -10,16 +10,18 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.checks import between, enum_violations, optional, prefixed
+from attune.api.numpy_validation import half_life_violations, numpy_violations
 from attune.api.vw_validation import vw_violations
 from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.store.keys import PLACEMENT_NAME
-from attune.v1.placement_pb2 import Aggregation, OutcomeRule, Placement, RewardSpec, StoreFailure
+from attune.v1.placement_pb2 import Aggregation, OutcomeRule, Placement, PolicySpec, RewardSpec, StoreFailure
 from attune.v1.reward_service_pb2 import Outcome
 from attune_models.features import MAX_NUMBER
 
 MAX_OFFERS = 1000
 MAX_ID_BYTES = 256
+MAX_SLOTS = 20
 MAX_OUTCOMES = 1000
 MAX_RULES = 50
 MAX_VALUE = 1e9
@@ -67,8 +69,8 @@ def outcome_violations(outcome: Outcome) -> Iterator[Violation]:
         yield from id_violations("outcome_id", outcome.outcome_id)
     if outcome.HasField("value") and not -MAX_VALUE <= outcome.value <= MAX_VALUE:
         yield Violation("value", f"expected a finite number between -1e9 and 1e9, got {outcome.value}")
-    if outcome.slot:
-        yield Violation("slot", f"expected 0, the only slot in this release, got {outcome.slot}")
+    if outcome.slot >= MAX_SLOTS:
+        yield Violation("slot", f"expected less than {MAX_SLOTS}, the most slots of a decision, got {outcome.slot}")
     if outcome.HasField("occurred_at") and not _is_timestamp(outcome.occurred_at):
         got = f"{outcome.occurred_at.seconds} s and {outcome.occurred_at.nanos} ns"
         yield Violation("occurred_at", f"expected a time from 0001 to 9999, got {got}")
@@ -88,8 +90,8 @@ def _decide_violations(request: DecideEnvelope) -> Iterator[Violation]:
         yield from id_violations("event_id", request.event_id)
     if request.customer_id:
         yield from id_violations("customer_id", request.customer_id)
-    if request.slots > 1:
-        yield Violation("slots", f"expected 0 or 1, the most in this release, got {request.slots}")
+    if request.slots > MAX_SLOTS:
+        yield Violation("slots", f"expected 0 to {MAX_SLOTS}, got {request.slots}")
     if request.ranking_size > MAX_OFFERS:
         yield Violation("ranking_size", f"expected 0 to {MAX_OFFERS}, got {request.ranking_size}")
     if len(request.excluded_offer_ids) > MAX_OFFERS:
@@ -108,15 +110,21 @@ def _placement_violations(placement: Placement) -> Iterator[Violation]:
             f'got "{placement.name[:80]}"',
         )
     yield from enum_violations("store_failure", placement.store_failure, StoreFailure)
-    yield from between("policy.min_probability", placement.policy.min_probability, 0, 1)
-    if placement.policy.HasField("vw"):
-        yield from prefixed("policy.vw", vw_violations(placement.policy.vw))
-    if placement.policy.HasField("fixed") and placement.policy.fixed.offer_id:
-        yield from id_violations("policy.fixed.offer_id", placement.policy.fixed.offer_id)
+    yield from prefixed("policy", _policy_violations(placement.policy))
     yield from between("control.share", placement.control.share, 0, 1)
     if placement.control.HasField("fixed") and placement.control.fixed.offer_id:
         yield from id_violations("control.fixed.offer_id", placement.control.fixed.offer_id)
     yield from prefixed("reward", _reward_violations(placement.reward))
+
+
+def _policy_violations(policy: PolicySpec) -> Iterator[Violation]:
+    yield from between("min_probability", policy.min_probability, 0, 1)
+    yield from half_life_violations(policy)
+    yield from numpy_violations(policy)
+    if policy.HasField("vw"):
+        yield from prefixed("vw", vw_violations(policy.vw))
+    if policy.HasField("fixed") and policy.fixed.offer_id:
+        yield from id_violations("fixed.offer_id", policy.fixed.offer_id)
 
 
 def _reward_violations(spec: RewardSpec) -> Iterator[Violation]:

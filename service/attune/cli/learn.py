@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from attune import config, telemetry
+from attune.process import ONE_THREAD
 
 
 def learn(
@@ -40,6 +41,8 @@ def learn(
 
         url = running_url(settings.store.data_dir)
         settings = replace(settings, store=replace(settings.store, url=url))
-    from attune.server import run_learner  # noqa: PLC0415 - `--help` does not wait for it
+    os.environ.update(ONE_THREAD)
+    # Not before: NumPy reads the environment when it is imported, and `--help` does not wait for it.
+    from attune.server import run_learner  # noqa: PLC0415 - see above
 
     raise typer.Exit(run_learner(settings))

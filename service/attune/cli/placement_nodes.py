@@ -85,10 +85,29 @@ class NodeReader:
     def _value(self, node: yaml.Node, field: FieldDescriptor, path: str) -> Any:
         if not field.is_repeated:
             return self._single(node, field, path)
+        if field.message_type and field.message_type.GetOptions().map_entry:
+            return self._map(node, field.message_type, path)
         if not isinstance(node, yaml.SequenceNode):
             self._refuse(node, path, f"expected a list, got {self._shown(node)}")
             return []
         return [self._single(item, field, f"{path}[{index}]") for index, item in enumerate(node.value)]
+
+    def _map(self, node: yaml.Node, entry: Descriptor, path: str) -> dict[str, Any]:
+        value: dict[str, Any] = {}
+        if not isinstance(node, yaml.MappingNode):
+            self._refuse(node, path, f"expected names with values, got {self._shown(node)}")
+            return value
+        for key, below in node.value:
+            # What was written, not what YAML takes it for: a feature may be called `1` or `on`.
+            name = str(key.value)
+            here = f'{path}["{name}"]'
+            self.lines[here] = _line(key)
+            if not isinstance(key, yaml.ScalarNode):
+                self._refuse(key, path, f"expected a name, got {self._shown(key)}")
+            elif name in value:
+                self._refuse(key, here, "expected one of a kind, got it twice")
+            value[name] = self._single(below, entry.fields_by_name["value"], here)
+        return value
 
     def _single(self, node: yaml.Node, field: FieldDescriptor, path: str) -> Any:
         if field.message_type and field.message_type.full_name not in _SCALAR_MESSAGES:

@@ -5,16 +5,17 @@ on when they were read, in which batches, by which process, or how often the pol
 """
 
 import logging
+from collections.abc import Sequence
 
 from attune.errors import InvalidInputError
 from attune.serving.situation import situation_of
 from attune.serving.specs import policy_spec, reward_spec
-from attune.storage.v1.records_pb2 import VersionRecord
+from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord, VersionRecord
 from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import BEGINNING
 from attune.v1.features_pb2 import Features
 from attune.v1.placement_pb2 import Placement, PolicySpec, RewardSpec
-from attune_models import rewards
+from attune_models import rewards, slots
 from attune_models.policy import Policy, build
 from attune_models.types import Interaction
 
@@ -62,8 +63,7 @@ class Trainee:
 
     def learn(self, entry: LoggedInteraction) -> None:
         """Learn from the entry of the log that follows the cursor."""
-        interaction = _interaction(entry, self._rewards)
-        if interaction is not None:
+        for interaction in _interactions(entry, self._rewards):
             self._policy.learn(interaction)
         self.cursor = entry.position
         self.interactions += 1
@@ -92,13 +92,25 @@ def _trains(policy: PolicySpec, reward: RewardSpec) -> tuple[bytes, bytes]:
     return policy.SerializeToString(deterministic=True), folding.SerializeToString(deterministic=True)
 
 
-def _interaction(entry: LoggedInteraction, spec: rewards.RewardSpec) -> Interaction | None:
+def _interactions(entry: LoggedInteraction, spec: rewards.RewardSpec) -> Sequence[Interaction]:
+    """Return what is learned from an entry: one interaction for each slot, in their order."""
     decision = entry.decision
     try:
         situation = situation_of(Features.FromString(decision.context), decision.offers)
     except InvalidInputError as error:
         # The limits were other ones when this was logged. Everybody who reads the log skips it, so all stay equal.
         _log.warning("interaction %s cannot be learned from: %s", entry.position, error)
-        return None
-    outcomes = [rewards.Outcome(outcome.record.name, outcome.record.value) for outcome in entry.outcomes]
-    return Interaction(situation, decision.chosen, decision.pmf[decision.chosen], rewards.fold(spec, outcomes))
+        return []
+    records: list[DecisionRecord | SlotRecord] = [decision, *decision.later_slots]
+    interactions: list[Interaction] = []
+    drawn: list[int] = []
+    for slot, record in enumerate(records):
+        propensity, reward = record.pmf[record.chosen], rewards.fold(spec, _outcomes(entry, slot))
+        interactions.append(slots.interaction(situation, drawn, record.chosen, propensity, reward))
+        drawn.append(record.chosen)
+    return interactions
+
+
+def _outcomes(entry: LoggedInteraction, slot: int) -> list[rewards.Outcome]:
+    records = (outcome.record for outcome in entry.outcomes)
+    return [rewards.Outcome(record.name, record.value) for record in records if record.slot == slot]

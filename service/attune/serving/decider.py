@@ -1,12 +1,13 @@
 """One decision, from the request to the journal.
 
-    encoded situation -> eligible offers -> who decides -> pmf -> draw -> record -> journal
+    encoded situation -> eligible offers -> who decides -> pmf -> draw (-> later slots) -> record -> journal
 
 The record holds the pmf that was drawn from, to the last bit. The draw is seeded by the placement and the event_id, so
 that a request that is repeated while the store is away gets the same offer again from the same policy version; in the
 store, the first record of an event_id wins.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -18,13 +19,14 @@ from attune.errors import AlreadyExistsError, StoreUnavailableError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.serving.situation import situation_of, without
-from attune.storage.v1.records_pb2 import DecisionRecord
+from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
 from attune.store.decisions import Decisions
 from attune.store.journal import Journal
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_FALLBACK, MODE_LEARNED, Mode
 from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE
 from attune_models import pmf as pmfs
+from attune_models import slots
 from attune_models.types import Pmf, PolicyError, Situation
 
 _log = logging.getLogger(__name__)
@@ -86,7 +88,32 @@ class Decider:
             mode=mode,
             request_digest=_digest(request, situation) if request.event_id else b"",
         )
+        if request.slots > 1:
+            await self._add_later_slots(record, live, situation, request)
         return await self._write(live, record, situation.action_ids)
+
+    async def _add_later_slots(
+        self, record: DecisionRecord, live: LivePlacement, situation: Situation, request: DecideEnvelope
+    ) -> None:
+        group_key = request.customer_id or record.event_id
+
+        def pmf_of(left: Situation) -> Pmf:
+            # Once a policy has failed it is not asked again. What it drew before stays: drawing that anew would make
+            # it more or less probable than its pmf says, wherever the failure depends on it.
+            if record.mode == MODE_FALLBACK:
+                return pmfs.uniform(len(left.actions))
+            pmf, record.mode = self._pmf(live, left, group_key)
+            return pmf
+
+        def u_of(slot: int) -> float:
+            return pmfs.unit_interval("draw", request.placement, record.event_id, str(slot))
+
+        for drawn in slots.draws(situation, [record.chosen], request.slots, pmf_of, u_of):
+            record.later_slots.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen))
+            # Twenty slots of a thousand offers take long: other decisions get their turn in between.
+            await asyncio.sleep(0)
+        if record.mode == MODE_FALLBACK:
+            record.policy_version = 0
 
     async def _write(self, live: LivePlacement, record: DecisionRecord, offer_ids: Sequence[str]) -> Decided:
         try:
@@ -130,5 +157,8 @@ def new_event_id(now_ms: int, random: Random) -> str:
 
 def _digest(request: DecideEnvelope, situation: Situation) -> bytes:
     # Of what was asked, not of its bytes: the order of a map's entries may change from one sending to the next.
+    asked: tuple[object, ...]
     asked = (request.customer_id, sorted(set(request.excluded_offer_ids)), situation.context, situation.actions)
+    if request.slots > 1:
+        asked += (request.slots,)
     return blake2b(repr(asked).encode(), digest_size=8).digest()

@@ -4,6 +4,7 @@
 does not change under a placement when a default changes in a later release.
 """
 
+from attune.serving.numpy_specs import fill_numpy, linear_thompson_spec, linear_ucb_spec, popularity_spec
 from attune.serving.vw_specs import fill_vw, vw_spec
 from attune.v1.placement_pb2 import (
     AGGREGATION_FIRST,
@@ -45,6 +46,12 @@ def policy_spec(spec: PolicySpec) -> core.PolicySpec:
     match spec.WhichOneof("kind"):
         case "vw":
             kind: core.KindSpec = vw_spec(spec.vw)
+        case "linear_ucb":
+            kind = linear_ucb_spec(spec)
+        case "linear_thompson":
+            kind = linear_thompson_spec(spec)
+        case "popularity":
+            kind = popularity_spec(spec)
         case "fixed":
             kind = FixedSpec(spec.fixed.offer_id)
         case _:
@@ -73,6 +80,7 @@ def _fill_policy(policy: PolicySpec) -> None:
         policy.vw.SetInParent()
     if policy.HasField("vw"):
         fill_vw(policy.vw)
+    fill_numpy(policy)
 
 
 def _fill_reward(spec: RewardSpec) -> None:

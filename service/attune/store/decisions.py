@@ -1,6 +1,6 @@
 """Stored decisions: read one back, wherever it stands, with the outcomes it has so far."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from attune.errors import NotFoundError
@@ -10,6 +10,7 @@ from attune.store.keys import PlacementKeys
 
 _TOMBSTONE = b"@"
 _LATE = b"L"
+_ANSWER_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,32 @@ class Decisions:
             raise NotFoundError(f"event_id: expected a decision in the training log, got trimmed position {position!r}")
         logged = interaction_of(*entries[0])
         return StoredDecision(logged.decision, logged.outcomes, closed=True)
+
+    async def slots(self, keys: PlacementKeys, event_ids: Sequence[str]) -> dict[str, int]:
+        """Count the slots of decisions, in one round trip unless they are very large.
+
+        Args:
+            keys: The placement's keys.
+            event_ids: Ids of decisions; repeated ones are read once.
+
+        Returns:
+            By event_id, how many slots were drawn for: at least 1. Decisions that are unknown are left out.
+
+        Raises:
+            NotFoundError: The placement is gone.
+            StoreUnavailableError: The store did not answer in time.
+        """
+        asked = list(dict.fromkeys(event_ids))
+        counted: dict[str, int] = {}
+        n_read = 0
+        while n_read < len(asked):
+            touched = [keys.spec, keys.interactions, *map(keys.event, asked[n_read:])]
+            records = await self._store.run("records", touched, [_ANSWER_BYTES])
+            for event_id, record in zip(asked[n_read:], records, strict=False):  # the answer may be the first part
+                if record is not None:
+                    counted[event_id] = 1 + len(DecisionRecord.FromString(record).later_slots)
+            n_read += len(records)
+        return counted
 
     async def found(self, keys: PlacementKeys, value: bytes) -> DecisionRecord:
         """Return the decision that the journal found in place of a new one.
