@@ -35,9 +35,9 @@ from attune_models.types import Interaction, PolicyError, Situation
 _KIND = "linear 1"
 _SHARED = 1
 """Position of the shared regression in its bank: behind the prior."""
-_REFRESH_EVERY = 1000
+REFRESH_EVERY = 1000
 """Interactions after which inverses are computed anew, to lose the rounding of their updates."""
-_REFRESHES_PER_HALF_LIFE = 8
+REFRESHES_PER_HALF_LIFE = 8
 """How finely forgetting is stepped: what an interaction weighs is off by 9 % at most."""
 _GONE_AFTER = 20
 """Half-lives after which an action that was not learned from is dropped: it weighs a millionth."""
@@ -83,8 +83,8 @@ class LinearModel:
         self._positions: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._time = 0
         self.noise = NoiseScale()
-        period = spec.half_life / _REFRESHES_PER_HALF_LIFE if spec.half_life else _REFRESH_EVERY
-        self._refresh_every = min(_REFRESH_EVERY, max(1, round(period)))
+        period = spec.half_life / REFRESHES_PER_HALF_LIFE if spec.half_life else REFRESH_EVERY
+        self._refresh_every = min(REFRESH_EVERY, max(1, round(period)))
 
     def estimates(self, situation: Situation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what the model expects of each action.

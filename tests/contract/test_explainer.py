@@ -15,7 +15,7 @@ from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_FALLBACK, MODE_LEARNED, Mode
 from attune.v1.features_pb2 import Features, Offer
-from attune.v1.placement_pb2 import Placement, PolicySpec, UniformSpec
+from attune.v1.placement_pb2 import Belief, Placement, PolicySpec, UniformSpec
 from attune_models.features import situation
 from attune_models.policy import build
 from attune_models.types import FeatureSet, Interaction, PlainAction
@@ -92,6 +92,17 @@ async def test_what_was_decided_before_anything_was_learned_is_explained_by_that
     await commit(store, home, trained(20))
     after = await explainer.explain(await serving(store), record(0))
     assert (before.version, scores(before)) == (after.version, scores(after)) == (0, [0.0, 0.0])
+
+
+async def test_what_was_decided_by_beliefs_is_explained_by_them(store: Store, home: PlacementKeys) -> None:
+    believed = Belief(context=CONTEXT, offer=Offer(id="b"), reward=1.0, strength=50)
+    await Placements(store).apply(with_defaults(Placement(name="home", policy=PolicySpec(beliefs=[believed]))), 0)
+    explainer = Explainer(Versions(store))
+    before = await explainer.explain(await serving(store), record(0))
+    await commit(store, home, trained(20))
+    after = await explainer.explain(await serving(store), record(0))
+    assert (before.version, scores(before)) == (after.version, scores(after))
+    assert scores(before)[1] > 0.5 > scores(before)[0]
 
 
 async def test_a_version_that_is_gone_is_replaced_by_the_serving_one(store: Store, home: PlacementKeys) -> None:

@@ -1,19 +1,23 @@
 """What serves: the newest version that proved sound, under the spec as it is now."""
 
+import asyncio
 import struct
+import time
 from hashlib import sha256
 
 import pytest
 
 from attune.errors import NotFoundError
 from attune.serving.live import LivePlacements
-from attune.serving.specs import policy_spec, with_defaults
+from attune.serving.specs import policy_spec, start_spec, with_defaults
 from attune.storage.v1.records_pb2 import VersionRecord
 from attune.store.client import Store
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Placements
 from attune.store.versions import Versions
+from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import (
+    Belief,
     LinearModelSpec,
     LinearThompsonSpec,
     LinearUcbSpec,
@@ -23,7 +27,8 @@ from attune.v1.placement_pb2 import (
     UniformSpec,
 )
 from attune_models.features import situation
-from attune_models.policy import build
+from attune_models.policy import Policy, build, started
+from attune_models.policy import PolicySpec as CorePolicySpec
 from attune_models.types import FeatureSet, Interaction, PlainAction
 from poison import poisoned
 
@@ -177,3 +182,51 @@ async def test_a_deleted_placement_is_gone(store: Store, home: PlacementKeys) ->
     await live.refresh([home.name])
     with pytest.raises(NotFoundError, match='got "home"'):
         await live.get(home.name)
+
+
+def believing(offer_id: str) -> Placement:
+    """Return a placement of which somebody believes that this offer is always clicked on."""
+    belief = Belief(offer=Offer(id=offer_id), reward=1.0, strength=50)
+    return with_defaults(Placement(name="home", policy=PolicySpec(beliefs=[belief])))
+
+
+async def test_before_anything_was_learned_beliefs_serve(store: Store, home: PlacementKeys) -> None:
+    live = live_placements(store)
+    for offer_id, best in (("b", 1), ("a", 0)):  # a belief that is changed is taken over at once
+        placement = believing(offer_id)
+        await Placements(store).apply(placement, NOW_MS)
+        await live.refresh([home.name])
+        serving = await live.get(home.name)
+        assert serving.policy is not None
+        assert serving.version == 0
+        pmf = serving.policy.pmf(SITUATION)
+        assert pmf == started(start_spec(placement)).pmf(SITUATION)
+        assert pmf[best] > 0.9
+
+
+async def test_a_version_that_was_learned_takes_over_from_beliefs(store: Store, home: PlacementKeys) -> None:
+    await Placements(store).apply(believing("a"), NOW_MS)
+    live = live_placements(store)
+    await live.refresh([home.name])
+    await commit(store, home, trained(200))
+    await live.refresh([home.name])
+    serving = await live.get(home.name)
+    assert serving.policy is not None
+    assert (serving.version, serving.policy.pmf(SITUATION)[1] > 0.8) == (1, True)
+
+
+async def test_many_who_ask_at_once_wait_for_one_start(
+    store: Store, home: PlacementKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start may take a while: a burst of decisions must not begin one each."""
+    starts: list[CorePolicySpec] = []
+
+    def slowly_started(spec: CorePolicySpec) -> Policy:
+        starts.append(spec)
+        time.sleep(0.2)
+        return started(spec)
+
+    monkeypatch.setattr("attune.serving.live.started", slowly_started)
+    live = live_placements(store)
+    found = await asyncio.gather(*(live.get(home.name) for _ in range(20)))
+    assert len(starts) == len({id(each.policy) for each in found}) == 1

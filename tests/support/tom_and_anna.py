@@ -11,8 +11,8 @@ from random import Random
 
 from attune_models import pmf as pmfs
 from attune_models.features import situation
+from attune_models.policy import Policy
 from attune_models.types import FeatureSet, Interaction, PlainAction, Situation
-from attune_models.vw import VwPolicy
 
 USERS = ("Tom", "Anna")
 TIMES_OF_DAY = ("morning", "afternoon")
@@ -57,11 +57,11 @@ def is_clicked(visit: Visit, article: str) -> bool:
     return LIKED[visit] == article
 
 
-def play(policy: VwPolicy, n_rounds: int, seed: int, delay: int) -> list[bool]:
+def play(policy: Policy, n_rounds: int, seed: int, delay: int) -> list[bool]:
     """Let a policy decide and learn.
 
     Args:
-        policy: Untrained.
+        policy: Untrained, or knowing no more than its beliefs.
         n_rounds: How many visits.
         seed: Of the visits and of the draws.
         delay: How many rounds learning lags behind: 0 means that each decision knows all rounds before it.
@@ -69,7 +69,7 @@ def play(policy: VwPolicy, n_rounds: int, seed: int, delay: int) -> list[bool]:
     Returns:
         Whether each visit ended in a click.
     """
-    situations = {visit: _situation(visit) for visit in LIKED}
+    situations = {visit: situation_of(visit) for visit in LIKED}
     log: list[Interaction] = []
     for i, visit in enumerate(visits(n_rounds, seed)):
         if i > delay:
@@ -81,6 +81,7 @@ def play(policy: VwPolicy, n_rounds: int, seed: int, delay: int) -> list[bool]:
     return [interaction.reward > 0.0 for interaction in log]
 
 
-def _situation(visit: Visit) -> Situation:
+def situation_of(visit: Visit) -> Situation:
+    """Return what the policy knows of a visit."""
     context = FeatureSet(categorical={"user": visit.user, "time_of_day": visit.time_of_day})
     return situation(context, [PlainAction(name, FeatureSet(categorical={"article": name})) for name in ARTICLES])

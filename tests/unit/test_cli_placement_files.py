@@ -1,10 +1,12 @@
 """Placement files: what is understood, and that every mistake is shown with its line and field."""
 
+import re
 from pathlib import Path
 
 import pytest
 from google.protobuf.json_format import ParseDict
 
+from attune.api.validation import check_placement
 from attune.cli import placement_files
 from attune.errors import InvalidInputError, Violation
 from attune.v1.placement_pb2 import AGGREGATION_FIRST, Placement
@@ -91,6 +93,114 @@ policy:
     ucb = {"exploration": 0.5, "model": {"bits": 9, "max_offers": 20, "pairs": False}}
     policy = {"linear_ucb": ucb, "half_life": 1000, "beliefs": [belief]}
     assert document.placement == ParseDict({"name": "one", "policy": policy}, Placement())
+
+
+BELIEVING = """\
+name: one
+policy:
+  beliefs:
+  - context:
+      categorical: {device: mobile, "a.b[c]": x}
+      tags:
+        likes: {values: [running, yoga]}
+    offer:
+      id: free_shipping
+      features:
+        numeric: {price: 0, "big one": 1.5}
+        dense: {embedding: {values: [0.5, 1]}}
+    reward: 0.3
+    strength: 50
+"""
+
+
+def test_beliefs_and_their_features_are_read(tmp_path: Path) -> None:
+    (document,) = placement_files.read([write(tmp_path, BELIEVING)])
+    expected = {
+        "context": {
+            "categorical": {"device": "mobile", "a.b[c]": "x"},
+            "tags": {"likes": {"values": ["running", "yoga"]}},
+        },
+        "offer": {
+            "id": "free_shipping",
+            "features": {
+                "numeric": {"price": 0.0, "big one": 1.5},
+                "dense": {"embedding": {"values": [0.5, 1.0]}},
+            },
+        },
+        "reward": 0.3,
+        "strength": 50,
+    }
+    assert document.placement == ParseDict({"name": "one", "policy": {"beliefs": [expected]}}, Placement())
+
+
+def test_the_beliefs_that_are_documented_are_read_and_valid(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "beliefs.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 1
+    (document,) = placement_files.read([write(tmp_path, blocks[0])])
+    check_placement(document.placement)
+    first, second = document.placement.policy.beliefs
+    assert (first.offer.id, first.context.categorical["device"], first.strength) == ("free_shipping", "mobile", 50)
+    assert not second.HasField("context")
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "expected"),
+    [
+        # A value of the wrong type.
+        (
+            "device: mobile",
+            "device: yes",
+            '5: placements[0].policy.beliefs[0].context.categorical["device"]: expected text, if need be in quotes',
+        ),
+        (
+            "price: 0",
+            "price: cheap",
+            '11: placements[0].policy.beliefs[0].offer.features.numeric["price"]: expected a number, got "cheap"',
+        ),
+        (
+            "likes: {values: [running, yoga]}",
+            "likes: running",
+            '7: placements[0].policy.beliefs[0].context.tags["likes"]: expected fields (values), got "running"',
+        ),
+        (
+            "device: mobile",
+            "device: mobile, device: desktop",
+            '5: placements[0].policy.beliefs[0].context.categorical["device"]: expected each name once, got it again',
+        ),
+        (
+            'numeric: {price: 0, "big one": 1.5}',
+            "numeric: [price]",
+            "11: placements[0].policy.beliefs[0].offer.features.numeric: expected names with values, got a list",
+        ),
+        # A kind of feature that does not exist.
+        (
+            "numeric: {",
+            "number: {",
+            '11: placements[0].policy.beliefs[0].offer.features.number: unknown field, did you mean "numeric"?',
+        ),
+    ],
+)
+def test_a_mistake_in_features_is_shown_with_its_line(tmp_path: Path, good: str, bad: str, expected: str) -> None:
+    (said,) = mistakes(tmp_path, BELIEVING.replace(good, bad))
+    assert said.startswith(f"shop.yaml:{expected}")
+
+
+@pytest.mark.parametrize(
+    ("field", "line"),
+    [
+        ('policy.beliefs[0].context.categorical["a.b[c]"]', 5),  # a name with what paths are made of
+        ('policy.beliefs[0].context.tags["likes"]', 7),
+        (f'policy.beliefs[0].offer.features.numeric["{"x" * 40}..."]', 11),  # a name that was cut: its kind
+        ("policy.beliefs[0].offer.id", 9),
+        ("policy.beliefs", 3),
+        ("policy.beliefs[0].strength", 14),
+    ],
+)
+def test_what_the_service_refuses_of_a_belief_is_found(tmp_path: Path, field: str, line: int) -> None:
+    file = write(tmp_path, BELIEVING)
+    (document,) = placement_files.read([file])
+    assert document.located(Violation(field, "why")) == Violation(f"{file}:{line}: placements[0].{field}", "why")
 
 
 def test_parts_may_be_shared_between_placements(tmp_path: Path) -> None:
@@ -205,7 +315,7 @@ def test_json_may_write_any_character_as_an_escape(tmp_path: Path) -> None:
         ),
         (
             "policy: {beliefs: [{context: {categorical: {device: a, device: b}}}]}",
-            '1: placements[0].policy.beliefs[0].context.categorical["device"]: expected one of a kind, got it twice',
+            '1: placements[0].policy.beliefs[0].context.categorical["device"]: expected each name once, got it again',
         ),
         (
             "policy: {beliefs: [{context: {categorical: {[device]: a}}}]}",

@@ -162,7 +162,21 @@ def test_all_violations_are_told_at_once() -> None:
     assert found == ["policy.min_probability", "policy.half_life", *(f"policy.linear_ucb.{field}" for field in rest)]
 
 
-@pytest.mark.parametrize("half_life", [0.0, 10.0, 1e9])
+@pytest.mark.parametrize(
+    ("sizes", "half_life", "expected"),
+    [
+        ({}, 67.0, "expected at least 68 interactions with a model of this size"),  # the defaults
+        ({"bits": 11}, 6000.0, "expected at least 6926 interactions with a model of this size"),  # 2048 weights
+        ({"bits": 2**31}, 10.0, "expected 4 to 11, or 0 for the default, got 2147483648"),  # not to be reckoned with
+    ],
+)
+def test_forgetting_in_small_steps_is_for_small_models(sizes: dict[str, int], half_life: float, expected: str) -> None:
+    spec = PolicySpec(linear_ucb=LinearUcbSpec(model=LinearModelSpec(**sizes)), half_life=half_life)
+    [(_, description)] = violations(spec)
+    assert description.startswith(expected)
+
+
+@pytest.mark.parametrize("half_life", [0.0, 70.0, 1e9])
 @pytest.mark.parametrize("kind", ["vw", "linear_ucb", "linear_thompson", "popularity"])
 def test_every_kind_that_learns_may_forget(kind: str, half_life: float) -> None:
     spec = PolicySpec(half_life=half_life)

@@ -7,9 +7,10 @@ import pytest
 
 from attune_models import pmf as pmfs
 from attune_models.baselines import FixedPolicy, FixedSpec, UniformPolicy, UniformSpec
+from attune_models.beliefs import Belief
 from attune_models.features import situation
 from attune_models.linear import LinearThompsonPolicy, LinearThompsonSpec, LinearUcbPolicy, LinearUcbSpec
-from attune_models.policy import FlooredPolicy, KindSpec, PolicySpec, build
+from attune_models.policy import FlooredPolicy, KindSpec, PolicySpec, build, started
 from attune_models.popularity import PopularityPolicy, PopularitySpec, RewardModel
 from attune_models.state import unpack
 from attune_models.types import FeatureSet, Interaction, PlainAction, PolicyError, Situation
@@ -103,3 +104,11 @@ def test_a_state_of_impossible_numbers_is_refused_or_still_gives_a_distribution(
             continue
         assert math.fsum(pmf) == pytest.approx(1.0, abs=1e-9)
         assert min(pmf) >= 0.0
+
+
+def test_a_policy_that_starts_knows_its_beliefs_and_one_that_is_built_does_not() -> None:
+    spec = PolicySpec(VwSpec(), 0.05, (Belief("user=Tom", "b", "=b", 1.0, 50),))
+    assert build(spec).pmf(abc()) == [pytest.approx(1 / 3)] * 3
+    believed = started(spec).pmf(abc())
+    assert believed.index(max(believed)) == 1
+    assert min(believed) >= 0.05

@@ -3,7 +3,8 @@
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from attune.serving.specs import control_spec, policy_spec, reward_spec, with_defaults
+from attune.serving.specs import control_spec, policy_spec, reward_spec, start_spec, with_defaults
+from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import (
     AGGREGATION_FIRST,
     AGGREGATION_SUM,
@@ -14,6 +15,7 @@ from attune.v1.placement_pb2 import (
     CROSSINGS_UNSPECIFIED,
     STORE_FAILURE_ANSWER,
     STORE_FAILURE_REFUSE,
+    Belief,
     ControlSpec,
     Crossings,
     EpsilonSpec,
@@ -30,7 +32,7 @@ from attune.v1.placement_pb2 import (
     UniformSpec,
     VwSpec,
 )
-from attune_models import baselines, linear, popularity, rewards, vw
+from attune_models import baselines, beliefs, linear, popularity, rewards, vw
 from attune_models import policy as core
 
 
@@ -268,3 +270,41 @@ def test_every_crossing_of_the_contract_has_one_of_the_core() -> None:
     translated = [policy_spec(filled_policy(PolicySpec(vw=VwSpec(crossings=name)))).kind for name in known]
     assert {kind.crossings for kind in translated if isinstance(kind, vw.VwSpec)} == set(vw.Crossings)
     assert len(translated) == len(vw.Crossings)
+
+
+def believing(**reward: float) -> Placement:
+    """Return a placement with two beliefs."""
+    about = Belief(
+        context=Features(categorical={"device": "mobile"}),
+        offer=Offer(id="a", features=Features(numeric={"price": 2.0})),
+        reward=0.3,
+        strength=50,
+    )
+    believed = [about, Belief(offer=Offer(id="b"), reward=-1.0, strength=1)]
+    placement = Placement(name="home_hero", policy=PolicySpec(beliefs=believed), reward=RewardSpec(**reward))
+    return with_defaults(placement)
+
+
+@pytest.mark.parametrize(
+    ("reward", "otherwise"),
+    [
+        ({}, 0.0),  # nothing is said
+        ({"default_reward": -0.5}, -0.5),  # what a decision earns that nothing comes of
+        ({"default_reward": -9.0, "min": -2.0}, -2.0),  # it has bounds, too
+    ],
+)
+def test_beliefs_become_the_core_s_where_a_policy_starts(reward: dict[str, float], otherwise: float) -> None:
+    expected = (
+        beliefs.Belief("device=mobile", "a", "=a price:2.0", 0.3, 50, otherwise),
+        beliefs.Belief("", "b", "=b", -1.0, 1, otherwise),
+    )
+    assert start_spec(believing(**reward)) == core.PolicySpec(beliefs=expected)
+    assert policy_spec(believing().policy) == core.PolicySpec(), "weights that were learned know them"
+
+
+def test_a_belief_that_breaks_limits_of_today_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    """The limits were other ones when it was applied; a placement that stopped to serve would be worse."""
+    placement = believing()
+    placement.policy.beliefs[0].context.numeric["x"] = float("nan")
+    assert [belief.action_id for belief in start_spec(placement).beliefs] == ["b"]
+    assert 'policy.beliefs[0] is left out: context.numeric["x"]' in caplog.text

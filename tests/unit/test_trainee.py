@@ -8,12 +8,13 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from attune.learning.trainee import Trainee
-from attune.serving.specs import with_defaults
+from attune.serving.specs import start_spec, with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, VersionRecord
 from attune.store.decisions import LoggedInteraction, RecordedOutcome
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import (
     AGGREGATION_SUM,
+    Belief,
     ControlSpec,
     EpsilonSpec,
     LinearModelSpec,
@@ -28,7 +29,7 @@ from attune.v1.placement_pb2 import (
     VwSpec,
 )
 from attune_models.policy import PolicySpec as CorePolicySpec
-from attune_models.policy import build
+from attune_models.policy import build, started
 from attune_models.slots import interaction, situation_of
 from attune_models.types import PolicyError, Situation
 
@@ -36,6 +37,12 @@ OFFERS = [Offer(id=name).SerializeToString() for name in ("a", "b", "c")]
 SMALL = LinearModelSpec(bits=5, offer_bits=3)
 NOW_MS = 1_700_000_000_000
 TOM = Situation("user=Tom", ["a", "b", "c"], ["=a", "=b", "=c"])
+
+# Everybody likes c, and Tom does not like b: the opposite of the log.
+BELIEFS = [
+    Belief(offer=Offer(id="c"), reward=1.0, strength=20),
+    Belief(context=Features(categorical={"user": "Tom"}), offer=Offer(id="b"), reward=-1.0, strength=30),
+]
 
 
 def placement(**fields: object) -> Placement:
@@ -101,8 +108,9 @@ def test_looking_at_a_version_in_between_does_not_matter() -> None:
         PolicySpec(linear_thompson=LinearThompsonSpec(model=SMALL)),
         PolicySpec(popularity=PopularitySpec(), half_life=100.0),
         PolicySpec(uniform=UniformSpec()),
+        PolicySpec(beliefs=BELIEFS),
     ],
-    ids=["default", "floored epsilon", "linear_ucb", "linear_thompson", "popularity", "uniform"],
+    ids=["default", "floored epsilon", "linear_ucb", "linear_thompson", "popularity", "uniform", "beliefs"],
 )
 def test_a_trainee_that_resumes_gets_where_an_uninterrupted_one_gets(policy: PolicySpec) -> None:
     entries, spec = log(400), placement(policy=policy)
@@ -226,6 +234,7 @@ def test_a_version_tells_how_it_was_made() -> None:
         (placement(policy=PolicySpec(min_probability=0.1)), False),  # the version states its whole policy
         (placement(policy=PolicySpec(half_life=100.0)), False),  # forgetting
         (placement(policy=PolicySpec(vw=VwSpec(bits=12))), False),  # the model
+        (placement(policy=PolicySpec(beliefs=BELIEFS)), False),  # what it starts from
         (placement(policy=PolicySpec(uniform=UniformSpec())), False),  # the kind
         (placement(reward=RewardSpec(default_reward=-1.0)), False),  # the reward
         (placement(reward=RewardSpec(outcomes=[OutcomeRule(name="click", weight=2.0)])), False),  # a rule
@@ -252,3 +261,38 @@ def test_damaged_weights_are_refused_and_change_nothing() -> None:
     with pytest.raises(PolicyError):
         trainee.resume(VersionRecord(cursor="99-0", interactions=99), b"garbage")
     assert trainee.version(NOW_MS) == before
+
+
+def test_beliefs_are_learned_before_the_first_interaction_and_counted_nowhere() -> None:
+    of = placement(policy=PolicySpec(beliefs=BELIEFS))
+    trainee = Trainee(of)
+    assert trainee.version(NOW_MS)[1] == started(start_spec(of)).dumps()
+    assert (trainee.cursor, trainee.interactions) == ("0-0", 0)
+
+
+def test_beliefs_may_be_learned_bit_by_bit() -> None:
+    of = placement(policy=PolicySpec(beliefs=BELIEFS))
+    trainee, steps = Trainee(of), 0
+    while trainee.learn_belief():
+        steps += 1
+    assert steps == 2 * (20 + 30)
+    assert further(trainee, log(50)).version(NOW_MS) == trained(log(50), of).version(NOW_MS)
+
+
+def test_a_trainee_that_resumes_does_not_learn_its_beliefs_again() -> None:
+    of = placement(policy=PolicySpec(beliefs=BELIEFS))
+    record, weights = trained(log(5), of).version(NOW_MS)
+    resumed = Trainee(of)
+    resumed.resume(record, weights)
+    assert not resumed.learn_belief()
+    assert resumed.version(NOW_MS) == (record, weights)
+
+
+def test_data_overrule_beliefs() -> None:
+    of = placement(policy=PolicySpec(beliefs=BELIEFS))
+    policies = []
+    for entries in ([], log(600)):
+        policy = build(CorePolicySpec())
+        policy.loads(trained(entries, of).version(NOW_MS)[1])
+        policies.append(policy.pmf(TOM))
+    assert [pmf.index(max(pmf)) for pmf in policies] == [2, 1]

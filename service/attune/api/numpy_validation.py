@@ -4,6 +4,7 @@ The sizes of a linear model are bounded one by one, and together: its state is w
 held by every process that decides or learns.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,13 +12,15 @@ from attune.api.checks import between, count, enum_violations, optional, prefixe
 from attune.errors import Violation
 from attune.v1.placement_pb2 import LinearModelSpec, PolicySpec, PopularitySpec, RewardModel
 from attune_models.features import MAX_TEXT_BYTES
-from attune_models.linear_model import LinearSpec
+from attune_models.linear_model import REFRESH_EVERY, REFRESHES_PER_HALF_LIFE, LinearSpec
 
 MAX_STATE_BYTES = 64 << 20
 MIN_HALF_LIFE = 10
 MAX_HALF_LIFE = 1e9
 
 _MIB = 1 << 20
+# The third powers of the sizes of the matrices inverted, for each interaction: some 20 ms.
+_MOST_INVERTED = 10_000_000
 _NUMBER_BYTES = 8
 # Beside its id: its position, its time and the punctuation between them.
 _OFFER_BYTES = MAX_TEXT_BYTES + 40
@@ -33,7 +36,12 @@ def numpy_violations(policy: PolicySpec) -> Iterator[Violation]:
     """Yield what is wrong with the part of a policy spec that is about a NumPy kind."""
     kind = policy.WhichOneof("kind")
     if kind in _LIMITS:
-        yield from prefixed(kind, _linear_violations(getattr(policy, kind), _LIMITS[kind]))
+        spec = getattr(policy, kind)
+        wrong = tuple(prefixed(kind, _linear_violations(spec, _LIMITS[kind])))
+        yield from wrong
+        # Sizes out of range could not even be reckoned with.
+        if not wrong and policy.half_life >= MIN_HALF_LIFE:
+            yield from _forgetting_violations(spec.model, policy.half_life)
     if kind == "popularity":
         yield from prefixed(kind, _popularity_violations(policy.popularity))
 
@@ -79,6 +87,19 @@ def _state_violations(spec: LinearModelSpec) -> Iterator[Violation]:
             f"expected at most {MAX_STATE_BYTES // _MIB} MiB of state, got up to {(shared + own) / _MIB:.1f} MiB: "
             f"{own / _MIB:.1f} MiB for {n_offers} offers (lower max_offers or offer_bits) and "
             f"{shared / _MIB:.1f} MiB for what they share (lower bits)",
+        )
+
+
+def _forgetting_violations(spec: LinearModelSpec, half_life: float) -> Iterator[Violation]:
+    """Each step of forgetting inverts every matrix: small steps of large models would keep a learner from learning."""
+    default = LinearSpec()
+    shared, own = 8 ** (spec.bits or default.bits), 8 ** (spec.offer_bits or default.offer_bits)
+    least = REFRESHES_PER_HALF_LIFE * (shared + (spec.max_offers or default.max_actions) * own) / _MOST_INVERTED
+    if half_life < min(least, REFRESHES_PER_HALF_LIFE * REFRESH_EVERY):
+        yield Violation(
+            "half_life",
+            f"expected at least {math.ceil(least)} interactions with a model of this size "
+            f"(lower bits, offer_bits or max_offers), got {half_life:.15g}",
         )
 
 

@@ -20,7 +20,6 @@ from attune.v1 import placement_pb2
 from attune.v1.placement_pb2 import Placement
 
 # The last step of a path: a field, an item of a list, an entry of a map.
-_LAST_STEP = re.compile(r'(?:(?:^|\.)[^."\[\]]*|\[\d+\]|\["[^"]*"\])$')
 _SURROGATES = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
 
@@ -47,11 +46,13 @@ class Document:
             violation: Its field is a path in the request, for example `placement.policy.vw.bits`.
         """
         field = violation.field.removeprefix("placement").removeprefix(".")
-        known = field
-        while known not in self.lines:
-            known = _around(known)
+        known = max((said for said in self.lines if _is_within(field, said)), key=len)
         path = f"placements[{self.position}]" + (f".{field}" if field else "")
         return Violation(f"{self.file}:{self.lines[known]}: {path}", violation.description)
+
+
+def _is_within(field: str, other: str) -> bool:
+    return not other or (field.startswith(other) and field[len(other) :][:1] in ("", ".", "["))
 
 
 def read(files: Sequence[Path]) -> list[Document]:
@@ -89,13 +90,6 @@ def _read_file(file: Path) -> list[Document]:
         raise InvalidInputError(Violation(f"{file}:{line}", f"not valid YAML: {error.problem}")) from error
     except yaml.YAMLError as error:
         raise InvalidInputError(Violation(str(file), f"not valid YAML: {error}")) from error
-
-
-def _around(path: str) -> str:
-    """Return the path of what a field is in."""
-    shorter = _LAST_STEP.sub("", path)
-    # A name that has quotes or brackets in it looks like no step.
-    return shorter if shorter != path else path.rpartition("[")[0]
 
 
 def _yaml_of_json(text: str) -> str:

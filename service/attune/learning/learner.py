@@ -150,8 +150,11 @@ class _Session:
         self.uncommitted = 0
 
     def learn(self, entries: Sequence[LoggedInteraction]) -> int:
-        """Learn from the next entries of the log, as far as one slice of time goes; return from how many."""
+        """Learn beliefs, then the next entries of the log, as far as a slice of time goes; return from how many."""
         until = time.monotonic() + _SLICE_S
+        while self.trainee.learn_belief():
+            if time.monotonic() > until:
+                return 0
         learned = 0
         for entry in entries:
             self.trainee.learn(entry)

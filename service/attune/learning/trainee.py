@@ -1,7 +1,8 @@
 """A policy on its way through the training log: where it stands, and one step further.
 
 The state after n interactions depends on the specs and on those interactions in their order, and on nothing else: not
-on when they were read, in which batches, by which process, or how often the policy was put away in between.
+on when they were read, in which batches, by which process, or how often the policy was put away in between. What the
+spec says to believe is learned before the first of them.
 """
 
 import logging
@@ -9,13 +10,14 @@ from collections.abc import Sequence
 
 from attune.errors import InvalidInputError
 from attune.serving.situation import situation_of
-from attune.serving.specs import policy_spec, reward_spec
+from attune.serving.specs import reward_spec, start_spec
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord, VersionRecord
 from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import BEGINNING
 from attune.v1.features_pb2 import Features
 from attune.v1.placement_pb2 import Placement, PolicySpec, RewardSpec
 from attune_models import rewards, slots
+from attune_models.beliefs import pseudo_interactions
 from attune_models.policy import Policy, build
 from attune_models.types import Interaction
 
@@ -34,7 +36,9 @@ class Trainee:
         """Start untrained, at the beginning of the log."""
         self._placement = placement
         self._trains = _trains(placement.policy, placement.reward)
-        self._policy: Policy = build(policy_spec(placement.policy))
+        spec = start_spec(placement)
+        self._policy: Policy = build(spec)
+        self._beliefs = pseudo_interactions(spec.beliefs)
         self._rewards = reward_spec(placement.reward)
         self.cursor = BEGINNING
         self.interactions = 0
@@ -50,6 +54,7 @@ class Trainee:
             PolicyError: The weights do not load.
         """
         self._policy.loads(weights)
+        self._beliefs = iter(())  # the weights know them
         self.cursor = record.cursor
         self.interactions = record.interactions
 
@@ -61,8 +66,19 @@ class Trainee:
         """Tell whether a placement still has the specs of this training."""
         return _trains(placement.policy, placement.reward) == self._trains
 
+    def learn_belief(self) -> bool:
+        """Learn the next part of what is believed, if any is left; return whether there was one.
+
+        For those who have other things to do in between: whoever calls `learn` or `version` need not call this.
+        """
+        interaction = next(self._beliefs, None)
+        if interaction is not None:
+            self._policy.learn(interaction)
+        return interaction is not None
+
     def learn(self, entry: LoggedInteraction) -> None:
         """Learn from the entry of the log that follows the cursor."""
+        self._start()
         for interaction in _interactions(entry, self._rewards):
             self._policy.learn(interaction)
         self.cursor = entry.position
@@ -74,6 +90,7 @@ class Trainee:
         Raises:
             PolicyError: A weight is not finite.
         """
+        self._start()
         record = VersionRecord(
             created_at_ms=now_ms,
             policy=self._placement.policy,
@@ -82,6 +99,10 @@ class Trainee:
             cursor=self.cursor,
         )
         return record, self._policy.dumps()
+
+    def _start(self) -> None:
+        while self.learn_belief():
+            pass
 
 
 def _trains(policy: PolicySpec, reward: RewardSpec) -> tuple[bytes, bytes]:

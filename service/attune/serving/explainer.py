@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from attune.errors import BadSnapshotError
 from attune.serving.live import LivePlacement, sound_policy
 from attune.serving.situation import situation_of
-from attune.serving.specs import policy_spec
+from attune.serving.specs import start_spec
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.versions import Versions
 from attune.v1.decision_service_pb2 import MODE_LEARNED
 from attune.v1.features_pb2 import Features
 from attune_models.explanation import Explanation
-from attune_models.policy import Policy, build
+from attune_models.policy import Policy, started
 from attune_models.types import PolicyError, Situation
 
 MAX_EXPLAINED = 50
@@ -53,8 +53,8 @@ class Explainer:
     def __init__(self, versions: Versions) -> None:
         """Load policies from here."""
         self._versions = versions
-        # By placement, when it was created, and version; the longest ago used first.
-        self._kept: OrderedDict[tuple[str, int, int], Policy] = OrderedDict()
+        # By placement, when it was created, version, and revision of the spec; the longest ago used first.
+        self._kept: OrderedDict[tuple[str, int, int, int], Policy] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
 
     async def explain(self, live: LivePlacement, record: DecisionRecord) -> Explained:
@@ -78,9 +78,8 @@ class Explainer:
         version = record.policy_version
         if version == live.version or (version == 0 and record.mode != MODE_LEARNED):
             return live.policy, live.version
-        if version == 0:
-            return build(policy_spec(live.placement.policy)), 0
-        key = live.keys.name, live.record.created_at_ms, version
+        # What a placement starts from depends on its spec as it is now.
+        key = live.keys.name, live.record.created_at_ms, version, 0 if version else live.record.revision
         policy = self._kept.pop(key, None) or await self._loaded(live, version)
         if policy is None:
             return live.policy, live.version
@@ -90,6 +89,9 @@ class Explainer:
         return policy, version
 
     async def _loaded(self, live: LivePlacement, version: int) -> Policy | None:
+        if version == 0:
+            # Not on the loop: many beliefs take a policy of many weights seconds.
+            return await asyncio.to_thread(started, start_spec(live.placement))
         for kept in await self._versions.kept(live.keys):
             if kept.version == version:
                 try:

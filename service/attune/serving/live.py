@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from attune.errors import BadSnapshotError, ExpectedError
-from attune.serving.specs import control_spec, policy_spec
+from attune.serving.specs import control_spec, policy_spec, start_spec
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.keys import PlacementKeys, unknown_placement
 from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.v1.placement_pb2 import Placement
-from attune_models.policy import Policy, build
+from attune_models.policy import Policy, build, started
 from attune_models.types import PolicyError, Situation
 
 POLL_S = 0.2
@@ -61,6 +61,8 @@ class LivePlacements:
         self._placements = placements
         self._versions = versions
         self._live: dict[str, LivePlacement] = {}
+        # Of each placement that exists: whoever asks for one that is being taken over waits for it.
+        self._taking_over: dict[str, asyncio.Lock] = {}
         self._refused: set[tuple[str, int]] = set()
 
     async def get(self, name: str) -> LivePlacement:
@@ -107,12 +109,20 @@ class LivePlacements:
             _log.exception('placement "%s" stays as it is', name)
 
     async def _take_over(self, name: str, record: PlacementRecord | None, version: int) -> None:
-        live = self._live.get(name)
         if record is None:
             self._live.pop(name, None)
-        elif live is None or (record, version) != (live.record, live.version):
-            former = live if live is not None and live.record.created_at_ms == record.created_at_ms else None
-            self._live[name] = await self._up_to_date(record, version, former)
+            self._taking_over.pop(name, None)
+        elif not self._is_live(record, version):
+            async with self._taking_over.setdefault(name, asyncio.Lock()):
+                if self._is_live(record, version):
+                    return  # another one was first
+                live = self._live.get(name)
+                former = live if live is not None and live.record.created_at_ms == record.created_at_ms else None
+                self._live[name] = await self._up_to_date(record, version, former)
+
+    def _is_live(self, record: PlacementRecord, version: int) -> bool:
+        live = self._live.get(record.placement.name)
+        return live is not None and (record, version) == (live.record, live.version)
 
     async def _up_to_date(self, record: PlacementRecord, version: int, live: LivePlacement | None) -> LivePlacement:
         placement = record.placement
@@ -130,7 +140,8 @@ class LivePlacements:
         self, placement: Placement, version: int, live: LivePlacement | None
     ) -> tuple[Policy | None, int]:
         if version == 0:
-            return build(policy_spec(placement.policy)), 0
+            # Not on the loop: many beliefs take a policy of many weights seconds.
+            return await asyncio.to_thread(started, start_spec(placement)), 0
         fallback = (live.policy, live.version) if live is not None and live.policy is not None else None
         if fallback is not None and (fallback[1] == version or (placement.name, version) in self._refused):
             return fallback
