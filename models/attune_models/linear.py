@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from attune_models import gaussian_argmax
 from attune_models import pmf as pmfs
+from attune_models.explanation import Explanation
 from attune_models.linear_model import LinearModel, LinearSpec
 from attune_models.types import Interaction, Pmf, Situation
 
@@ -40,7 +41,7 @@ class LinearThompsonSpec(LinearSpec):
 
 
 class _LinearPolicy:
-    """The learning half of both policies."""
+    """What both policies have in common: all but the exploration."""
 
     def __init__(self, spec: LinearSpec) -> None:
         self._model = LinearModel(spec)
@@ -52,6 +53,10 @@ class _LinearPolicy:
             ValueError: The reward is not between -1e6 and 1e6.
         """
         self._model.learn(interaction)
+
+    def explain(self, situation: Situation) -> list[Explanation]:
+        """Return what the mean of the reward of each action is made of; see `attune_models.linear_model`."""
+        return self._model.explain(situation)
 
     def dumps(self) -> bytes:
         """Return the state of the regressions.

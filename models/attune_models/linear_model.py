@@ -24,8 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from attune_models.explanation import Explanation, Factors, explained, tokens_of
 from attune_models.features import MAX_NUMBER
-from attune_models.hashing import action_sketches, context_sketch, products
+from attune_models.hashing import Sketch, action_sketch, action_sketches, context_sketch, paired, products
 from attune_models.noise import NoiseScale
 from attune_models.ridge import RidgeBank
 from attune_models.state import check_finite, check_not_negative, pack, refusing, unpack
@@ -106,6 +107,30 @@ class LinearModel:
         check_finite("means", means)
         check_finite("deviations", deviations)
         return means, deviations
+
+    def explain(self, situation: Situation) -> list[Explanation]:
+        """Return what the mean of the reward of each action is made of.
+
+        A product of context features and a weight of w_a is one of these features and the action's id. The number of
+        tokens, by which vectors are scaled, is taken for given: a feature that is left out counts 0 and changes no
+        other's number.
+        """
+        tokens = tokens_of(situation.context)
+        context = Factors(tokens, paired(tokens) if self._spec.pairs else ())
+        sketch = context_sketch(situation.context, pairs=self._spec.pairs)
+        return [
+            explained(self._terms(sketch, action_id, encoded), context, Factors(tokens_of(encoded)))
+            for action_id, encoded in zip(situation.action_ids, situation.actions, strict=True)
+        ]
+
+    def _terms(self, context: Sketch, action_id: str, encoded: str) -> NDArray[np.float64]:
+        action = action_sketch(encoded)
+        places = (context.hashes[:, np.newaxis] + action.hashes) & ((1 << self._spec.bits) - 1)
+        shared = self._shared.weights[_SHARED][places] * np.multiply.outer(context.values, action.values)
+        position, _ = self._positions.get(action_id, (RidgeBank.prior, 0))
+        own = self._own.weights[position][context.hashes & ((1 << self._spec.offer_bits) - 1)] * context.values
+        # The id, which only the action's own regression knows, is the first token.
+        return np.insert(shared, 1, own, axis=1)
 
     def learn(self, interaction: Interaction) -> None:
         """Take in one interaction; how probable the action was does not matter to a regression.

@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 from attune_models import pmf as pmfs
 from attune_models.baselines import FixedPolicy, FixedSpec, UniformPolicy, UniformSpec
 from attune_models.beliefs import Belief, pseudo_interactions
+from attune_models.explanation import Explanation
 from attune_models.linear import LinearThompsonPolicy, LinearThompsonSpec, LinearUcbPolicy, LinearUcbSpec
 from attune_models.popularity import PopularityPolicy, PopularitySpec
 from attune_models.types import Interaction, Pmf, Situation
@@ -30,6 +31,13 @@ class Policy(Protocol):
 
     def learn(self, interaction: Interaction) -> None:
         """Update the state with one interaction."""
+        ...
+
+    def explain(self, situation: Situation) -> list[Explanation]:
+        """Return what the score of each action is made of, in their order; empty where a policy has no scores.
+
+        An action's explanation does not depend on the other actions.
+        """
         ...
 
     def dumps(self) -> bytes:
@@ -106,6 +114,7 @@ class FlooredPolicy:
         self._policy = policy
         self._min_probability = min_probability
         self.learn = policy.learn
+        self.explain = policy.explain
         self.dumps = policy.dumps
         self.loads = policy.loads
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from attune_models import beta_argmax, gaussian_argmax
 from attune_models import pmf as pmfs
+from attune_models.explanation import Contribution, Explanation, Source, largest_first
 from attune_models.features import MAX_NUMBER
 from attune_models.noise import NoiseScale
 from attune_models.state import check_finite, check_not_negative, check_shapes, pack, refusing, unpack
@@ -104,6 +105,16 @@ class PopularityPolicy:
             check_finite("means", means)
             result = gaussian_argmax.probabilities(means, self._noise.sigma / np.sqrt(counts + 1.0))
         return pmfs.checked(result.tolist())
+
+    def explain(self, situation: Situation) -> list[Explanation]:
+        """Return each action's mean reward: what is expected of an unknown action, and what the id adds."""
+        counts, totals = self._sums(situation)
+        prior, weight = (0.5, 2.0) if self._bernoulli else (self._noise.mean, 1.0)
+        means = (totals + prior * weight) / (counts + weight)
+        return [
+            Explanation(mean, _contributions(prior, action_id, mean - prior))
+            for action_id, mean in zip(situation.action_ids, means.tolist(), strict=True)
+        ]
 
     def learn(self, interaction: Interaction) -> None:
         """Count one reward.
@@ -189,3 +200,8 @@ class PopularityPolicy:
         oldest = self._time - _GONE_AFTER * self._spec.half_life if self._spec.half_life else 0
         while len(self._tallies) > self._spec.max_actions or next(iter(self._tallies.values())).time < oldest:
             self._tallies.popitem(last=False)
+
+
+def _contributions(prior: float, action_id: str, amount: float) -> list[Contribution]:
+    constant = Contribution(Source.CONSTANT, "", "", prior)
+    return largest_first([constant, Contribution(Source.ACTION, "", action_id, amount)])

@@ -11,7 +11,6 @@ import tempfile
 import weakref
 from collections.abc import Sequence
 from functools import cache, cached_property
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,9 @@ import vowpalwabbit
 from vowpalwabbit.pyvw import pylibvw
 
 from attune_models import pmf as pmfs
-from attune_models.features import MAX_NUMBER, MIN_NUMBER, has_slot
+from attune_models.explanation import Explanation
+from attune_models.features import MAX_NUMBER, MIN_NUMBER
+from attune_models.hashing import MAX_PAIRED
 from attune_models.types import Interaction, Pmf, PolicyError, Situation
 from attune_models.vw_explorations import (
     Bag,
@@ -33,8 +34,9 @@ from attune_models.vw_explorations import (
     SquareCb,
     SynthCover,
 )
-from attune_models.vw_file import check_weights
+from attune_models.vw_file import check_weights, read_weights
 from attune_models.vw_spec import CbType, Crossings, VwSpec, arguments
+from attune_models.vw_terms import Hashing, VwTerms, pairs_of
 
 __all__ = [
     "MAX_PAIRED",
@@ -60,10 +62,6 @@ _predict = pylibvw.vw.predict_multi
 _learn = pylibvw.vw.learn_multi
 _finish = pylibvw.vw._finish_example_multi_ex  # noqa: SLF001
 
-MAX_PAIRED = 10
-"""Most categorical context features that are paired: their pairs, 45 then, multiply the cost of a decision. The slot is
-paired, but does not count: it must not change what else is a feature."""
-
 # An action takes 32 kB when it is kept, one with very many features up to thirty times as much: those are not kept.
 _MAX_KEPT_ACTIONS = 4096
 _MAX_KEPT_CHARACTERS = 2048
@@ -78,6 +76,7 @@ class VwPolicy:
 
     def __init__(self, spec: VwSpec) -> None:
         """Start untrained."""
+        self._spec = spec
         self._arguments = arguments(spec)
         self._pairs = spec.crossings is Crossings.CONTEXT_PAIRS_ACTION
         self._weighs_alike = isinstance(spec.exploration, SquareCb | RegCb)
@@ -137,6 +136,13 @@ class VwPolicy:
         # All but mtr regress the cost divided by the propensity: that has to be within the limits, too.
         return least if self._is_mtr else max(least, abs(cost) / MAX_NUMBER)
 
+    def explain(self, situation: Situation) -> list[Explanation]:
+        """Return what the predicted reward of each action is made of; see `attune_models.vw_terms`.
+
+        The first call after learning costs milliseconds: it reads the weights.
+        """
+        return self._model.terms(self._spec, self._arguments).explain(situation)
+
     def dumps(self) -> bytes:
         """Return Vowpal Wabbit's model file.
 
@@ -173,6 +179,7 @@ class _Model:
         # The counters are preserved because they belong to the state: squarecb's gamma grows with them.
         self.workspace = vowpalwabbit.Workspace(f"{arguments} --quiet --preserve_performance_counters")
         self._kept: dict[str, Any] = {}
+        self._terms: VwTerms | None = None
         # An example that is not given back before its workspace goes leaks 30 kB.
         weakref.finalize(self, _give_back, self.workspace, self._kept).atexit = False
 
@@ -193,11 +200,19 @@ class _Model:
 
     def learn(self, context: str, actions: Sequence[str], chosen: int, label: str) -> None:
         """Learn from a label in Vowpal Wabbit's text format on one action."""
+        self._terms = None
         lines = [f"|o {action}" for action in actions]
         lines[chosen] = f"{label} {lines[chosen]}"
         examples = _parse(self.workspace, "\n".join([self._shared(context), *lines]))
         _learn(self.workspace, examples)
         _finish(self.workspace, examples)
+
+    def terms(self, spec: VwSpec, arguments: str) -> VwTerms:
+        """Return what predictions are sums of, as long as nothing is learned."""
+        if self._terms is None:
+            weights = read_weights(self.save(), _header_bytes(arguments), spec.bits)
+            self._terms = VwTerms(spec, Hashing(self.workspace.hash_space, self.workspace.hash_feature), weights)
+        return self._terms
 
     def save(self) -> bytes:
         """Return the model file."""
@@ -207,7 +222,7 @@ class _Model:
             return path.read_bytes()
 
     def _shared(self, context: str) -> str:
-        pairs = _pairs(context) if self._pairs else ""
+        pairs = pairs_of(context) if self._pairs else ""
         return f"shared |c {context} |p {pairs}" if pairs else f"shared |c {context}"
 
     def _keep(self, action: str) -> Any:
@@ -223,14 +238,6 @@ def _give_back(workspace: Any, kept: dict[str, Any]) -> None:
         _predict(workspace, examples)
         _finish(workspace, examples)
     kept.clear()
-
-
-def _pairs(context: str) -> str:
-    # A categorical token, and no other, has a "=" in it; "~" occurs in tokens of tags only.
-    categorical = [token for token in context.split(" ") if "=" in token]
-    if len(categorical) > MAX_PAIRED and len(categorical) - has_slot(context) > MAX_PAIRED:
-        return ""
-    return " ".join(f"{one}~{other}" for one, other in combinations(categorical, 2))
 
 
 @cache

@@ -1,12 +1,14 @@
-"""What a Vowpal Wabbit model file is made of, looked at before it is written or read.
+"""What a Vowpal Wabbit model file is made of, looked at before it is written or read, and for explanations.
 
 A file is a header, with the options and the counters, and then a record for each weight that is not 0. Vowpal Wabbit
 loads NaN without a word, and half a file too.
 """
 
 import re
+import struct
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attune_models.types import PolicyError
 
@@ -16,6 +18,30 @@ _WEIGHT = np.dtype([("index", "<u4"), ("numbers", "<f4", 3)])
 _GRADIENTS = 1
 # The header grows by this once chance was used, which bag and rnd do.
 _RANDOM_STATE = re.compile(rb" --random_seed \d+")
+
+
+# The end of the header: what regularisation still has to take off every weight (L1) and to multiply it by (L2).
+_REGULARISATION = struct.Struct("<dd")
+
+
+def read_weights(state: bytes, header_bytes: int, bits: int) -> NDArray[np.float32]:
+    """Read the weights of a sound model file, as predictions see them.
+
+    Args:
+        state: The file.
+        header_bytes: See `check_weights`.
+        bits: The model has 2^bits weights.
+
+    Returns:
+        float32, shape (2^bits,).
+    """
+    start = len(state) - _weights_bytes(state, header_bytes)
+    records = np.frombuffer(state, _WEIGHT, offset=start)
+    raw = records["numbers"][:, 0]
+    pull, factor = _REGULARISATION.unpack_from(state, start - _REGULARISATION.size)
+    weights = np.zeros(1 << bits, np.float32)
+    weights[records["index"]] = np.sign(raw) * np.maximum(np.abs(raw) - pull, 0.0) * factor
+    return weights
 
 
 def check_weights(state: bytes, header_bytes: int) -> None:
@@ -28,8 +54,7 @@ def check_weights(state: bytes, header_bytes: int) -> None:
     Raises:
         PolicyError: It does not end with a whole weight, or holds a number that is not finite.
     """
-    random_state = _RANDOM_STATE.search(state, 0, header_bytes)
-    size = len(state) - header_bytes - (len(random_state.group()) if random_state else 0)
+    size = _weights_bytes(state, header_bytes)
     if size < 0 or size % _WEIGHT.itemsize:
         raise PolicyError(f"expected a model file of whole weights, got {len(state)} bytes")
     numbers = np.frombuffer(state, _WEIGHT, offset=len(state) - size)["numbers"]
@@ -37,3 +62,8 @@ def check_weights(state: bytes, header_bytes: int) -> None:
     endless = (np.arange(numbers.shape[1]) == _GRADIENTS) & (numbers == np.inf)
     if not (np.isfinite(numbers) | endless).all():
         raise PolicyError("expected finite weights, got some that are not")
+
+
+def _weights_bytes(state: bytes, header_bytes: int) -> int:
+    random_state = _RANDOM_STATE.search(state, 0, header_bytes)
+    return len(state) - header_bytes - (len(random_state.group()) if random_state else 0)

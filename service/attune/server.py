@@ -30,6 +30,7 @@ from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.learning.learners import Learners
 from attune.metrics import LearningMetrics, ServingMetrics, published
 from attune.serving.decider import Decider
+from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
 from attune.store.client import Store
 from attune.store.decisions import Decisions
@@ -96,8 +97,8 @@ async def _serve(settings: Settings) -> None:
         stack.push_async_callback(journal.close)
         server = new_grpc_server()
         decisions = Decisions(store)
-        decider = Decider(live, journal, decisions)
-        decision_servicer = DecisionServicer(decider, decisions, live, metrics)
+        decider, explainer = Decider(live, journal, decisions), Explainer(versions)
+        decision_servicer = DecisionServicer(decider, explainer, decisions, live, metrics)
         server.add_generic_rpc_handlers(
             [
                 handler(_DECISIONS, decision_servicer, {"Decide": DecideEnvelope}, metrics),

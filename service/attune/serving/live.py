@@ -153,7 +153,7 @@ class LivePlacements:
             if kept.version > version:
                 continue  # it is newer than the head: a commit that has just happened, to be seen at the next glance
             try:
-                return await self._sound_policy(placement.name, kept), kept.version
+                return await sound_policy(self._versions, placement.name, kept), kept.version
             except (BadSnapshotError, PolicyError) as error:
                 self._refused.add((placement.name, kept.version))
                 self._metrics.refused_snapshot(placement.name)
@@ -162,10 +162,18 @@ class LivePlacements:
                 return fallback
         return None, version
 
-    async def _sound_policy(self, name: str, record: VersionRecord) -> Policy:
-        policy = build(policy_spec(record.policy))
-        policy.loads(await self._versions.weights(PlacementKeys(name), record))
-        canary = policy.pmf(_CANARY)
-        if not math.isclose(math.fsum(canary), 1.0):
-            raise BadSnapshotError(f"the canary's probabilities sum to {math.fsum(canary)}")
-        return policy
+
+async def sound_policy(versions: Versions, name: str, record: VersionRecord) -> Policy:
+    """Load a version of a placement's policy and check it.
+
+    Raises:
+        BadSnapshotError: Its weights are not those that were committed, or the canary's probabilities are none.
+        PolicyError: Its weights do not make a policy.
+        StoreUnavailableError: The store did not answer in time.
+    """
+    policy = build(policy_spec(record.policy))
+    policy.loads(await versions.weights(PlacementKeys(name), record))
+    canary = policy.pmf(_CANARY)
+    if not math.isclose(math.fsum(canary), 1.0):
+        raise BadSnapshotError(f"the canary's probabilities sum to {math.fsum(canary)}")
+    return policy
