@@ -9,9 +9,10 @@ this module calls the extension below the wrapper and keeps parsed actions, whic
 
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from functools import cache, cached_property
-from itertools import combinations
+from itertools import combinations, repeat
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ from attune_models.vw_explorations import (
     SquareCb,
     SynthCover,
 )
-from attune_models.vw_file import check_weights
+from attune_models.vw_file import GRADIENTS, check_weights, discounted_gradients
+from attune_models.vw_forgetting import Forgetting, with_count, with_gamma, without_count
 from attune_models.vw_spec import CbType, Crossings, VwSpec, arguments
 
 __all__ = [
@@ -59,6 +61,7 @@ _parse = pylibvw.vw._parse  # noqa: SLF001
 _predict = pylibvw.vw.predict_multi
 _learn = pylibvw.vw.learn_multi
 _finish = pylibvw.vw._finish_example_multi_ex  # noqa: SLF001
+_set_weight = pylibvw.vw.set_weight
 
 MAX_PAIRED = 10
 """Most categorical context features that are paired: their pairs, 45 then, multiply the cost of a decision."""
@@ -83,6 +86,9 @@ class VwPolicy:
         self._is_mtr = spec.cb_type is CbType.MTR
         # All others that have an epsilon have it from Vowpal Wabbit.
         self._epsilon = spec.exploration.epsilon if isinstance(spec.exploration, RegCb) else 0.0
+        self._forgetting = Forgetting(spec.half_life) if spec.half_life else None
+        self._gamma_exponent = spec.exploration.gamma_exponent if isinstance(spec.exploration, SquareCb) else 0.0
+        self._n_learned = 0
 
     @cached_property
     def _model(self) -> "_Model":
@@ -92,7 +98,7 @@ class VwPolicy:
     def pmf(self, situation: Situation) -> Pmf:
         """Return Vowpal Wabbit's own action probabilities, in double precision, rescaled to sum to 1.
 
-        RegCB's are mixed with its epsilon / K here.
+        RegCB's are mixed with its epsilon / K here; where there is a half-life, SquareCB's gamma is made to grow here.
 
         Raises:
             PolicyError: The weights do not give a distribution over exactly these actions.
@@ -107,6 +113,8 @@ class VwPolicy:
             pmf = pmfs.normalised(raw)
         except ValueError as error:
             raise PolicyError(str(error)) from error
+        if self._forgetting and self._gamma_exponent:
+            return with_gamma(pmf, self._forgetting.discounted_count(self._n_learned) ** self._gamma_exponent)
         return pmfs.floored(pmf, self._epsilon / len(pmf)) if self._epsilon else pmf
 
     def learn(self, interaction: Interaction) -> None:
@@ -127,6 +135,13 @@ class VwPolicy:
         weighed = self._weighed(cost, propensity)
         situation = interaction.situation
         self._model.learn(situation.context, situation.actions, interaction.chosen, f"0:{cost!r}:{weighed!r}")
+        self._n_learned += 1
+        if self._forgetting and self._forgetting.is_due(self._n_learned):
+            self._forget(self._forgetting.discount)
+
+    def _forget(self, discount: float) -> None:
+        state = self._model.save()
+        self._model.set_gradients(*discounted_gradients(state, _header_bytes(self._arguments), discount))
 
     def _weighed(self, cost: float, propensity: float) -> float:
         if self._weighs_alike:
@@ -137,14 +152,14 @@ class VwPolicy:
         return least if self._is_mtr else max(least, abs(cost) / MAX_NUMBER)
 
     def dumps(self) -> bytes:
-        """Return Vowpal Wabbit's model file.
+        """Return Vowpal Wabbit's model file; where there is a half-life, behind the number of interactions.
 
         Raises:
             PolicyError: A weight is not finite; such a model must not go anywhere.
         """
         state = self._model.save()
         check_weights(state, _header_bytes(self._arguments))
-        return state
+        return with_count(state, self._n_learned) if self._forgetting else state
 
     def loads(self, state: bytes) -> None:
         """Replace the model.
@@ -154,14 +169,16 @@ class VwPolicy:
         Raises:
             PolicyError: It is not a model file of whole and finite weights, or Vowpal Wabbit refuses it.
         """
-        check_weights(state, _header_bytes(self._arguments))
+        model, n_learned = without_count(state) if self._forgetting else (state, 0)
+        check_weights(model, _header_bytes(self._arguments))
         with tempfile.TemporaryDirectory(dir=_SCRATCH) as directory:
             path = Path(directory, "model")
-            path.write_bytes(state)
+            path.write_bytes(model)
             try:
                 self._model = _Model(f"{self._arguments} --initial_regressor {path}", pairs=self._pairs)
             except RuntimeError as error:
                 raise PolicyError(f"Vowpal Wabbit refuses the model: {error}") from error
+        self._n_learned = n_learned
 
 
 class _Model:
@@ -197,6 +214,11 @@ class _Model:
         examples = _parse(self.workspace, "\n".join([self._shared(context), *lines]))
         _learn(self.workspace, examples)
         _finish(self.workspace, examples)
+
+    def set_gradients(self, positions: Iterable[int], sums: Iterable[float]) -> None:
+        """Replace sums of squared gradients."""
+        # A loop that runs in C: there may be hundreds of thousands.
+        deque(map(_set_weight, repeat(self.workspace), positions, repeat(GRADIENTS), sums), maxlen=0)
 
     def save(self) -> bytes:
         """Return the model file."""

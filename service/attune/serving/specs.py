@@ -44,7 +44,7 @@ def policy_spec(spec: PolicySpec) -> core.PolicySpec:
     """Translate a policy spec that has its defaults."""
     match spec.WhichOneof("kind"):
         case "vw":
-            kind: core.KindSpec = vw_spec(spec.vw)
+            kind: core.KindSpec = vw_spec(spec.vw, spec.half_life)
         case "fixed":
             kind = FixedSpec(spec.fixed.offer_id)
         case _:
