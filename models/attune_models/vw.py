@@ -34,7 +34,7 @@ from attune_models.vw_explorations import (
     SquareCb,
     SynthCover,
 )
-from attune_models.vw_file import GRADIENTS, check_weights, discounted_gradients
+from attune_models.vw_file import check_weights, discounted
 from attune_models.vw_forgetting import Forgetting, with_count, with_gamma, without_count
 from attune_models.vw_spec import CbType, Crossings, VwSpec, arguments
 
@@ -137,11 +137,10 @@ class VwPolicy:
         self._model.learn(situation.context, situation.actions, interaction.chosen, f"0:{cost!r}:{weighed!r}")
         self._n_learned += 1
         if self._forgetting and self._forgetting.is_due(self._n_learned):
-            self._forget(self._forgetting.discount)
-
-    def _forget(self, discount: float) -> None:
-        state = self._model.save()
-        self._model.set_gradients(*discounted_gradients(state, _header_bytes(self._arguments), discount))
+            for replacement in discounted(
+                self._model.save(), _header_bytes(self._arguments), self._forgetting.discount
+            ):
+                self._model.replace(*replacement)
 
     def _weighed(self, cost: float, propensity: float) -> float:
         if self._weighs_alike:
@@ -215,10 +214,10 @@ class _Model:
         _learn(self.workspace, examples)
         _finish(self.workspace, examples)
 
-    def set_gradients(self, positions: Iterable[int], sums: Iterable[float]) -> None:
-        """Replace sums of squared gradients."""
+    def replace(self, number: int, positions: Iterable[int], values: Iterable[float]) -> None:
+        """Replace one number of some weights; see `attune_models.vw_file`."""
         # A loop that runs in C: there may be hundreds of thousands.
-        deque(map(_set_weight, repeat(self.workspace), positions, repeat(GRADIENTS), sums), maxlen=0)
+        deque(map(_set_weight, repeat(self.workspace), positions, repeat(number), values), maxlen=0)
 
     def save(self) -> bytes:
         """Return the model file."""

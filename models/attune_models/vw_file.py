@@ -5,6 +5,7 @@ loads NaN without a word, and half a file too.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,7 @@ from attune_models.types import PolicyError
 # Of a weight: its position, its value, and what its step size depends on (sum of squared gradients, scale of the
 # feature). The same whatever the options; a policy of several regressions has the weights of each.
 _WEIGHT = np.dtype([("index", "<u4"), ("numbers", "<f4", 3)])
-GRADIENTS = 1
-"""Position of the sum of squared gradients among the numbers of a weight, in the file as in memory."""
+_VALUE, _GRADIENTS = 0, 1
 # The header grows by this once chance was used, which bag and rnd do.
 _RANDOM_STATE = re.compile(rb" --random_seed \d+")
 
@@ -32,25 +32,31 @@ def check_weights(state: bytes, header_bytes: int) -> None:
     """
     numbers = _weights(state, header_bytes)["numbers"]
     # A sum of squared gradients that is too large for a float32 is no damage: its weight will not change any more.
-    endless = (np.arange(numbers.shape[1]) == GRADIENTS) & (numbers == np.inf)
+    endless = (np.arange(numbers.shape[1]) == _GRADIENTS) & (numbers == np.inf)
     if not (np.isfinite(numbers) | endless).all():
         raise PolicyError("expected finite weights, got some that are not")
 
 
-def discounted_gradients(state: bytes, header_bytes: int, discount: float) -> tuple[list[int], list[float]]:
-    """Return the positions of all weights that were ever moved and their sums of squared gradients, discounted.
+def discounted(
+    state: bytes, header_bytes: int, discount: float
+) -> Iterator[tuple[int, Iterable[int], Iterable[float]]]:
+    """Yield what a policy forgets: weights and sums of squared gradients, but not the scales of features.
 
     Args:
         state: The file.
         header_bytes: As in `check_weights`.
-        discount: What the sums are multiplied with; between 0 and 1.
+        discount: What the numbers are multiplied with; between 0 and 1.
+
+    Yields:
+        Which number of a weight it is, as in memory; the positions of the weights; the discounted numbers.
 
     Raises:
         PolicyError: The file does not end with a whole weight.
     """
     weights = _weights(state, header_bytes)
-    sums = weights["numbers"][:, GRADIENTS] * np.float32(discount)
-    return weights["index"].tolist(), sums.tolist()
+    positions = weights["index"].tolist()
+    for number in (_VALUE, _GRADIENTS):
+        yield number, positions, (weights["numbers"][:, number] * np.float32(discount)).tolist()
 
 
 def _weights(state: bytes, header_bytes: int) -> NDArray[np.void]:

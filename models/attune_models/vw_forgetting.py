@@ -1,15 +1,15 @@
 """How a Vowpal Wabbit policy forgets: what is discounted, when, and how the count of it is kept with the model.
 
-Two things in Vowpal Wabbit remember for ever. The steps of its regressions become smaller with the sum of all squared
-gradients (AdaGrad), so that after a long time no change of taste can move a weight. And SquareCB's gamma grows with the
-number of interactions, so that after a long time nothing else is tried. With a half-life of h interactions
+Three things in Vowpal Wabbit remember for ever. A weight stays where it is until an example moves it. Its steps become
+smaller with the sum of all squared gradients (AdaGrad), so that after a long time no example can. And SquareCB's gamma
+grows with the number of interactions, so that after a long time nothing else is tried. With a half-life of h
 
-    sum of squared gradients    times 0.5^(period / h) after every `period` interactions
-    gamma                       gamma_scale n^gamma_exponent, n = 1 + d + ... + d^(t-1), d = 0.5^(1 / h)
+    weights, sums of squared gradients    times 0.5^(period / h) after every `period` interactions
+    gamma    gamma_scale n^gamma_exponent with n = 1 + d + ... + d^(t-1) after t interactions, d = 0.5^(1 / h)
 
-after t interactions: each interaction counts half after h more. Weights stay as they are: what was learned is the best
-guess until something else is seen. Source of the discounted count: Garivier, Moulines, "On Upper-Confidence Bound
-Policies for Switching Bandit Problems", 2011.
+so that each interaction counts half after h more. This is what discounting does to a regression with a prior, which is
+not discounted: where nothing is seen any more, predictions go back to 0. Source of the discounted count: Garivier,
+Moulines, "On Upper-Confidence Bound Policies for Switching Bandit Problems", 2011.
 
 t is all that has to be known besides the model file. It is written before it.
 """
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from attune_models.types import Pmf, PolicyError
 
-# Discounting costs a look at every weight, so it is done a few times in a half-life, and never all the time.
+# Discounting costs a look at every weight, so it is done a few times in a half-life.
 _DISCOUNTS_PER_HALF_LIFE = 4
 _SHORTEST_PERIOD = 50
 
@@ -42,16 +42,16 @@ class Forgetting:
 
     @property
     def period(self) -> int:
-        """After how many interactions the sums are discounted again."""
+        """After how many interactions weights and sums are discounted again."""
         return max(_SHORTEST_PERIOD, round(self.half_life / _DISCOUNTS_PER_HALF_LIFE))
 
     @property
     def discount(self) -> float:
-        """What the sums are multiplied with then; between 0 and 1."""
+        """What they are multiplied with then; between 0 and 1."""
         return float(0.5 ** (self.period / self.half_life))
 
     def is_due(self, n_learned: int) -> bool:
-        """Tell whether the sums are to be discounted after so many interactions."""
+        """Tell whether they are to be discounted after so many interactions."""
         return n_learned % self.period == 0
 
     def discounted_count(self, n_learned: int) -> float:
