@@ -2,8 +2,8 @@
 
 The figures of `docs/decisions/0007-forgetting.md`. Policies decide for Tom and Anna, whose tastes change: as in the two
 drifts of Vowpal Wabbit's tutorial, and to a random other article in all four situations, season after season. Where
-nothing changes, forgetting can only cost; it costs most where clicks are noisy. No service is started: the same seed
-gives the same clicks.
+nothing changes, forgetting can only cost; it costs most where clicks are noisy. What was forgotten is predicted to earn
+0, which a base reward makes untrue. No service is started: the same seed gives the same clicks.
 
 Of each run two rates are taken: of all visits, and of the first ones after each change. The table holds their means
 over the seeds, with standard errors. At the end, the time of a step of learning, with and without a half-life.
@@ -54,6 +54,7 @@ NOISY = (0.1, 0.5)
 SCENARIOS: Mapping[str, Callable[[int], Readers]] = {
     "same articles": lambda _: Readers([LIKED, LIKED_LATER], ROUNDS),
     "a new article": lambda _: Readers([LIKED, NEWLY_LIKED], ROUNDS),
+    "a new article, base reward 1": lambda _: Readers([LIKED, NEWLY_LIKED], ROUNDS, base_reward=1.0),
     "fickle": lambda seed: Readers(fickle_seasons(6, seed), ROUNDS),
     "fickle, noisy": lambda seed: Readers(fickle_seasons(6, seed), ROUNDS, NOISY),
     "no change": lambda _: Readers([LIKED, LIKED], ROUNDS),

@@ -98,11 +98,13 @@ class Readers:
         seasons: What is liked in each season; nothing changes within one.
         rounds: Length of a season, in visits.
         click_rates: Probability of a click on what is not liked, and on what is.
+        base_reward: What every visit is worth; a click is worth 1 more.
     """
 
     seasons: Sequence[Mapping[Visit, str]]
     rounds: int
     click_rates: tuple[float, float] = (0.0, 1.0)
+    base_reward: float = 0.0
 
 
 def fickle_seasons(n_seasons: int, seed: int) -> list[Mapping[Visit, str]]:
@@ -139,7 +141,7 @@ def play_seasons(policy: Policy, readers: Readers, seed: int) -> list[bool]:
         chosen = pmfs.draw(pmf, pmfs.unit_interval("draw", str(seed), str(i)))
         is_liked = readers.seasons[i // readers.rounds][visit] == ARTICLES[chosen]
         clicks.append(random.random() < readers.click_rates[is_liked])
-        policy.learn(Interaction(situations[visit], chosen, pmf[chosen], float(clicks[-1])))
+        policy.learn(Interaction(situations[visit], chosen, pmf[chosen], readers.base_reward + clicks[-1]))
     return clicks
 
 
