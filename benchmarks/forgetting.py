@@ -12,7 +12,7 @@ over the seeds, with standard errors. At the end, the time of a step of learning
 import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import product
 from statistics import fmean, stdev
@@ -51,14 +51,15 @@ AFTER = 2_000
 HALF_LIVES = (0.0, 500.0, 1000.0, 2000.0, 5000.0)
 NOISY = (0.1, 0.5)
 
-SCENARIOS: Mapping[str, Callable[[int], Readers]] = {
-    "same articles": lambda _: Readers([LIKED, LIKED_LATER], ROUNDS),
-    "a new article": lambda _: Readers([LIKED, NEWLY_LIKED], ROUNDS),
-    "a new article, base reward 1": lambda _: Readers([LIKED, NEWLY_LIKED], ROUNDS, base_reward=1.0),
-    "fickle": lambda seed: Readers(fickle_seasons(6, seed), ROUNDS),
-    "fickle, noisy": lambda seed: Readers(fickle_seasons(6, seed), ROUNDS, NOISY),
-    "no change": lambda _: Readers([LIKED, LIKED], ROUNDS),
-    "no change, noisy": lambda _: Readers([LIKED, LIKED], ROUNDS, NOISY),
+# From rounds and seed.
+SCENARIOS: Mapping[str, Callable[[int, int], Readers]] = {
+    "same articles": lambda rounds, _: Readers([LIKED, LIKED_LATER], rounds),
+    "a new article": lambda rounds, _: Readers([LIKED, NEWLY_LIKED], rounds),
+    "a new article, base reward 1": lambda rounds, _: Readers([LIKED, NEWLY_LIKED], rounds, base_reward=1.0),
+    "fickle": lambda rounds, seed: Readers(fickle_seasons(6, seed), rounds),
+    "fickle, noisy": lambda rounds, seed: Readers(fickle_seasons(6, seed), rounds, NOISY),
+    "no change": lambda rounds, _: Readers([LIKED, LIKED], rounds),
+    "no change, noisy": lambda rounds, _: Readers([LIKED, LIKED], rounds, NOISY),
 }
 
 # Small models hold all there is to know here, and are discounted faster.
@@ -88,21 +89,23 @@ class Run:
         policy: One of `POLICIES`.
         half_life: In interactions; 0 for none.
         scenario: One of `SCENARIOS`.
+        rounds: Length of a season.
         seed: Of everything.
     """
 
     policy: str
     half_life: float
     scenario: str
+    rounds: int
     seed: int
 
 
 def rates(run: Run) -> tuple[float, float]:
     """Returns the click rate of all visits, and of those that come soon after a change (after each season's start)."""
-    readers = SCENARIOS[run.scenario](run.seed)
+    readers = SCENARIOS[run.scenario](run.rounds, run.seed)
     policy = build(PolicySpec(replace(POLICIES[run.policy], half_life=run.half_life)))
     clicks = play_seasons(policy, readers, run.seed)
-    starts = range(ROUNDS, len(clicks), ROUNDS)
+    starts = range(run.rounds, len(clicks), run.rounds)
     return fmean(clicks), fmean(fmean(clicks[start : start + AFTER]) for start in starts)
 
 
@@ -122,20 +125,25 @@ def learning_cost(half_life: float, n_actions: int = 10, calls: int = 4000) -> f
     return (time.process_time() - start) / calls * 1e6
 
 
+def row(pool: Executor, policy: str, half_life: float, arguments: argparse.Namespace) -> str:
+    """Returns a row of the table."""
+    seeds = range(1, arguments.seeds + 1)
+    games = product(arguments.scenarios, [arguments.rounds], seeds)
+    played = list(pool.map(rates, [Run(policy, half_life, *game) for game in games]))
+    cells = [cell(played[i : i + len(seeds)]) for i in range(0, len(played), len(seeds))]
+    return f"| {policy} | {half_life:.0f} | {' | '.join(cells)} |"
+
+
 def main() -> None:
     """Prints a table, row by row, and the costs."""
     arguments = _arguments()
-    print(f"click rate of all visits / of the first {AFTER} after each change; {arguments.seeds} seeds\n")
+    print(f"click rate of all visits / of the first {AFTER} after each change, ± standard error")
+    print(f"{arguments.seeds} seeds, seasons of {arguments.rounds} visits\n")
     print(f"| policy | half-life | {' | '.join(arguments.scenarios)} |")
     print("| --- " * (2 + len(arguments.scenarios)) + "|")
     with ProcessPoolExecutor(arguments.processes) as pool:
         for policy, half_life in product(arguments.policies, arguments.half_lives):
-            runs = [
-                Run(policy, half_life, *rest) for rest in product(arguments.scenarios, range(1, arguments.seeds + 1))
-            ]
-            played = list(pool.map(rates, runs))
-            cells = [cell(played[i : i + arguments.seeds]) for i in range(0, len(runs), arguments.seeds)]
-            print(f"| {policy} | {half_life:.0f} | {' | '.join(cells)} |", flush=True)
+            print(row(pool, policy, half_life, arguments), flush=True)
     print("\nlearning from an interaction among 10 actions of 4 features, CPU time")
     for half_life in (0.0, 10.0, 1000.0):
         print(f"half-life {half_life:5.0f}   {min(learning_cost(half_life) for _ in range(5)):5.1f} us")
@@ -146,6 +154,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--policies", nargs="+", choices=POLICIES, default=list(POLICIES))
     parser.add_argument("--half-lives", nargs="+", type=float, default=list(HALF_LIVES), help="0 for none")
     parser.add_argument("--scenarios", nargs="+", choices=SCENARIOS, default=list(SCENARIOS))
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"visits in a season (default {ROUNDS})")
     parser.add_argument("--seeds", type=int, default=5, help="at least 2 (default 5)")
     parser.add_argument("--processes", type=int, default=2)
     return parser.parse_args()
