@@ -48,7 +48,7 @@ def policy_spec(spec: PolicySpec) -> core.PolicySpec:
     """Translate a policy spec that has its defaults, without its beliefs: they matter to `start_spec` only."""
     match spec.WhichOneof("kind"):
         case "vw":
-            kind: core.KindSpec = vw_spec(spec.vw)
+            kind: core.KindSpec = vw_spec(spec.vw, spec.half_life)
         case "linear_ucb":
             kind = linear_ucb_spec(spec)
         case "linear_thompson":
