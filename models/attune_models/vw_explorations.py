@@ -63,7 +63,8 @@ class Bag:
     """The votes of several regressions, each of which sees every interaction a random number of times.
 
     `p(a) = votes(a) / policies`, but no action gets less than epsilon / K: what that takes comes from all others alike.
-    Without the epsilon, all can agree on a wrong action for good. Source: Eckles, Kaptein, "Thompson sampling with the online bootstrap", 2014.
+    Without the epsilon, all can agree on a wrong action for good. Source: Eckles, Kaptein, "Thompson sampling with the
+    online bootstrap", 2014.
 
     Attributes:
         policies: How many regressions; 2 to 20.
@@ -82,8 +83,8 @@ class Bag:
 class Cover:
     """The votes of several regressions, each rewarded for covering what those before it leave out.
 
-    No action gets less than `epsilon / K`. Source: Agarwal et al., "Taming the Monster: A Fast and Simple Algorithm for Contextual
-    Bandits", 2014.
+    No action gets less than `epsilon / K`. Source: Agarwal et al., "Taming the Monster: A Fast and Simple Algorithm for
+    Contextual Bandits", 2014.
 
     Attributes:
         policies: How many regressions; 2 to 20.

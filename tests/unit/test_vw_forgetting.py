@@ -93,7 +93,7 @@ def test_with_the_shortest_half_life_numbers_stay_finite(spec: VwSpec) -> None:
 def test_explanations_follow_what_is_forgotten() -> None:
     """What was read for an explanation must not outlive the discount."""
     policy = VwPolicy(VwSpec(bits=BITS, half_life=10.0))
-    log = interactions(50)
+    log = list(interactions(50))
     for interaction in log[:-1]:
         policy.learn(interaction)
     situation = log[0].situation
