@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from service import RunningService
+
+# The same examples in every run: what fails here fails everywhere.
+settings.register_profile("attune", derandomize=True)
+settings.load_profile("attune")
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from attune_models import pmf as pmfs
+from attune_models.explanation import Explanation
 from attune_models.types import Interaction, Pmf, PolicyError, Situation
 
 
@@ -27,6 +28,10 @@ class _Stateless:
 
     def learn(self, interaction: Interaction) -> None:
         """Learn nothing."""
+
+    def explain(self, situation: Situation) -> list[Explanation]:  # noqa: ARG002 - part of what a policy is
+        """Return nothing: there are no scores."""
+        return []
 
     def dumps(self) -> bytes:
         """Return the empty state."""

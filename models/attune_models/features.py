@@ -11,11 +11,15 @@ Unicode: what has a meaning in Vowpal Wabbit's text format, or in ours, is perce
 
 No name is empty. What a caller did not say is told apart by that: `=a` is the id of an action, and in a context `=1` is
 the slot after the first.
+
+`decode` is the way back, for explanations.
 """
 
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 
 from attune_models.types import Action, Features, Situation
@@ -31,7 +35,37 @@ MIN_NUMBER = 1e-30
 """Smaller magnitudes count as 0."""
 
 _RESERVED = re.compile(r"[\x00-\x20\x7f%|:=~@\s\x85\u2028\u2029]")
+_ESCAPES = re.compile(r"(?:%[0-9A-F]{2})+")
+_MARK = re.compile(r"[:=~@]")
 _CACHED_TOKENS = 16_384
+
+
+class Kind(Enum):
+    """What a token stands for; the value is what marks it: what stands between the name and the rest."""
+
+    NUMERIC = ":"
+    CATEGORICAL = "="
+    TAG = "~"
+    COMPONENT = "@"
+    IDENTITY = ""
+    """An action's id; in a context, the slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFeature:
+    """A token, in the caller's names.
+
+    Attributes:
+        kind: What it stands for.
+        name: The feature's; empty for an action's id and the slot.
+        value: The word, the tag, the id or the slot; the zero-based position of a component; empty for a number.
+        number: Of a number or a component; 1 for all else.
+    """
+
+    kind: Kind
+    name: str
+    value: str = ""
+    number: float = 1.0
 
 
 class FeatureError(ValueError):
@@ -96,6 +130,26 @@ def encode_action(action: Action) -> str:
         raise FeatureError(f"features.{error.field}".rstrip("."), error.description) from None
     identity = _identity_token(action.id)
     return f"{identity} {tokens}" if tokens else identity
+
+
+def decode(token: str) -> NamedFeature:
+    """Return what a token of `encode`, `encode_action` or `with_slot` stands for.
+
+    Numbers are those of the token: what is smaller than `MIN_NUMBER` has become 0.
+    """
+    # The first of the four marks tells: in names and values they are escaped.
+    mark = _MARK.search(token)
+    if mark is None:
+        raise ValueError(f"expected a token of encoded features, got {token!r}")
+    name, rest = _unescaped(token[: mark.start()]), token[mark.end() :]
+    match Kind(mark.group()):
+        case Kind.NUMERIC:
+            return NamedFeature(Kind.NUMERIC, name, number=float(rest))
+        case Kind.COMPONENT:
+            position, _, number = rest.partition(":")
+            return NamedFeature(Kind.COMPONENT, name, position, float(number))
+        case kind:
+            return NamedFeature(kind if name else Kind.IDENTITY, name, _unescaped(rest))
 
 
 def situation(context: Features, actions: Iterable[Action]) -> Situation:
@@ -175,6 +229,10 @@ def _escaped(field: str, text: str) -> str:
 
 def _percent_encoded(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match.group().encode())
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPES.sub(lambda match: bytes.fromhex(match.group().replace("%", "")).decode(), text)
 
 
 def _path(kind: str, name: str, longest: int = 40) -> str:

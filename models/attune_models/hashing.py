@@ -21,10 +21,9 @@ from math import asinh, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from attune_models.features import has_slot
-
 MAX_PAIRED = 10
-"""Most categorical context features that are paired; the slot is paired, but does not count."""
+"""Most categorical context features that are paired: their pairs, 45 then, multiply the cost of a decision. The slot is
+paired, but does not count: it must not change what else is a feature."""
 
 _CACHED_TOKENS = 65_536
 _CACHED_LISTS = 8
@@ -73,11 +72,17 @@ def context_sketch(encoded: str, *, pairs: bool) -> Sketch:
     """
     tokens = encoded.split(" ") if encoded else []
     if pairs:
-        # A categorical token, and no other, has a "=" in it. No token has a space, so a pair is not any token's name.
-        categorical = [token for token in tokens if "=" in token]
-        if len(categorical) - has_slot(encoded) <= MAX_PAIRED:
-            tokens += [" ".join(pair) for pair in combinations(categorical, 2)]
+        # No token has a space, so a pair is not any token's name.
+        tokens += [f"{tokens[one]} {tokens[other]}" for one, other in paired(tokens)]
     return _sketch(tokens)
+
+
+def paired(tokens: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the pairs of context tokens that become features: positions, zero-based; none where there are too many."""
+    # A categorical token, and no other, has a "=" in it.
+    categorical = [i for i, token in enumerate(tokens) if "=" in token]
+    n_counting = sum(not tokens[i].startswith("=") for i in categorical)
+    return list(combinations(categorical, 2)) if n_counting <= MAX_PAIRED else []
 
 
 @lru_cache(_CACHED_LISTS)
@@ -87,7 +92,7 @@ def action_sketches(encoded: tuple[str, ...]) -> SketchList:
     Args:
         encoded: See `attune_models.features.encode_action`.
     """
-    sketches = [_action_sketch(action) for action in encoded]
+    sketches = [action_sketch(action) for action in encoded]
     sizes = [len(sketch.hashes) for sketch in sketches]
     joined = Sketch(
         np.concatenate([sketch.hashes for sketch in sketches]), np.concatenate([sketch.values for sketch in sketches])
@@ -126,7 +131,12 @@ def _sums(places: NDArray[np.int64], values: NDArray[np.float64], size: int) -> 
 
 
 @lru_cache(_CACHED_TOKENS)
-def _action_sketch(encoded: str) -> Sketch:
+def action_sketch(encoded: str) -> Sketch:
+    """Sketch the features of an action; its id is left out.
+
+    Args:
+        encoded: See `attune_models.features.encode_action`.
+    """
     # The first token is the id. It says nothing about other actions, and an unseen one would collide with what does.
     return _sketch(encoded.split(" ")[1:])
 

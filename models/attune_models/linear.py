@@ -7,6 +7,8 @@ that into probabilities is here.
 from dataclasses import dataclass
 
 from attune_models import gaussian_argmax
+from attune_models import pmf as pmfs
+from attune_models.explanation import Explanation
 from attune_models.linear_model import LinearModel, LinearSpec
 from attune_models.types import Interaction, Pmf, Situation
 
@@ -39,7 +41,7 @@ class LinearThompsonSpec(LinearSpec):
 
 
 class _LinearPolicy:
-    """The learning half of both policies."""
+    """What both policies have in common: all but the exploration."""
 
     def __init__(self, spec: LinearSpec) -> None:
         self._model = LinearModel(spec)
@@ -51,6 +53,10 @@ class _LinearPolicy:
             ValueError: The reward is not between -1e6 and 1e6.
         """
         self._model.learn(interaction)
+
+    def explain(self, situation: Situation) -> list[Explanation]:
+        """Return what the mean of the reward of each action is made of; see `attune_models.linear_model`."""
+        return self._model.explain(situation)
 
     def dumps(self) -> bytes:
         """Return the state of the regressions.
@@ -90,7 +96,11 @@ class LinearUcbPolicy(_LinearPolicy):
         self._gamma = (spec.gamma_scale, spec.gamma_exponent)
 
     def pmf(self, situation: Situation) -> Pmf:
-        """Return the probabilities; all are positive."""
+        """Return the probabilities; all are positive.
+
+        Raises:
+            PolicyError: The state is damaged: they would be none.
+        """
         means, deviations = self._model.estimates(situation)
         bounds = means + self._exploration * deviations
         scale, exponent = self._gamma
@@ -99,7 +109,7 @@ class LinearUcbPolicy(_LinearPolicy):
         result = 1.0 / (len(bounds) + gamma * (bounds[best] - bounds))
         result[best] = 0.0
         result[best] = 1.0 - result.sum()
-        return [float(probability) for probability in result]
+        return pmfs.checked(result.tolist())
 
 
 class LinearThompsonPolicy(_LinearPolicy):
@@ -117,7 +127,10 @@ class LinearThompsonPolicy(_LinearPolicy):
         self._exploration = spec.exploration
 
     def pmf(self, situation: Situation) -> Pmf:
-        """Return the probabilities; a hopeless action may have probability 0."""
+        """Return the probabilities; a hopeless action may have probability 0.
+
+        Raises:
+            PolicyError: The state is damaged: they would be none.
+        """
         means, deviations = self._model.estimates(situation)
-        result: Pmf = gaussian_argmax.probabilities(means, self._exploration * deviations).tolist()
-        return result
+        return pmfs.checked(gaussian_argmax.probabilities(means, self._exploration * deviations).tolist())

@@ -24,19 +24,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from attune_models.explanation import Explanation, Factors, explained, tokens_of
 from attune_models.features import MAX_NUMBER
-from attune_models.hashing import action_sketches, context_sketch, products
+from attune_models.hashing import Sketch, action_sketch, action_sketches, context_sketch, paired, products
 from attune_models.noise import NoiseScale
 from attune_models.ridge import RidgeBank
-from attune_models.state import check_not_negative, pack, refusing, unpack
+from attune_models.state import check_finite, check_not_negative, pack, refusing, unpack
 from attune_models.types import Interaction, PolicyError, Situation
 
 _KIND = "linear 1"
 _SHARED = 1
 """Position of the shared regression in its bank: behind the prior."""
-_REFRESH_EVERY = 1000
+REFRESH_EVERY = 1000
 """Interactions after which inverses are computed anew, to lose the rounding of their updates."""
-_REFRESHES_PER_HALF_LIFE = 8
+REFRESHES_PER_HALF_LIFE = 8
 """How finely forgetting is stepped: what an interaction weighs is off by 9 % at most."""
 _GONE_AFTER = 20
 """Half-lives after which an action that was not learned from is dropped: it weighs a millionth."""
@@ -82,8 +83,8 @@ class LinearModel:
         self._positions: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._time = 0
         self.noise = NoiseScale()
-        period = spec.half_life / _REFRESHES_PER_HALF_LIFE if spec.half_life else _REFRESH_EVERY
-        self._refresh_every = min(_REFRESH_EVERY, max(1, round(period)))
+        period = spec.half_life / REFRESHES_PER_HALF_LIFE if spec.half_life else REFRESH_EVERY
+        self._refresh_every = min(REFRESH_EVERY, max(1, round(period)))
 
     def estimates(self, situation: Situation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what the model expects of each action.
@@ -91,6 +92,9 @@ class LinearModel:
         Returns:
             Mean of the reward and its deviation, both in the reward's unit; float64, shape
             (n_actions,).
+
+        Raises:
+            PolicyError: The state holds numbers so large that these are not finite.
         """
         context = context_sketch(situation.context, pairs=self._spec.pairs)
         joint = products(context, action_sketches(tuple(situation.actions)), self._spec.bits)
@@ -99,7 +103,34 @@ class LinearModel:
         means, variances = self._own.each(positions, context.dense(self._spec.offer_bits))
         means += joint @ self._shared.weights[_SHARED]
         variances += self._shared.variances(_SHARED, joint)
-        return means, self.noise.sigma * np.sqrt(variances)
+        deviations = self.noise.sigma * np.sqrt(variances)
+        check_finite("means", means)
+        check_finite("deviations", deviations)
+        return means, deviations
+
+    def explain(self, situation: Situation) -> list[Explanation]:
+        """Return what the mean of the reward of each action is made of.
+
+        A product of context features and a weight of w_a is one of these features and the action's id. The number of
+        tokens, by which vectors are scaled, is taken for given: a feature that is left out counts 0 and changes no
+        other's number.
+        """
+        tokens = tokens_of(situation.context)
+        context = Factors(tokens, paired(tokens) if self._spec.pairs else ())
+        sketch = context_sketch(situation.context, pairs=self._spec.pairs)
+        return [
+            explained(self._terms(sketch, action_id, encoded), context, Factors(tokens_of(encoded)))
+            for action_id, encoded in zip(situation.action_ids, situation.actions, strict=True)
+        ]
+
+    def _terms(self, context: Sketch, action_id: str, encoded: str) -> NDArray[np.float64]:
+        action = action_sketch(encoded)
+        places = (context.hashes[:, np.newaxis] + action.hashes) & ((1 << self._spec.bits) - 1)
+        shared = self._shared.weights[_SHARED][places] * np.multiply.outer(context.values, action.values)
+        position, _ = self._positions.get(action_id, (RidgeBank.prior, 0))
+        own = self._own.weights[position][context.hashes & ((1 << self._spec.offer_bits) - 1)] * context.values
+        # The id, which only the action's own regression knows, is the first token.
+        return np.insert(shared, 1, own, axis=1)
 
     def learn(self, interaction: Interaction) -> None:
         """Take in one interaction; how probable the action was does not matter to a regression.

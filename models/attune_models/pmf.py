@@ -11,9 +11,11 @@ from hashlib import blake2b
 from itertools import accumulate
 from math import fsum, inf
 
-from attune_models.types import Pmf
+from attune_models.types import Pmf, PolicyError
 
 _MANTISSA_BITS = 53
+_ROUNDING = 1e-9
+"""More than summing a thousand probabilities rounds, less than any damage."""
 
 
 def uniform(n_actions: int) -> Pmf:
@@ -46,6 +48,21 @@ def normalised(raw: Sequence[float]) -> Pmf:
     if not (raw and min(raw) >= 0.0 and max(raw) < inf and (total := fsum(raw)) > 0.0):
         raise ValueError(f"expected non-negative finite numbers with a positive sum, got {raw!r}")
     return [number / total for number in raw]
+
+
+def checked(pmf: Pmf) -> Pmf:
+    """Return a pmf that is one.
+
+    Args:
+        pmf: Probability of each action, as a policy computed it.
+
+    Raises:
+        PolicyError: It is none: the numbers that it was computed from make no sense.
+    """
+    # Written so that NaN, which compares false with everything, is refused too.
+    if not (min(pmf) >= 0.0 and abs(fsum(pmf) - 1.0) <= _ROUNDING):
+        raise PolicyError(f"expected probabilities that sum to 1, got {pmf[:10]!r}, which sum to {fsum(pmf)!r}")
+    return pmf
 
 
 def floored(pmf: Pmf, min_probability: float) -> Pmf:

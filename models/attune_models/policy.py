@@ -10,6 +10,8 @@ from typing import Protocol, TypeAlias
 
 from attune_models import pmf as pmfs
 from attune_models.baselines import FixedPolicy, FixedSpec, UniformPolicy, UniformSpec
+from attune_models.beliefs import Belief, pseudo_interactions
+from attune_models.explanation import Explanation
 from attune_models.linear import LinearThompsonPolicy, LinearThompsonSpec, LinearUcbPolicy, LinearUcbSpec
 from attune_models.popularity import PopularityPolicy, PopularitySpec
 from attune_models.types import Interaction, Pmf, Situation
@@ -29,6 +31,13 @@ class Policy(Protocol):
 
     def learn(self, interaction: Interaction) -> None:
         """Update the state with one interaction."""
+        ...
+
+    def explain(self, situation: Situation) -> list[Explanation]:
+        """Return what the score of each action is made of, in their order; empty where a policy has no scores.
+
+        An action's explanation does not depend on the other actions.
+        """
         ...
 
     def dumps(self) -> bytes:
@@ -54,16 +63,26 @@ class PolicySpec:
     Attributes:
         kind: The policy and its parameters.
         min_probability: Floor of every action's probability, 0 to 1; see `attune_models.pmf.floored`.
+        beliefs: What is believed before there are data; see `attune_models.beliefs`.
     """
 
     kind: KindSpec = field(default_factory=VwSpec)
     min_probability: float = 0.0
+    beliefs: tuple[Belief, ...] = ()
 
 
 def build(spec: PolicySpec) -> Policy:
-    """Return a new, untrained policy."""
+    """Return a new policy that has learned nothing, not even its beliefs: one to `loads` a state into."""
     policy = _build_kind(spec.kind)
     return FlooredPolicy(policy, spec.min_probability) if spec.min_probability > 0.0 else policy
+
+
+def started(spec: PolicySpec) -> Policy:
+    """Return a new policy that has learned its beliefs: one to choose, or to learn from the first interaction on."""
+    policy = build(spec)
+    for interaction in pseudo_interactions(spec.beliefs):
+        policy.learn(interaction)
+    return policy
 
 
 def _build_kind(kind: KindSpec) -> Policy:
@@ -95,6 +114,7 @@ class FlooredPolicy:
         self._policy = policy
         self._min_probability = min_probability
         self.learn = policy.learn
+        self.explain = policy.explain
         self.dumps = policy.dumps
         self.loads = policy.loads
 

@@ -22,14 +22,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune_models import beta_argmax, gaussian_argmax
+from attune_models import pmf as pmfs
+from attune_models.explanation import Contribution, Explanation, Source, largest_first
 from attune_models.features import MAX_NUMBER
 from attune_models.noise import NoiseScale
-from attune_models.state import check_not_negative, check_shapes, pack, refusing, unpack
+from attune_models.state import check_finite, check_not_negative, check_shapes, pack, refusing, unpack
 from attune_models.types import Interaction, Pmf, PolicyError, Situation
 
 _KIND = "popularity 1"
 _GONE_AFTER = 40
 """Half-lives after which an action that was not learned from is dropped: it weighs 1e-12."""
+_MOST_INTERACTIONS = 1e15
+"""Nobody has had more: a larger count is damage."""
+_ROUNDING = 1e-6
+"""By how much of its range a mean reward may leave it: more than sums round, less than any damage."""
 
 
 class RewardModel(Enum):
@@ -85,15 +91,30 @@ class PopularityPolicy:
         self._tallies: OrderedDict[str, _Tally] = OrderedDict()
 
     def pmf(self, situation: Situation) -> Pmf:
-        """Return the probability that each action's mean reward is the largest; a hopeless one may have 0."""
+        """Return the probability that each action's mean reward is the largest; a hopeless one may have 0.
+
+        Raises:
+            PolicyError: The state is damaged: they would be none.
+        """
         counts, totals = self._sums(situation)
         if self._bernoulli:
             # Rounding can leave a total just above its count.
             result = beta_argmax.probabilities(1.0 + totals, 1.0 + np.maximum(counts - totals, 0.0))
         else:
             means = (totals + self._noise.mean) / (counts + 1.0)
+            check_finite("means", means)
             result = gaussian_argmax.probabilities(means, self._noise.sigma / np.sqrt(counts + 1.0))
-        return [float(probability) for probability in result]
+        return pmfs.checked(result.tolist())
+
+    def explain(self, situation: Situation) -> list[Explanation]:
+        """Return each action's mean reward: what is expected of an unknown action, and what the id adds."""
+        counts, totals = self._sums(situation)
+        prior, weight = (0.5, 2.0) if self._bernoulli else (self._noise.mean, 1.0)
+        means = (totals + prior * weight) / (counts + weight)
+        return [
+            Explanation(mean, _contributions(prior, action_id, mean - prior))
+            for action_id, mean in zip(situation.action_ids, means.tolist(), strict=True)
+        ]
 
     def learn(self, interaction: Interaction) -> None:
         """Count one reward.
@@ -141,12 +162,23 @@ class PopularityPolicy:
             check_shapes(arrays, {"sums": (len(actions), 2), "noise": (4,)})
             time, times = int(facts["time"]), list(map(int, facts["times"]))
             check_not_negative("counts, times", time, *times, *arrays["sums"][:, 0])
+            self._check_sums(*arrays["sums"].T)
             noise = NoiseScale.restored(arrays["noise"])
             tallies = [
                 _Tally(count, total, at) for (count, total), at in zip(arrays["sums"].tolist(), times, strict=True)
             ]
         self._time, self._noise = time, noise
         self._tallies = OrderedDict(zip(actions, tallies, strict=True))
+
+    def _check_sums(self, counts: NDArray[np.float64], totals: NDArray[np.float64]) -> None:
+        """Refuse sums that no rewards add up to: of them, probabilities could not be computed."""
+        low, high = (0.0, 1.0) if self._bernoulli else (-MAX_NUMBER, MAX_NUMBER)
+        slack = _ROUNDING * (high - low)
+        possible = (
+            (counts <= _MOST_INTERACTIONS) & (totals >= (low - slack) * counts) & (totals <= (high + slack) * counts)
+        )
+        if not possible.all():
+            raise PolicyError(f"sums: expected rewards between {low:g} and {high:g} for each action, got others")
 
     def _sums(self, situation: Situation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         new = _Tally()
@@ -168,3 +200,8 @@ class PopularityPolicy:
         oldest = self._time - _GONE_AFTER * self._spec.half_life if self._spec.half_life else 0
         while len(self._tallies) > self._spec.max_actions or next(iter(self._tallies.values())).time < oldest:
             self._tallies.popitem(last=False)
+
+
+def _contributions(prior: float, action_id: str, amount: float) -> list[Contribution]:
+    constant = Contribution(Source.CONSTANT, "", "", prior)
+    return largest_first([constant, Contribution(Source.ACTION, "", action_id, amount)])

@@ -77,10 +77,7 @@ _AGGREGATE: Mapping[Aggregation, Callable[[Sequence[float]], float]] = {
 
 
 def fold(spec: RewardSpec, outcomes: Iterable[Outcome]) -> float:
-    """Fold the outcomes of one decision into its reward.
-
-    `reward = clip(sum over names of weight x aggregated value, min, max)`, `default_reward` (clipped, too) where no
-    outcome has a rule. Names are summed in the order of the rules, so that equal outcomes give equal bits.
+    """Fold the outcomes of one decision into its reward: `clip(earned)`.
 
     Args:
         spec: The rules.
@@ -89,11 +86,28 @@ def fold(spec: RewardSpec, outcomes: Iterable[Outcome]) -> float:
     Returns:
         A finite number between `spec.min` and `spec.max`.
     """
+    return clip(spec, earned(spec, outcomes))
+
+
+def clip(spec: RewardSpec, reward: float) -> float:
+    """Return the number between `spec.min` and `spec.max` that is nearest to a reward."""
+    return min(max(reward, spec.min), spec.max)
+
+
+def earned(spec: RewardSpec, outcomes: Iterable[Outcome]) -> float:
+    """Return what the outcomes of one decision come to, before it is clipped.
+
+    `sum over names of weight x aggregated value`, `default_reward` where no outcome has a rule. Names are summed in the
+    order of the rules, so that equal outcomes give equal bits.
+
+    Args:
+        spec: The rules.
+        outcomes: Earliest first.
+    """
     values: dict[str, list[float]] = {}
     for outcome in outcomes:
         values.setdefault(outcome.name, []).append(outcome.value)
     terms = [
         rule.weight * _AGGREGATE[rule.aggregation](values[name]) for name, rule in spec.rules.items() if name in values
     ]
-    reward = sum(terms) if terms else spec.default_reward
-    return min(max(reward, spec.min), spec.max)
+    return sum(terms) if terms else spec.default_reward

@@ -19,6 +19,8 @@ from attune_models.types import PolicyError
 _MAGIC = b"attune-state-1\n"
 _CHECKSUM_BYTES = 4
 _NUMBER = np.dtype("<f8")
+_LARGEST = 1e100
+"""Rewards of a million, learned for ever, come nowhere near; and what is computed from such numbers stays finite."""
 
 
 def pack(kind: str, facts: Any, arrays: Mapping[str, NDArray[np.float64]]) -> bytes:
@@ -30,10 +32,10 @@ def pack(kind: str, facts: Any, arrays: Mapping[str, NDArray[np.float64]]) -> by
         arrays: float64, any shapes.
 
     Raises:
-        PolicyError: A number is not finite; such a state must not go anywhere.
+        PolicyError: A number is not finite, or absurdly large; such a state must not go anywhere.
     """
     for name, array in arrays.items():
-        _check_finite(name, array)
+        _check_numbers(name, array)
     shapes = [[name, list(array.shape)] for name, array in arrays.items()]
     header = json.dumps({"kind": kind, "facts": facts, "shapes": shapes}, allow_nan=False, sort_keys=True)
     body = b"".join([header.encode(), b"\n", *(array.astype(_NUMBER).tobytes() for array in arrays.values())])
@@ -44,7 +46,7 @@ def unpack(kind: str, state: bytes) -> tuple[dict[str, Any], dict[str, NDArray[n
     """Return the facts and the arrays of a state; the arrays are copies, their shapes are for the caller to check.
 
     Raises:
-        PolicyError: The bytes are no whole state of this kind, or hold numbers that are not finite.
+        PolicyError: The bytes are no whole state of this kind, or hold numbers that are not finite, or absurdly large.
     """
     body_start = len(_MAGIC) + _CHECKSUM_BYTES
     body = state[body_start:]
@@ -67,6 +69,16 @@ def refusing(kind: str) -> Iterator[None]:
         raise PolicyError(f"expected a state of {kind}, got something else: {error!r}") from error
 
 
+def check_finite(name: str, array: NDArray[np.float64]) -> None:
+    """Refuse numbers that are infinite or none.
+
+    Raises:
+        PolicyError: One is.
+    """
+    if not np.isfinite(array).all():
+        raise PolicyError(f"{name}: expected finite numbers, got some that are not")
+
+
 def check_shapes(arrays: Mapping[str, NDArray[np.float64]], expected: Mapping[str, tuple[int, ...]]) -> None:
     """Refuse arrays that are not those expected.
 
@@ -84,7 +96,7 @@ def _arrays(shapes: list[tuple[str, list[int]]], numbers: bytes) -> dict[str, ND
     for name, shape in shapes:
         end = start + prod(shape)
         arrays[name] = flat[start:end].reshape(shape).copy()
-        _check_finite(name, arrays[name])
+        _check_numbers(name, arrays[name])
         start = end
     if start != len(flat):
         raise PolicyError(f"expected {start} numbers, got {len(flat)}")
@@ -101,6 +113,7 @@ def check_not_negative(name: str, *numbers: float) -> None:
         raise PolicyError(f"{name}: expected numbers of at least 0, got {min(numbers)!r}")
 
 
-def _check_finite(name: str, array: NDArray[np.float64]) -> None:
-    if not np.isfinite(array).all():
-        raise PolicyError(f"{name}: expected finite numbers, got some that are not")
+def _check_numbers(name: str, array: NDArray[np.float64]) -> None:
+    # Written so that NaN, which compares false with everything, is refused too.
+    if not (np.abs(array) <= _LARGEST).all():
+        raise PolicyError(f"{name}: expected finite numbers, none beyond {_LARGEST:g}, got some that are not")

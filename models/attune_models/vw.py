@@ -9,9 +9,10 @@ this module calls the extension below the wrapper and keeps parsed actions, whic
 
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from functools import cache, cached_property
-from itertools import combinations
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ import vowpalwabbit
 from vowpalwabbit.pyvw import pylibvw
 
 from attune_models import pmf as pmfs
-from attune_models.features import MAX_NUMBER, MIN_NUMBER, has_slot
+from attune_models.explanation import Explanation
+from attune_models.features import MAX_NUMBER, MIN_NUMBER
+from attune_models.hashing import MAX_PAIRED
 from attune_models.types import Interaction, Pmf, PolicyError, Situation
 from attune_models.vw_explorations import (
     Bag,
@@ -33,8 +36,10 @@ from attune_models.vw_explorations import (
     SquareCb,
     SynthCover,
 )
-from attune_models.vw_file import check_weights
+from attune_models.vw_file import check_weights, discounted, read_weights
+from attune_models.vw_forgetting import Forgetting, with_count, with_gamma, without_count
 from attune_models.vw_spec import CbType, Crossings, VwSpec, arguments
+from attune_models.vw_terms import Hashing, VwTerms, pairs_of
 
 __all__ = [
     "MAX_PAIRED",
@@ -59,10 +64,7 @@ _parse = pylibvw.vw._parse  # noqa: SLF001
 _predict = pylibvw.vw.predict_multi
 _learn = pylibvw.vw.learn_multi
 _finish = pylibvw.vw._finish_example_multi_ex  # noqa: SLF001
-
-MAX_PAIRED = 10
-"""Most categorical context features that are paired: their pairs, 45 then, multiply the cost of a decision. The slot is
-paired, but does not count: it must not change what else is a feature."""
+_set_weight = pylibvw.vw.set_weight
 
 # An action takes 32 kB when it is kept, one with very many features up to thirty times as much: those are not kept.
 _MAX_KEPT_ACTIONS = 4096
@@ -78,12 +80,16 @@ class VwPolicy:
 
     def __init__(self, spec: VwSpec) -> None:
         """Start untrained."""
+        self._spec = spec
         self._arguments = arguments(spec)
         self._pairs = spec.crossings is Crossings.CONTEXT_PAIRS_ACTION
         self._weighs_alike = isinstance(spec.exploration, SquareCb | RegCb)
         self._is_mtr = spec.cb_type is CbType.MTR
         # All others that have an epsilon have it from Vowpal Wabbit.
         self._epsilon = spec.exploration.epsilon if isinstance(spec.exploration, RegCb) else 0.0
+        self._forgetting = Forgetting(spec.half_life) if spec.half_life else None
+        self._gamma_exponent = spec.exploration.gamma_exponent if isinstance(spec.exploration, SquareCb) else 0.0
+        self._n_learned = 0
 
     @cached_property
     def _model(self) -> "_Model":
@@ -93,7 +99,7 @@ class VwPolicy:
     def pmf(self, situation: Situation) -> Pmf:
         """Return Vowpal Wabbit's own action probabilities, in double precision, rescaled to sum to 1.
 
-        RegCB's are mixed with its epsilon / K here.
+        RegCB's are mixed with its epsilon / K here; where there is a half-life, SquareCB's gamma is made to grow here.
 
         Raises:
             PolicyError: The weights do not give a distribution over exactly these actions.
@@ -108,6 +114,8 @@ class VwPolicy:
             pmf = pmfs.normalised(raw)
         except ValueError as error:
             raise PolicyError(str(error)) from error
+        if self._forgetting and self._gamma_exponent:
+            return with_gamma(pmf, self._forgetting.discounted_count(self._n_learned) ** self._gamma_exponent)
         return pmfs.floored(pmf, self._epsilon / len(pmf)) if self._epsilon else pmf
 
     def learn(self, interaction: Interaction) -> None:
@@ -128,6 +136,12 @@ class VwPolicy:
         weighed = self._weighed(cost, propensity)
         situation = interaction.situation
         self._model.learn(situation.context, situation.actions, interaction.chosen, f"0:{cost!r}:{weighed!r}")
+        self._n_learned += 1
+        if self._forgetting and self._forgetting.is_due(self._n_learned):
+            for replacement in discounted(
+                self._model.save(), _header_bytes(self._arguments), self._forgetting.discount
+            ):
+                self._model.replace(*replacement)
 
     def _weighed(self, cost: float, propensity: float) -> float:
         if self._weighs_alike:
@@ -137,15 +151,22 @@ class VwPolicy:
         # All but mtr regress the cost divided by the propensity: that has to be within the limits, too.
         return least if self._is_mtr else max(least, abs(cost) / MAX_NUMBER)
 
+    def explain(self, situation: Situation) -> list[Explanation]:
+        """Return what the predicted reward of each action is made of; see `attune_models.vw_terms`.
+
+        The first call after learning costs milliseconds: it reads the weights.
+        """
+        return self._model.terms(self._spec, self._arguments).explain(situation)
+
     def dumps(self) -> bytes:
-        """Return Vowpal Wabbit's model file.
+        """Return Vowpal Wabbit's model file; where there is a half-life, behind the number of interactions.
 
         Raises:
             PolicyError: A weight is not finite; such a model must not go anywhere.
         """
         state = self._model.save()
         check_weights(state, _header_bytes(self._arguments))
-        return state
+        return with_count(state, self._n_learned) if self._forgetting else state
 
     def loads(self, state: bytes) -> None:
         """Replace the model.
@@ -155,14 +176,16 @@ class VwPolicy:
         Raises:
             PolicyError: It is not a model file of whole and finite weights, or Vowpal Wabbit refuses it.
         """
-        check_weights(state, _header_bytes(self._arguments))
+        model, n_learned = without_count(state) if self._forgetting else (state, 0)
+        check_weights(model, _header_bytes(self._arguments))
         with tempfile.TemporaryDirectory(dir=_SCRATCH) as directory:
             path = Path(directory, "model")
-            path.write_bytes(state)
+            path.write_bytes(model)
             try:
                 self._model = _Model(f"{self._arguments} --initial_regressor {path}", pairs=self._pairs)
             except RuntimeError as error:
                 raise PolicyError(f"Vowpal Wabbit refuses the model: {error}") from error
+        self._n_learned = n_learned
 
 
 class _Model:
@@ -173,6 +196,7 @@ class _Model:
         # The counters are preserved because they belong to the state: squarecb's gamma grows with them.
         self.workspace = vowpalwabbit.Workspace(f"{arguments} --quiet --preserve_performance_counters")
         self._kept: dict[str, Any] = {}
+        self._terms: VwTerms | None = None
         # An example that is not given back before its workspace goes leaks 30 kB.
         weakref.finalize(self, _give_back, self.workspace, self._kept).atexit = False
 
@@ -193,11 +217,25 @@ class _Model:
 
     def learn(self, context: str, actions: Sequence[str], chosen: int, label: str) -> None:
         """Learn from a label in Vowpal Wabbit's text format on one action."""
+        self._terms = None
         lines = [f"|o {action}" for action in actions]
         lines[chosen] = f"{label} {lines[chosen]}"
         examples = _parse(self.workspace, "\n".join([self._shared(context), *lines]))
         _learn(self.workspace, examples)
         _finish(self.workspace, examples)
+
+    def terms(self, spec: VwSpec, arguments: str) -> VwTerms:
+        """Return what predictions are sums of, as long as nothing is learned."""
+        if self._terms is None:
+            weights = read_weights(self.save(), _header_bytes(arguments), spec.bits)
+            self._terms = VwTerms(spec, Hashing(self.workspace.hash_space, self.workspace.hash_feature), weights)
+        return self._terms
+
+    def replace(self, number: int, positions: Iterable[int], values: Iterable[float]) -> None:
+        """Replace one number of some weights; see `attune_models.vw_file`."""
+        self._terms = None
+        # A loop that runs in C: there may be hundreds of thousands.
+        deque(map(_set_weight, repeat(self.workspace), positions, repeat(number), values), maxlen=0)
 
     def save(self) -> bytes:
         """Return the model file."""
@@ -207,7 +245,7 @@ class _Model:
             return path.read_bytes()
 
     def _shared(self, context: str) -> str:
-        pairs = _pairs(context) if self._pairs else ""
+        pairs = pairs_of(context) if self._pairs else ""
         return f"shared |c {context} |p {pairs}" if pairs else f"shared |c {context}"
 
     def _keep(self, action: str) -> Any:
@@ -223,14 +261,6 @@ def _give_back(workspace: Any, kept: dict[str, Any]) -> None:
         _predict(workspace, examples)
         _finish(workspace, examples)
     kept.clear()
-
-
-def _pairs(context: str) -> str:
-    # A categorical token, and no other, has a "=" in it; "~" occurs in tokens of tags only.
-    categorical = [token for token in context.split(" ") if "=" in token]
-    if len(categorical) > MAX_PAIRED and len(categorical) - has_slot(context) > MAX_PAIRED:
-        return ""
-    return " ".join(f"{one}~{other}" for one, other in combinations(categorical, 2))
 
 
 @cache

@@ -62,8 +62,9 @@ class Softmax:
 class Bag:
     """The votes of several regressions, each of which sees every interaction a random number of times.
 
-    `p(a) = (1 - epsilon) votes(a) / policies + epsilon / K`. Without the epsilon, all can agree on a wrong action for
-    good. Source: Eckles, Kaptein, "Thompson sampling with the online bootstrap", 2014.
+    `p(a) = votes(a) / policies`, but no action gets less than epsilon / K: what that takes comes from all others alike.
+    Without the epsilon, all can agree on a wrong action for good. Source: Eckles, Kaptein, "Thompson sampling with the
+    online bootstrap", 2014.
 
     Attributes:
         policies: How many regressions; 2 to 20.
@@ -82,8 +83,8 @@ class Bag:
 class Cover:
     """The votes of several regressions, each rewarded for covering what those before it leave out.
 
-    Mixed with `epsilon / K`. Source: Agarwal et al., "Taming the Monster: A Fast and Simple Algorithm for Contextual
-    Bandits", 2014.
+    No action gets less than `epsilon / K`. Source: Agarwal et al., "Taming the Monster: A Fast and Simple Algorithm for
+    Contextual Bandits", 2014.
 
     Attributes:
         policies: How many regressions; 2 to 20.
@@ -104,7 +105,7 @@ class Cover:
 class Rnd:
     """Inverse gap weighting with a bonus for actions on which regressions of random noise still disagree.
 
-    Mixed with `epsilon / K`. Source: Burda et al., "Exploration by Random Network Distillation", 2018.
+    No action gets less than `epsilon / K`. Source: Burda et al., "Exploration by Random Network Distillation", 2018.
 
     Attributes:
         predictors: How many regressions of noise; 1 to 20.
@@ -153,7 +154,7 @@ class RegCb:
 
 @dataclass(frozen=True, slots=True)
 class SynthCover:
-    """The cover algorithm as a sum in closed form, on one regression. Mixed with `epsilon / K`.
+    """The cover algorithm as a sum in closed form, on one regression. No action gets less than `epsilon / K`.
 
     Attributes:
         size: How many policies are imagined; 1 to 1000.

@@ -11,7 +11,7 @@ Not offered: `--large_action_space`, which does not give the same probabilities 
 shows both.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from attune_models.vw_explorations import Bag, Cover, Exploration, Rnd, SquareCb
@@ -59,6 +59,8 @@ class VwSpec:
         power_t: Steps become smaller as (sum of squared gradients)^power_t grows; 0 to 1, 0 for constant steps.
         l1: Pulls weights to exactly 0; 0 to 1.
         l2: Shrinks weights; 0 to 1.
+        half_life: Interactions after which an interaction counts half, see `attune_models.vw_forgetting`; 0 for never
+            forgetting, else at least 10.
     """
 
     exploration: Exploration = field(default_factory=SquareCb)
@@ -69,6 +71,7 @@ class VwSpec:
     power_t: float = 0.5
     l1: float = 0.0
     l2: float = 0.0
+    half_life: float = 0.0
 
 
 def has_several_regressions(spec: VwSpec) -> bool:
@@ -83,7 +86,7 @@ def arguments(spec: VwSpec) -> str:
     """
     # --hash all: by default a feature named "7" would get index 7 instead of a hash.
     parts = ["--cb_explore_adf", f"--cb_type {spec.cb_type.value}", "--hash all", f"--bit_precision {spec.bits}"]
-    parts += [f"--learning_rate {spec.learning_rate!r}", spec.exploration.arguments()]
+    parts += [f"--learning_rate {spec.learning_rate!r}", _exploration(spec).arguments()]
     parts += ["--per_model_save_load"] if has_several_regressions(spec) else []
     default = VwSpec()
     parts += [
@@ -92,3 +95,10 @@ def arguments(spec: VwSpec) -> str:
         if getattr(spec, name) != getattr(default, name)
     ]
     return " ".join([*parts, spec.crossings.value]).rstrip()
+
+
+def _exploration(spec: VwSpec) -> Exploration:
+    if spec.half_life and isinstance(spec.exploration, SquareCb):
+        # Vowpal Wabbit's gamma grows for ever; here it is as after one interaction, and `vw_forgetting` makes it grow.
+        return replace(spec.exploration, gamma_exponent=0.0)
+    return spec.exploration

@@ -15,7 +15,7 @@ from typing import Protocol
 from attune import config
 from attune.config import Settings
 from attune.errors import StoreUnavailableError
-from attune.process import bound, ending
+from attune.process import ONE_THREAD, bound, ending
 
 READY_VARIABLE = "ATTUNE_READY_FD"
 FIRST_DELAY_S = 0.1
@@ -45,7 +45,7 @@ class Child:
         self._heard = b""
 
     def start(self, settings: Settings) -> None:
-        """Start the process with these settings. Its predecessor, if any, has ended."""
+        """Start the process with these settings, to compute in one thread. Its predecessor, if any, has ended."""
         self._stop_listening()
         self._heard = b""
         self._pipe, write = os.pipe()
@@ -56,7 +56,7 @@ class Child:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 bound(self._command),
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **handed_down},
+                env={**os.environ, **ONE_THREAD, **handed_down},
                 start_new_session=True,
                 pass_fds=[write],
             )

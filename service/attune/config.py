@@ -24,6 +24,8 @@ MAX_PORT = 65535
 # The settings that can be given on the command line.
 FLAGS = {
     "server.address": "--address",
+    "server.metrics_address": "--metrics-address",
+    "learner.metrics_address": "--learner-metrics-address",
     "store.url": "--redis-url",
     "store.data_dir": "--data-dir",
     "log.level": "--log-level",
@@ -72,6 +74,11 @@ def _is_store_url(value: str) -> bool:
 
 
 _ADDRESS = {"rule": Rule("host:port with a port of 0 to 65535", _is_address)}
+_ADDRESS_OR_NONE = {
+    "rule": Rule(
+        "host:port with a port of 0 to 65535 (empty: no metrics)", lambda value: not value or _is_address(value)
+    )
+}
 _STORE_URL = {"rule": Rule("redis://..., rediss://... or unix://... (empty: an embedded store)", _is_store_url)}
 _PATH = {"rule": Rule("a path", lambda value: bool(value) and "\0" not in value)}
 
@@ -83,10 +90,12 @@ class ServerSettings:
     Attributes:
         address: Where to listen, host:port; port 0 takes a free one.
         drain_s: Seconds that calls under way may take to finish when the server stops.
+        metrics_address: Where the server's metrics can be fetched over HTTP, host:port; empty for nowhere.
     """
 
     address: str = field(default="127.0.0.1:50051", metadata=_ADDRESS)
     drain_s: float = field(default=5.0, metadata=_between(0, 3600, "seconds"))
+    metrics_address: str = field(default="", metadata=_ADDRESS_OR_NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,8 @@ class LearnerSettings:
         batch: Most interactions read from the store at a time.
         poll_ms: Milliseconds between two looks for closed reward windows and new interactions.
         versions_kept: How many versions of each policy are kept.
+        schema_window_s: Least seconds that a window of the schema guard takes, which is 500 decisions.
+        metrics_address: Where the learner's metrics can be fetched over HTTP, host:port; empty for nowhere.
     """
 
     lease_s: float = field(default=3.0, metadata=_between(1, 3600, "seconds"))
@@ -125,6 +136,8 @@ class LearnerSettings:
     batch: int = field(default=256, metadata=_between(1, 10_000))
     poll_ms: int = field(default=100, metadata=_between(1, 60_000, "milliseconds"))
     versions_kept: int = field(default=10, metadata=_between(2, 1000))
+    schema_window_s: float = field(default=60.0, metadata=_between(0.5, 86_400, "seconds"))
+    metrics_address: str = field(default="", metadata=_ADDRESS_OR_NONE)
 
 
 @dataclass(frozen=True, slots=True)

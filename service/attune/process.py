@@ -1,4 +1,4 @@
-"""Binds a process to the life of its parent: what attune starts never outlives attune.
+"""Binds a process to the life of its parent: what attune starts never outlives attune; and says how it may compute.
 
 `python -m attune.process PARENT_PID -- PROGRAM ARGUMENT...` asks the kernel to send SIGTERM when the parent ends,
 then becomes the program (same process id). The supervisor starts the store, the server and the learner through it.
@@ -17,6 +17,10 @@ from collections.abc import Sequence
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 EX_UNAVAILABLE = 69  # <sysexits.h>
+# Environment of every process that holds a policy, read by the libraries under NumPy when it is imported. Sums that
+# threads share depend in their last bits on how many there are, and two learners must get the same. The other cores
+# are for the other processes.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def bound(command: Sequence[str]) -> list[str]:

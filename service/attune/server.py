@@ -28,7 +28,9 @@ from attune.config import Settings
 from attune.errors import SettingError, StoreUnavailableError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.learning.learners import Learners
+from attune.metrics import LearningMetrics, ServingMetrics, published
 from attune.serving.decider import Decider
+from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
 from attune.store.client import Store
 from attune.store.decisions import Decisions
@@ -78,25 +80,30 @@ def run_learner(settings: Settings) -> int:
 
 async def _serve(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
+        metrics = ServingMetrics()
+        await stack.enter_async_context(
+            published(metrics.registry, settings.server.metrics_address, "server.metrics_address")
+        )
         store = await stack.enter_async_context(_store(settings))
         placements, versions = Placements(store), Versions(store)
-        live = LivePlacements(placements, versions)
+        live = LivePlacements(placements, versions, metrics)
         await live.refresh(await placements.names())
         following = asyncio.create_task(live.follow())
         stack.push_async_callback(end, following)
 
         pipe = Pipe(settings.store.url, settings.store.decision_timeout_ms / 1000)
         stack.callback(pipe.close)
-        journal = Journal(pipe)
+        journal = Journal(pipe, metrics)
         stack.push_async_callback(journal.close)
         server = new_grpc_server()
         decisions = Decisions(store)
-        decider = Decider(live, journal, decisions)
+        decider, explainer = Decider(live, journal, decisions), Explainer(versions)
+        decision_servicer = DecisionServicer(decider, explainer, decisions, live, metrics)
         server.add_generic_rpc_handlers(
             [
-                handler(_DECISIONS, DecisionServicer(decider, decisions, live), {"Decide": DecideEnvelope}),
-                handler(_REWARDS, RewardServicer(live, Outcomes(store), decisions)),
-                handler(_PLACEMENTS, PlacementServicer(placements, versions, live)),
+                handler(_DECISIONS, decision_servicer, {"Decide": DecideEnvelope}, metrics),
+                handler(_REWARDS, RewardServicer(live, Outcomes(store), decisions, metrics), metrics=metrics),
+                handler(_PLACEMENTS, PlacementServicer(placements, versions, live), metrics=metrics),
             ]
         )
         reflection.enable_server_reflection([*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
@@ -115,11 +122,13 @@ async def _serve(settings: Settings) -> None:
 
 
 async def _learn(settings: Settings) -> None:
-    async with _store(settings) as store:
+    metrics = LearningMetrics()
+    publishing = published(metrics.registry, settings.learner.metrics_address, "learner.metrics_address")
+    async with publishing, _store(settings) as store:
         stopping = _stop_signal()
         _log.info("learning")
         _say_ready("ready")
-        await Learners(store, settings.learner).run(stopping)
+        await Learners(store, settings.learner, metrics).run(stopping)
 
 
 @asynccontextmanager

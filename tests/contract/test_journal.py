@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from attune.errors import NotFoundError, StoreUnavailableError
+from attune.metrics import ServingMetrics
 from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.client import Store
 from attune.store.decisions import Decisions
@@ -78,7 +79,8 @@ async def test_a_caller_that_went_away_does_not_take_others_along(pipe: Pipe, ho
 
 
 async def test_a_store_that_is_away_refuses_at_once_after_the_first_failure(tmp_path: Path) -> None:
-    journal = Journal(Pipe(f"unix://{tmp_path}/nobody", timeout_s=0.1))
+    metrics = ServingMetrics()
+    journal = Journal(Pipe(f"unix://{tmp_path}/nobody", timeout_s=0.1), metrics)
     keys = PlacementKeys("home")
     for _ in range(2):
         with pytest.raises(StoreUnavailableError, match="out of reach"):
@@ -89,6 +91,7 @@ async def test_a_store_that_is_away_refuses_at_once_after_the_first_failure(tmp_
     )
     assert all(isinstance(answer, StoreUnavailableError) for answer in refused)
     assert asyncio.get_running_loop().time() - started < 0.5
+    assert metrics.registry.get_sample_value("attune_journal_outages_total") == 1
     await journal.close()
 
 

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
 
+import pytest
+
 from attune.config import LearnerSettings
 from attune.learning.learners import Learners
 from attune.learning.trainee import Trainee
@@ -19,7 +21,7 @@ from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.v1.features_pb2 import Offer
-from attune.v1.placement_pb2 import Placement
+from attune.v1.placement_pb2 import Belief, EpsilonSpec, Placement, PolicySpec, VwSpec
 
 QUICK = LearnerSettings(lease_s=1.0, snapshot_interval_s=0.05, poll_ms=10)
 
@@ -126,6 +128,59 @@ async def test_a_changed_spec_is_trained_on_the_whole_log_before_it_serves(
     assert (await head_of(store, home))[1] == await replayed(store, home)
 
 
+EPSILON = VwSpec(epsilon=EpsilonSpec())
+BELIEF = Belief(offer=Offer(id="b"), reward=1.0, strength=20)
+
+
+@pytest.mark.parametrize(
+    ("former", "changed"),
+    [
+        (PolicySpec(vw=EPSILON), PolicySpec(vw=VwSpec())),  # another kind of policy
+        (PolicySpec(vw=EPSILON), PolicySpec(vw=EPSILON, beliefs=[BELIEF])),  # beliefs that came late
+        (PolicySpec(vw=EPSILON, beliefs=[BELIEF]), PolicySpec(vw=EPSILON)),  # beliefs that went
+    ],
+    ids=["another policy", "new beliefs", "no beliefs any more"],
+)
+async def test_another_policy_starts_warm_from_the_whole_log(
+    store: Store, pipe: Pipe, former: PolicySpec, changed: PolicySpec
+) -> None:
+    """Its first version has learned all there is, and nothing else of it is ever committed, however small the steps."""
+    small_steps = LearnerSettings(lease_s=1.0, snapshot_interval_s=0.01, poll_ms=1, batch=10, snapshot_interactions=10)
+    keys, filled = PlacementKeys("home"), with_defaults(Placement(name="home", policy=changed))
+    await Placements(store).apply(with_defaults(Placement(name="home", policy=former)), 0)
+    async with learning(store, small_steps):
+        await interact(store, pipe, keys, 0, 100)
+        await until(has_learned(store, keys, 100), "100 interactions")
+        last_of_former, _ = await head_of(store, keys)
+        await Placements(store).apply(filled, 0)
+
+        async def replaced() -> bool:
+            return (await head_of(store, keys))[0].policy == filled.policy
+
+        await until(replaced, "the new policy")
+        kept = await Versions(store).kept(keys)
+    assert [(record.policy, record.interactions) for record in kept if record.version > last_of_former.version] == [
+        (filled.policy, 100)
+    ]
+    assert (await head_of(store, keys))[1] == await replayed(store, keys)
+
+
+@pytest.mark.parametrize("slice_s", [0.2, 0.0], ids=["at once", "one by one"])
+async def test_a_learner_that_is_stopped_goes_on_without_believing_twice(
+    store: Store, pipe: Pipe, monkeypatch: pytest.MonkeyPatch, slice_s: float
+) -> None:
+    """However much of it fits between two renewals of the lease."""
+    monkeypatch.setattr("attune.learning.learner._SLICE_S", slice_s)
+    keys = PlacementKeys("home")
+    spec = PolicySpec(beliefs=[BELIEF])
+    await Placements(store).apply(with_defaults(Placement(name="home", policy=spec)), 0)
+    for i in range(2):
+        async with learning(store):
+            await interact(store, pipe, keys, 40 * i, 40 * i + 40)
+            await until(has_learned(store, keys, 40 * i + 40), f"{40 * i + 40} interactions")
+    assert (await head_of(store, keys))[1] == await replayed(store, keys)
+
+
 async def test_a_damaged_head_is_learned_again_from_the_log(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     async with learning(store):
         await interact(store, pipe, home, 0, 60)
@@ -151,6 +206,19 @@ async def test_an_entry_that_breaks_the_limits_is_skipped_by_everybody(
         await interact(store, pipe, home, 0, 30)
         await until(has_learned(store, home, 31), "31 interactions")
     assert (await head_of(store, home))[1] == await replayed(store, home)
+
+
+async def test_a_poisoned_entry_does_not_stop_the_learner(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
+    """No policy learns from a propensity of 0: the entry is passed over and counted, and the next ones are learned."""
+    offers = [Offer(id=name).SerializeToString() for name in "ab"]
+    record = DecisionRecord(event_id="poison", offers=offers, pmf=[0.0, 1.0], chosen=0)
+    async with learning(store):
+        await Journal(pipe).append(home, 10, "poison", record.SerializeToString())
+        await interact(store, pipe, home, 0, 30)
+        await until(has_learned(store, home, 31), "31 interactions")
+    head, weights = await head_of(store, home)
+    assert (head.refused, head.clipped) == (1, 0)
+    assert weights == await replayed(store, home)
 
 
 async def test_a_deleted_placement_is_no_longer_learned(store: Store, pipe: Pipe, home: PlacementKeys) -> None:

@@ -2,31 +2,45 @@
 
 import asyncio
 import struct
+import time
 from collections.abc import Iterable
 from hashlib import sha256
 
 import pytest
 
 from attune.errors import NotFoundError, UnusableVersionError
+from attune.metrics import ServingMetrics
 from attune.serving.live import LivePlacements
-from attune.serving.specs import policy_spec, with_defaults
+from attune.serving.specs import policy_spec, start_spec, with_defaults
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.client import Store
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Placements
 from attune.store.versions import Versions
-from attune.v1.placement_pb2 import Placement, PolicySpec, UniformSpec
+from attune.v1.features_pb2 import Offer
+from attune.v1.placement_pb2 import (
+    Belief,
+    LinearModelSpec,
+    LinearThompsonSpec,
+    LinearUcbSpec,
+    Placement,
+    PolicySpec,
+    PopularitySpec,
+    UniformSpec,
+)
 from attune_models.features import situation
-from attune_models.policy import build
+from attune_models.policy import Policy, build, started
+from attune_models.policy import PolicySpec as CorePolicySpec
 from attune_models.types import FeatureSet, Interaction, PlainAction
+from poison import poisoned
 
 NOW_MS = 1_700_000_000_000
 SITUATION = situation(FeatureSet(), [PlainAction("a"), PlainAction("b")])
 
 
-def trained(rounds: int) -> bytes:
-    """Weights of the default policy after some rewards for action b."""
-    policy = build(policy_spec(with_defaults(Placement(name="home")).policy))
+def trained(rounds: int, placement: Placement | None = None) -> bytes:
+    """Weights of a policy, by default the default one, after some rewards for action b."""
+    policy = build(policy_spec(placement.policy if placement else with_defaults(Placement(name="home")).policy))
     for _ in range(rounds):
         policy.learn(Interaction(SITUATION, chosen=1, propensity=0.5, reward=1.0))
     return policy.dumps()
@@ -105,6 +119,26 @@ async def test_a_damaged_version_never_serves(
     assert (await live.get("home")).version == 3
 
 
+async def test_what_serves_and_what_is_refused_is_counted(store: Store, home: PlacementKeys) -> None:
+    metrics = ServingMetrics()
+    live = LivePlacements(Placements(store), Versions(store), metrics)
+
+    def counted() -> list[float | None]:
+        names = ("attune_serving_version", "attune_snapshots_refused_total")
+        return [metrics.registry.get_sample_value(name, {"placement": "home"}) for name in names]
+
+    await commit(store, home, trained(50))
+    await live.refresh(["home"])
+    assert counted() == [1, None]
+    await overwrite(store, home, await commit(store, home, trained(50)), b"x", checksum=False)
+    for _ in range(3):  # looked at again and again, refused once
+        await live.refresh(["home"])
+    assert counted() == [1, 1]
+    await Placements(store).delete("home")
+    await live.refresh(["home"])
+    assert counted() == [None, None]
+
+
 async def test_without_any_sound_version_nothing_learned_serves(store: Store, home: PlacementKeys) -> None:
     await overwrite(store, home, await commit(store, home, trained(50)), b"x", checksum=False)
     assert (await live_placements(store).get("home")).policy is None
@@ -128,6 +162,39 @@ async def test_a_changed_spec_serves_the_old_version_until_there_is_a_new_one(
     serving = await live.get("home")
     assert serving.policy is not None
     assert (serving.version, serving.policy.pmf(SITUATION)) == (2, [0.5, 0.5])
+
+
+SMALL = LinearModelSpec(bits=4, offer_bits=3)
+NUMPY = {
+    "linear_ucb": PolicySpec(linear_ucb=LinearUcbSpec(model=SMALL)),
+    "linear_thompson": PolicySpec(linear_thompson=LinearThompsonSpec(model=SMALL), min_probability=0.01),
+    "popularity": PolicySpec(popularity=PopularitySpec(), half_life=1000),
+}
+
+
+@pytest.mark.parametrize("kind", NUMPY)
+async def test_a_policy_in_numpy_takes_over_when_it_is_sound(store: Store, kind: str) -> None:
+    spec = with_defaults(Placement(name="numpy", policy=NUMPY[kind]))
+    await Placements(store).apply(spec, NOW_MS)
+    keys, live = PlacementKeys("numpy"), live_placements(store)
+    assert (await live.get("numpy")).version == 0
+    learned = build(policy_spec(spec.policy))
+    learned.loads(trained(50, spec))
+
+    await commit(store, keys, trained(50, spec))
+    await live.refresh(["numpy"])
+    sound = await live.get("numpy")
+    assert sound.policy is not None
+    assert sound.version == 1
+    assert sound.policy.pmf(SITUATION) == learned.pmf(SITUATION) != pytest.approx([0.5, 0.5], abs=1e-3)
+
+    layout = "popularity 1" if kind == "popularity" else "linear 1"
+    wild = poisoned(layout, trained(60, spec), 1e150, lambda _: ...)
+    # Half a state, wild numbers, and a state of another kind of policy.
+    for damaged in (trained(50, spec)[:-1], wild, trained(50)):
+        await commit(store, keys, damaged)
+        await live.refresh(["numpy"])
+        assert (await live.get("numpy")).policy is sound.policy
 
 
 async def test_a_deleted_placement_is_gone(store: Store, home: PlacementKeys) -> None:
@@ -194,3 +261,51 @@ async def test_what_was_read_before_does_not_replace_what_was_read_after(store: 
     placements.goes_on.set()
     await slow
     assert (await live.get("home")).version == 1
+
+
+def believing(offer_id: str) -> Placement:
+    """Return a placement of which somebody believes that this offer is always clicked on."""
+    belief = Belief(offer=Offer(id=offer_id), reward=1.0, strength=50)
+    return with_defaults(Placement(name="home", policy=PolicySpec(beliefs=[belief])))
+
+
+async def test_before_anything_was_learned_beliefs_serve(store: Store, home: PlacementKeys) -> None:
+    live = live_placements(store)
+    for offer_id, best in (("b", 1), ("a", 0)):  # a belief that is changed is taken over at once
+        placement = believing(offer_id)
+        await Placements(store).apply(placement, NOW_MS)
+        await live.refresh([home.name])
+        serving = await live.get(home.name)
+        assert serving.policy is not None
+        assert serving.version == 0
+        pmf = serving.policy.pmf(SITUATION)
+        assert pmf == started(start_spec(placement)).pmf(SITUATION)
+        assert pmf[best] > 0.9
+
+
+async def test_a_version_that_was_learned_takes_over_from_beliefs(store: Store, home: PlacementKeys) -> None:
+    await Placements(store).apply(believing("a"), NOW_MS)
+    live = live_placements(store)
+    await live.refresh([home.name])
+    await commit(store, home, trained(200))
+    await live.refresh([home.name])
+    serving = await live.get(home.name)
+    assert serving.policy is not None
+    assert (serving.version, serving.policy.pmf(SITUATION)[1] > 0.8) == (1, True)
+
+
+async def test_many_who_ask_at_once_wait_for_one_start(
+    store: Store, home: PlacementKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start may take a while: a burst of decisions must not begin one each."""
+    starts: list[CorePolicySpec] = []
+
+    def slowly_started(spec: CorePolicySpec) -> Policy:
+        starts.append(spec)
+        time.sleep(0.2)
+        return started(spec)
+
+    monkeypatch.setattr("attune.serving.live.started", slowly_started)
+    live = live_placements(store)
+    found = await asyncio.gather(*(live.get(home.name) for _ in range(20)))
+    assert len(starts) == len({id(each.policy) for each in found}) == 1

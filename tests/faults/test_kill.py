@@ -9,6 +9,7 @@ import random
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -19,7 +20,7 @@ from attune.v1 import placement_service_pb2 as placements
 from attune.v1.placement_pb2 import Placement
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 from customers import Acknowledged, Customers
-from oracle import check_decisions, learned, settled
+from oracle import check_decisions, learned, settled, status
 from service import RunningService, wait_until
 
 SEED = 20261121
@@ -28,6 +29,19 @@ PLACEMENT = {
     "name": "home",
     "reward": {"window": "2s", "outcomes": [{"name": "click", "aggregation": "AGGREGATION_SUM"}]},
 }
+
+# Short, and forgetful: matrices are inverted again every dozen interactions, before and after every kill.
+NUMPY_PLACEMENT = {
+    "name": "home",
+    "policy": {"linear_ucb": {}, "half_life": 100},
+    "reward": {"window": "1s"},
+}
+
+
+def apply(address: str, placement: dict[str, Any]) -> None:
+    with grpc.insecure_channel(address) as channel:
+        request = placements.ApplyPlacementRequest(placement=ParseDict(placement, Placement()))
+        PlacementServiceStub(channel).ApplyPlacement(request, timeout=5, wait_for_ready=True)
 
 
 def disturb(service: RunningService, customers: Customers, rng: random.Random) -> str:
@@ -63,9 +77,7 @@ def test_nothing_acknowledged_is_lost_and_the_model_is_that_of_the_log(
     happened = []
     for i in range(rounds):
         service = RunningService(tmp_path)
-        with grpc.insecure_channel(service.address) as channel:
-            apply = placements.ApplyPlacementRequest(placement=ParseDict(PLACEMENT, Placement()))
-            PlacementServiceStub(channel).ApplyPlacement(apply, timeout=5, wait_for_ready=True)
+        apply(service.address, PLACEMENT)
         customers = Customers(service.address, "home", seed=SEED + i)
         customers.start()
         try:
@@ -87,3 +99,31 @@ def test_nothing_acknowledged_is_lost_and_the_model_is_that_of_the_log(
         log = learned(running_url(str(tmp_path)), "home")
         assert log.interactions == now.interactions
         assert log.serving == log.replayed
+
+
+def kill_learner(service: RunningService, rng: random.Random) -> None:
+    """Kill the learner at a random moment after it has committed something new."""
+    before = status(service.address, "home").learned
+    wait_until(lambda: status(service.address, "home").learned > before, "a version with more interactions")
+    time.sleep(rng.uniform(0.0, 0.5))
+    os.kill(service.children()["learner"], signal.SIGKILL)
+
+
+@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.long)])
+def test_a_policy_in_numpy_survives_its_learner_to_the_last_bit(tmp_path: Path, kills: int) -> None:
+    """Needs one thread of linear algebra in this process, too, which `make test` sees to."""
+    rng = random.Random(SEED)
+    with RunningService(tmp_path) as service:
+        apply(service.address, NUMPY_PLACEMENT)
+        customers = Customers(service.address, "home", seed=SEED)
+        customers.start()
+        try:
+            for _ in range(kills):
+                kill_learner(service, rng)
+        finally:
+            customers.stop()
+        now = settled(service.address, "home")
+        log = learned(running_url(str(tmp_path)), "home")
+        assert log.interactions == now.interactions > 0
+        assert log.serving == log.replayed
+        assert service.log().count("was killed by SIGKILL") == kills

@@ -2,17 +2,18 @@
 
 A reader comes in the morning or in the afternoon and is shown one of seven articles. Each reader likes one topic in
 the morning and another one in the afternoon, and clicks if and only if the article is the liked one. The tests play it
-against the running service; `play` plays it against a policy alone, for unit tests and benchmarks.
+against the running service; `play` plays it against a policy alone, for unit tests and benchmarks, and `play_seasons`
+lets the readers change their minds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from attune_models import pmf as pmfs
 from attune_models.features import situation
+from attune_models.policy import Policy
 from attune_models.types import FeatureSet, Interaction, PlainAction, Situation
-from attune_models.vw import VwPolicy
 
 USERS = ("Tom", "Anna")
 TIMES_OF_DAY = ("morning", "afternoon")
@@ -40,6 +41,13 @@ LIKED: Mapping[Visit, str] = {
 }
 """The only article that is clicked on in each of the four situations."""
 
+LIKED_LATER: Mapping[Visit, str] = dict(zip(LIKED, ("politics", "sports", "sports", "sports"), strict=True))
+"""What they like after their first change of mind: articles that were liked in other situations (the tutorial's
+`get_cost_new1`)."""
+
+NEWLY_LIKED: Mapping[Visit, str] = dict(zip(LIKED, ("politics", "food", "food", "food"), strict=True))
+"""What they like after their second change of mind: an article that nobody liked before (`get_cost_new2`)."""
+
 
 def visits(n_rounds: int, seed: int) -> list[Visit]:
     """Return who comes when, user and time of day drawn independently and uniformly.
@@ -57,11 +65,11 @@ def is_clicked(visit: Visit, article: str) -> bool:
     return LIKED[visit] == article
 
 
-def play(policy: VwPolicy, n_rounds: int, seed: int, delay: int) -> list[bool]:
+def play(policy: Policy, n_rounds: int, seed: int, delay: int) -> list[bool]:
     """Let a policy decide and learn.
 
     Args:
-        policy: Untrained.
+        policy: Untrained, or knowing no more than its beliefs.
         n_rounds: How many visits.
         seed: Of the visits and of the draws.
         delay: How many rounds learning lags behind: 0 means that each decision knows all rounds before it.
@@ -69,7 +77,7 @@ def play(policy: VwPolicy, n_rounds: int, seed: int, delay: int) -> list[bool]:
     Returns:
         Whether each visit ended in a click.
     """
-    situations = {visit: _situation(visit) for visit in LIKED}
+    situations = {visit: situation_of(visit) for visit in LIKED}
     log: list[Interaction] = []
     for i, visit in enumerate(visits(n_rounds, seed)):
         if i > delay:
@@ -81,6 +89,62 @@ def play(policy: VwPolicy, n_rounds: int, seed: int, delay: int) -> list[bool]:
     return [interaction.reward > 0.0 for interaction in log]
 
 
-def _situation(visit: Visit) -> Situation:
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """How the readers answer.
+
+    Attributes:
+        seasons: What is liked in each season; nothing changes within one.
+        rounds: Length of a season, in visits.
+        click_rates: Probability of a click on what is not liked, and on what is.
+        base_reward: What every visit is worth; a click is worth 1 more.
+    """
+
+    seasons: Sequence[Mapping[Visit, str]]
+    rounds: int
+    click_rates: tuple[float, float] = (0.0, 1.0)
+    base_reward: float = 0.0
+
+
+def fickle_seasons(n_seasons: int, seed: int) -> list[Mapping[Visit, str]]:
+    """Return seasons after each of which every one of the four situations gets another, random article.
+
+    Args:
+        n_seasons: How many.
+        seed: The same seed gives the same seasons.
+    """
+    random = Random(f"seasons {seed}")
+    seasons: list[Mapping[Visit, str]] = [{visit: random.choice(ARTICLES) for visit in LIKED}]
+    while len(seasons) < n_seasons:
+        before = seasons[-1]
+        seasons.append({visit: random.choice([a for a in ARTICLES if a != before[visit]]) for visit in LIKED})
+    return seasons
+
+
+def play_seasons(policy: Policy, readers: Readers, seed: int) -> list[bool]:
+    """Let a policy decide and learn at every visit while tastes change.
+
+    Args:
+        policy: Untrained.
+        readers: How they answer.
+        seed: Of the visits, of the draws and of the clicks.
+
+    Returns:
+        Whether each visit ended in a click.
+    """
+    situations = {visit: situation_of(visit) for visit in LIKED}
+    random = Random(f"clicks {seed}")
+    clicks: list[bool] = []
+    for i, visit in enumerate(visits(len(readers.seasons) * readers.rounds, seed)):
+        pmf = policy.pmf(situations[visit])
+        chosen = pmfs.draw(pmf, pmfs.unit_interval("draw", str(seed), str(i)))
+        is_liked = readers.seasons[i // readers.rounds][visit] == ARTICLES[chosen]
+        clicks.append(random.random() < readers.click_rates[is_liked])
+        policy.learn(Interaction(situations[visit], chosen, pmf[chosen], readers.base_reward + clicks[-1]))
+    return clicks
+
+
+def situation_of(visit: Visit) -> Situation:
+    """Return what the policy knows of a visit."""
     context = FeatureSet(categorical={"user": visit.user, "time_of_day": visit.time_of_day})
     return situation(context, [PlainAction(name, FeatureSet(categorical={"article": name})) for name in ARTICLES])

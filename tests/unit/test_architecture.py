@@ -17,7 +17,7 @@ ALLOWED = {
     "attune.v1": {"attune.v1"},
     "attune.storage": MESSAGES,
     "attune.internal": MESSAGES,
-    "attune.base": set(),
+    "attune.base": MESSAGES,
     "attune.store": MESSAGES | {"attune.base"},
     "attune.serving": MESSAGES | {"attune.base", "attune.store", "attune_models"},
     "attune.learning": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune_models"},
@@ -30,6 +30,7 @@ BASE = {
     "attune",
     "attune.config",
     "attune.errors",
+    "attune.metrics",
     "attune.process",
     "attune.telemetry",
     "attune.child",
@@ -44,6 +45,7 @@ OWNERS = {
     "vowpalwabbit": {"attune_models"},
     "typer": {"attune.cli"},
     "uvloop": {"attune.server", "attune.demo", "attune.cli"},
+    "prometheus_client": {"attune.base"},
     "grpc": {"attune.v1", "attune.api", "attune.server", "attune.cli", "attune.demo"},
 }
 PURE = {"numpy", "vowpalwabbit", "scipy"}

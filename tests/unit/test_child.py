@@ -13,6 +13,7 @@ import pytest
 from attune.child import FIRST_DELAY_S, HEALTHY_S, LONGEST_DELAY_S, Child, Keeper
 from attune.config import LogSettings, Settings
 from attune.errors import StoreUnavailableError
+from blas import MANY, SAY_THREADS
 from service import wait_until
 
 START = "import os, signal, sys, time\nready = int(os.environ['ATTUNE_READY_FD'])\n"
@@ -58,6 +59,17 @@ def test_a_child_is_handed_exactly_the_settings(child: Callable[[str], Child]) -
     one = child("os.write(ready, (os.environ['ATTUNE_SETTINGS_JSON'] + '\\n').encode()); time.sleep(60)")
     one.start(Settings(log=LogSettings(level="debug")))
     assert json.loads(str(wait_until(one.ready, "the settings")))["log"] == {"level": "debug", "format": "text"}
+
+
+def test_a_child_computes_in_one_thread_whatever_the_environment_says(
+    child: Callable[[str], Child], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads share sums, and so change last bits: two learners would not get the same model."""
+    for variable, number in MANY.items():
+        monkeypatch.setenv(variable, number)
+    one = child(SAY_THREADS + "os.write(ready, said.encode()); time.sleep(60)")
+    one.start(Settings())
+    assert wait_until(one.ready, "the number of threads") == "1"
 
 
 def test_a_child_may_take_its_time_to_end(child: Callable[[str], Child]) -> None:

@@ -66,7 +66,7 @@ def test_serve_does_not_load_grpc_because_it_starts_processes() -> None:
         (
             ["serve", "--adress", "x"],
             2,
-            "No such option: --adress (Possible options: --address) (see: attune serve --help)",
+            "No such option: --adress (Possible options: --address, --metrics-address) (see: attune serve --help)",
         ),
         (["apply"], 2, "Missing argument 'files'. (see: attune apply --help)"),
         (["status", "--watch", "--json"], 2, "--watch shows a table: leave out --json (see: attune status --help)"),

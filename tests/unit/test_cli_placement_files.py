@@ -1,10 +1,12 @@
 """Placement files: what is understood, and that every mistake is shown with its line and field."""
 
+import re
 from pathlib import Path
 
 import pytest
 from google.protobuf.json_format import ParseDict
 
+from attune.api.validation import check_placement
 from attune.cli import placement_files
 from attune.errors import InvalidInputError, Violation
 from attune.v1.placement_pb2 import AGGREGATION_FIRST, Placement
@@ -63,6 +65,142 @@ policy: {min_probability: 0.1}
     ]
     assert [d.placement.policy.min_probability for d in documents] == [0.1, 0.2, 0.0]
     assert documents[2].placement.reward.default_reward == -1.0
+
+
+def test_maps_and_nested_specs_are_read(tmp_path: Path) -> None:
+    text = """
+name: one
+policy:
+  linear_ucb: {exploration: 0.5, model: {bits: 9, maxOffers: 20, pairs: no}}
+  half_life: 1000
+  beliefs:
+  - context: {categorical: {device: mobile, 1: "2"}, numeric: {on: 3}, tags: {likes: {values: [run]}}}
+    offer: {id: free_shipping, features: {dense: {embedding: {values: [0.5, 1]}}}}
+    reward: 1
+    strength: 20
+"""
+    (document,) = placement_files.read([write(tmp_path, text)])
+    belief = {
+        "context": {
+            "categorical": {"device": "mobile", "1": "2"},
+            "numeric": {"on": 3},
+            "tags": {"likes": {"values": ["run"]}},
+        },
+        "offer": {"id": "free_shipping", "features": {"dense": {"embedding": {"values": [0.5, 1]}}}},
+        "reward": 1,
+        "strength": 20,
+    }
+    ucb = {"exploration": 0.5, "model": {"bits": 9, "max_offers": 20, "pairs": False}}
+    policy = {"linear_ucb": ucb, "half_life": 1000, "beliefs": [belief]}
+    assert document.placement == ParseDict({"name": "one", "policy": policy}, Placement())
+
+
+BELIEVING = """\
+name: one
+policy:
+  beliefs:
+  - context:
+      categorical: {device: mobile, "a.b[c]": x}
+      tags:
+        likes: {values: [running, yoga]}
+    offer:
+      id: free_shipping
+      features:
+        numeric: {price: 0, "big one": 1.5}
+        dense: {embedding: {values: [0.5, 1]}}
+    reward: 0.3
+    strength: 50
+"""
+
+
+def test_beliefs_and_their_features_are_read(tmp_path: Path) -> None:
+    (document,) = placement_files.read([write(tmp_path, BELIEVING)])
+    expected = {
+        "context": {
+            "categorical": {"device": "mobile", "a.b[c]": "x"},
+            "tags": {"likes": {"values": ["running", "yoga"]}},
+        },
+        "offer": {
+            "id": "free_shipping",
+            "features": {
+                "numeric": {"price": 0.0, "big one": 1.5},
+                "dense": {"embedding": {"values": [0.5, 1.0]}},
+            },
+        },
+        "reward": 0.3,
+        "strength": 50,
+    }
+    assert document.placement == ParseDict({"name": "one", "policy": {"beliefs": [expected]}}, Placement())
+
+
+def test_the_beliefs_that_are_documented_are_read_and_valid(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "beliefs.md").read_text()
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 1
+    (document,) = placement_files.read([write(tmp_path, blocks[0])])
+    check_placement(document.placement)
+    first, second = document.placement.policy.beliefs
+    assert (first.offer.id, first.context.categorical["device"], first.strength) == ("free_shipping", "mobile", 50)
+    assert not second.HasField("context")
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "expected"),
+    [
+        # A value of the wrong type.
+        (
+            "device: mobile",
+            "device: yes",
+            '5: placements[0].policy.beliefs[0].context.categorical["device"]: expected text, if need be in quotes',
+        ),
+        (
+            "price: 0",
+            "price: cheap",
+            '11: placements[0].policy.beliefs[0].offer.features.numeric["price"]: expected a number, got "cheap"',
+        ),
+        (
+            "likes: {values: [running, yoga]}",
+            "likes: running",
+            '7: placements[0].policy.beliefs[0].context.tags["likes"]: expected fields (values), got "running"',
+        ),
+        (
+            "device: mobile",
+            "device: mobile, device: desktop",
+            '5: placements[0].policy.beliefs[0].context.categorical["device"]: expected each name once, got it again',
+        ),
+        (
+            'numeric: {price: 0, "big one": 1.5}',
+            "numeric: [price]",
+            "11: placements[0].policy.beliefs[0].offer.features.numeric: expected names with values, got a list",
+        ),
+        # A kind of feature that does not exist.
+        (
+            "numeric: {",
+            "number: {",
+            '11: placements[0].policy.beliefs[0].offer.features.number: unknown field, did you mean "numeric"?',
+        ),
+    ],
+)
+def test_a_mistake_in_features_is_shown_with_its_line(tmp_path: Path, good: str, bad: str, expected: str) -> None:
+    (said,) = mistakes(tmp_path, BELIEVING.replace(good, bad))
+    assert said.startswith(f"shop.yaml:{expected}")
+
+
+@pytest.mark.parametrize(
+    ("field", "line"),
+    [
+        ('policy.beliefs[0].context.categorical["a.b[c]"]', 5),  # a name with what paths are made of
+        ('policy.beliefs[0].context.tags["likes"]', 7),
+        (f'policy.beliefs[0].offer.features.numeric["{"x" * 40}..."]', 11),  # a name that was cut: its kind
+        ("policy.beliefs[0].offer.id", 9),
+        ("policy.beliefs", 3),
+        ("policy.beliefs[0].strength", 14),
+    ],
+)
+def test_what_the_service_refuses_of_a_belief_is_found(tmp_path: Path, field: str, line: int) -> None:
+    file = write(tmp_path, BELIEVING)
+    (document,) = placement_files.read([file])
+    assert document.located(Violation(field, "why")) == Violation(f"{file}:{line}: placements[0].{field}", "why")
 
 
 def test_parts_may_be_shared_between_placements(tmp_path: Path) -> None:
@@ -133,6 +271,56 @@ def test_json_may_write_any_character_as_an_escape(tmp_path: Path) -> None:
             "1: placements[0].store_failure: expected one of STORE_FAILURE_ANSWER, STORE_FAILURE_REFUSE, got ",
         ),
         ("reward: {outcomes: click}", '1: placements[0].reward.outcomes: expected a list, got "click"'),
+        # Of the kinds written in NumPy: a sub-message, a switch, an enum, and a spelling mistake.
+        (
+            "policy:\n  linear_ucb:\n    bits: 9",
+            "3: placements[0].policy.linear_ucb.bits: unknown field, known are model, exploration, gamma_scale, ",
+        ),
+        (
+            "policy: {linear_ucb: {model: {pairs: 1}}}",
+            "1: placements[0].policy.linear_ucb.model.pairs: expected true or false, got 1",
+        ),
+        (
+            "policy: {linear_thompson: {model: 8}}",
+            "1: placements[0].policy.linear_thompson.model: expected fields (ridge, bits, offer_bits, max_offers, ",
+        ),
+        (
+            "policy: {popularity: {rewards: GAUSSIAN}}",
+            "1: placements[0].policy.popularity.rewards: expected one of REWARD_MODEL_BERNOULLI, REWARD_MODEL_GAUSS",
+        ),
+        (
+            "policy:\n  popularity: {}\n  halflife: 100",
+            '3: placements[0].policy.halflife: unknown field, did you mean "half_life"?',
+        ),
+        (
+            "policy:\n  half_life: never",
+            '2: placements[0].policy.half_life: expected a number, got "never"',
+        ),
+        # Maps: names are taken as they are written, values are checked.
+        (
+            "policy:\n  beliefs:\n  - context:\n      categorical:\n        on: yes",
+            '5: placements[0].policy.beliefs[0].context.categorical["on"]: expected text, if need be in quotes, got tr',
+        ),
+        (
+            "policy: {beliefs: [{context: {numeric: {price: cheap}}}]}",
+            '1: placements[0].policy.beliefs[0].context.numeric["price"]: expected a number, got "cheap"',
+        ),
+        (
+            "policy: {beliefs: [{context: {tags: {likes: [run]}}}]}",
+            '1: placements[0].policy.beliefs[0].context.tags["likes"]: expected fields (values), got a list',
+        ),
+        (
+            "policy: {beliefs: [{context: {categorical: [device]}}]}",
+            "1: placements[0].policy.beliefs[0].context.categorical: expected names with values, got a list",
+        ),
+        (
+            "policy: {beliefs: [{context: {categorical: {device: a, device: b}}}]}",
+            '1: placements[0].policy.beliefs[0].context.categorical["device"]: expected each name once, got it again',
+        ),
+        (
+            "policy: {beliefs: [{context: {categorical: {[device]: a}}}]}",
+            "1: placements[0].policy.beliefs[0].context.categorical: expected a name, got a list",
+        ),
         # An empty value would mean "absent", and so the default policy: not what was meant.
         (
             "policy:\n  uniform:",
@@ -196,3 +384,25 @@ def test_what_the_service_refuses_is_found_in_the_file(tmp_path: Path, field: st
     file = write(tmp_path, text)
     (document,) = placement_files.read([file])
     assert document.located(Violation(field, "why")) == Violation(f"{file}:{line}: {path}", "why")
+
+
+@pytest.mark.parametrize(
+    ("field", "line"),
+    [
+        # An entry of a map: its own line, also where its name looks like a step of a path.
+        ('numeric["a.b"]', 6),
+        ('categorical["x[0]"]', 8),
+        # Not said in the file: the line of the map. The service cuts long names.
+        ('numeric["other"]', 5),
+        ('numeric["aaaaaaaa.aaaaaaa[aaaaaa"aaaaaaaaaaaaaaa..."]', 5),
+        ('tags["none"].values[3]', 4),
+    ],
+)
+def test_a_feature_that_the_service_refuses_is_found_in_the_file(tmp_path: Path, field: str, line: int) -> None:
+    features = "      numeric:\n        a.b: 1\n      categorical:\n        x[0]: y\n"
+    file = write(tmp_path, f"name: one\npolicy:\n  beliefs:\n  - context:\n{features}")
+    (document,) = placement_files.read([file])
+    path = f"policy.beliefs[0].context.{field}"
+    assert document.located(Violation(f"placement.{path}", "why")) == Violation(
+        f"{file}:{line}: placements[0].{path}", "why"
+    )

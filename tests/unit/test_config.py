@@ -69,6 +69,13 @@ def test_children_read_exactly_what_the_supervisor_has() -> None:
         ("SERVER__ADDRESS", "localhost", "server.address: expected host:port with a port of 0 to 65535, got"),
         ("SERVER__ADDRESS", "localhost:65536", "server.address: expected host:port with a port of 0 to 65535, got"),
         ("SERVER__ADDRESS", "::1:50051", "server.address: expected host:port with a port of 0 to 65535, got"),
+        # Metrics are published nowhere, or on an address.
+        (
+            "SERVER__METRICS_ADDRESS",
+            "9100",
+            "server.metrics_address: expected host:port with a port of 0 to 65535 (emp",
+        ),
+        ("LEARNER__METRICS_ADDRESS", ":9100", "learner.metrics_address: expected host:port with a port of 0 to 65535"),
         # A URL of the wrong kind; its password is not repeated.
         ("STORE__URL", "http://u:secret@h/", "got 'http://***@h/'"),
     ],

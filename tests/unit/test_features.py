@@ -13,7 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attune.v1 import features_pb2
-from attune_models.features import FeatureError, encode, encode_action, has_slot, situation, with_slot
+from attune_models.features import (
+    FeatureError,
+    Kind,
+    NamedFeature,
+    encode,
+    encode_action,
+    has_slot,
+    situation,
+    with_slot,
+)
+from attune_models.features import decode as decode_token
 from attune_models.types import FeatureSet, PlainAction, Situation, ValueList
 
 T = TypeVar("T")
@@ -168,6 +178,40 @@ def test_encoding_loses_nothing(features: FeatureSet) -> None:
 
 
 @settings(deadline=None, max_examples=60)
+@given(feature_sets)
+def test_every_token_is_decoded_to_what_it_was_made_of(features: FeatureSet) -> None:
+    expected = [NamedFeature(Kind.NUMERIC, name, number=shown(features.numeric[name])) for name in features.numeric]
+    expected += [NamedFeature(Kind.CATEGORICAL, name, value) for name, value in features.categorical.items()]
+    expected += [NamedFeature(Kind.TAG, name, tag) for name in features.tags for tag in set(features.tags[name].values)]
+    expected += [
+        NamedFeature(Kind.COMPONENT, name, str(i), shown(number))
+        for name in features.dense
+        for i, number in enumerate(features.dense[name].values)
+    ]
+    tokens = [token for token in encode(features).split(" ") if token]
+    assert sorted(map(repr, map(decode_token, tokens))) == sorted(map(repr, expected))
+
+
+def shown(number: float) -> float:
+    """Return a number as it is encoded: what is next to nothing is nothing."""
+    return number if abs(number) >= 1e-30 else 0.0
+
+
+@given(names)
+def test_an_id_is_decoded(action_id: str) -> None:
+    assert decode_token(encode_action(PlainAction(action_id))) == NamedFeature(Kind.IDENTITY, "", action_id)
+
+
+def test_a_slot_is_decoded() -> None:
+    assert decode_token(with_slot("", 2)) == NamedFeature(Kind.IDENTITY, "", "2")
+
+
+@pytest.mark.parametrize("text", ["", "word", "100%25"])
+def test_what_is_no_token_is_not_decoded(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a token"):
+        decode_token(text)
+
+
 @given(feature_sets, st.randoms(use_true_random=False))
 def test_the_order_of_maps_and_tags_does_not_matter(features: FeatureSet, random: Random) -> None:
     def shuffled(values: Iterable[T]) -> list[T]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attune_models import pmf as pmfs
-from attune_models.types import Pmf
+from attune_models.types import Pmf, PolicyError
 
 LAST_BELOW_1 = math.nextafter(1.0, 0.0)
 # The second is how the exact sum says that there is none.
@@ -48,6 +48,27 @@ def test_normalised_scales_to_1() -> None:
 def test_normalised_refuses_what_is_no_distribution(raw: list[float]) -> None:
     with pytest.raises(ValueError, match=REFUSED):
         pmfs.normalised(raw)
+
+
+@pytest.mark.parametrize("pmf", [[1.0], [0.0, 1.0], [0.1] * 10, [0.5, 0.5 - 1e-12]])
+def test_checked_gives_a_distribution_back(pmf: Pmf) -> None:
+    assert pmfs.checked(pmf) is pmf
+
+
+@pytest.mark.parametrize(
+    "pmf",
+    [
+        [0.0, 0.0],  # everything was hopeless
+        [0.5, 0.6],
+        [1.5, -0.5],  # sums to 1
+        [math.nan, 1.0],
+        [1.0, math.nan],
+        [math.inf, 0.0],
+    ],
+)
+def test_checked_refuses_what_is_no_distribution(pmf: Pmf) -> None:
+    with pytest.raises(PolicyError, match="expected probabilities that sum to 1, got "):
+        pmfs.checked(pmf)
 
 
 @settings(deadline=None)

@@ -1,13 +1,21 @@
 """A spec becomes the policy it names, and a floor changes its probabilities and nothing else."""
 
+import math
+from itertools import product
+
 import pytest
 
 from attune_models import pmf as pmfs
 from attune_models.baselines import FixedPolicy, FixedSpec, UniformPolicy, UniformSpec
+from attune_models.beliefs import Belief
 from attune_models.features import situation
-from attune_models.policy import FlooredPolicy, KindSpec, PolicySpec, build
-from attune_models.types import FeatureSet, Interaction, PlainAction, Situation
+from attune_models.linear import LinearThompsonPolicy, LinearThompsonSpec, LinearUcbPolicy, LinearUcbSpec
+from attune_models.policy import FlooredPolicy, KindSpec, PolicySpec, build, started
+from attune_models.popularity import PopularityPolicy, PopularitySpec, RewardModel
+from attune_models.state import unpack
+from attune_models.types import FeatureSet, Interaction, PlainAction, PolicyError, Situation
 from attune_models.vw import VwPolicy, VwSpec
+from poison import poisoned
 
 
 def abc(user: str = "Tom") -> Situation:
@@ -18,6 +26,9 @@ def abc(user: str = "Tom") -> Situation:
     ("kind", "policy"),
     [
         (VwSpec(), VwPolicy),  # learned
+        (LinearUcbSpec(), LinearUcbPolicy),  # learned
+        (LinearThompsonSpec(), LinearThompsonPolicy),  # learned
+        (PopularitySpec(), PopularityPolicy),  # learned, without the context
         (UniformSpec(), UniformPolicy),  # baseline
         (FixedSpec("a"), FixedPolicy),  # baseline
     ],
@@ -46,15 +57,58 @@ def test_a_floored_policy_mixes_with_the_uniform_one(floor: float, expected: lis
     assert build(PolicySpec(FixedSpec("b"), floor)).pmf(abc()) == pytest.approx(expected, abs=1e-15)
 
 
-def test_a_floored_policy_learns_and_is_put_away_like_the_policy_in_it() -> None:
-    floored, bare = build(PolicySpec(VwSpec(), 0.05)), build(PolicySpec(VwSpec()))
+@pytest.mark.parametrize(
+    "kind",
+    [VwSpec(), LinearUcbSpec(), LinearThompsonSpec(), PopularitySpec()],
+    ids=["vw", "linear_ucb", "linear_thompson", "popularity"],
+)
+def test_a_floored_policy_learns_and_is_put_away_like_the_policy_in_it(kind: KindSpec) -> None:
+    floored, bare = build(PolicySpec(kind, 0.05)), build(PolicySpec(kind))
     for i in range(30):
         interaction = Interaction(abc(), chosen=i % 3, propensity=1 / 3, reward=float(i % 3 == 1))
         floored.learn(interaction)
         bare.learn(interaction)
     assert floored.dumps() == bare.dumps()
-    taken_up = build(PolicySpec(VwSpec(), 0.05))
+    taken_up = build(PolicySpec(kind, 0.05))
     taken_up.loads(bare.dumps())
     expected = pmfs.floored(bare.pmf(abc()), 0.05)
     assert taken_up.pmf(abc()) == floored.pmf(abc()) == expected
     assert min(expected) >= 0.05
+
+
+NUMPY = {
+    "linear_ucb": ("linear 1", LinearUcbSpec(bits=4, offer_bits=3)),
+    "linear_thompson": ("linear 1", LinearThompsonSpec(bits=4, offer_bits=3)),
+    "bernoulli popularity": ("popularity 1", PopularitySpec()),
+    "gaussian popularity": ("popularity 1", PopularitySpec(RewardModel.GAUSSIAN)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value|divide by zero):RuntimeWarning")
+@pytest.mark.parametrize("number", [1.7e308, 1e200, 1e99, -1e99, -1e200, -1.7e308])
+@pytest.mark.parametrize("policy", NUMPY)
+def test_a_state_of_impossible_numbers_is_refused_or_still_gives_a_distribution(policy: str, number: float) -> None:
+    """They are finite, and a checksum is soon made: what they lead to must be no decision, or one as it should be."""
+    kind, spec = NUMPY[policy]
+    trained = build(PolicySpec(spec))
+    for chosen in (0, 1):
+        trained.learn(Interaction(abc(), chosen, 1 / 3, float(chosen)))
+    state = trained.dumps()
+    _, arrays = unpack(kind, state)
+    for name, place in product(arrays, [(..., 0), (..., -1), ...]):
+        loaded = build(PolicySpec(spec))
+        try:
+            loaded.loads(poisoned(kind, state, number, {name: place}.get))
+            pmf = loaded.pmf(abc())
+        except PolicyError:
+            continue
+        assert math.fsum(pmf) == pytest.approx(1.0, abs=1e-9)
+        assert min(pmf) >= 0.0
+
+
+def test_a_policy_that_starts_knows_its_beliefs_and_one_that_is_built_does_not() -> None:
+    spec = PolicySpec(VwSpec(), 0.05, (Belief("user=Tom", "b", "=b", 1.0, 50),))
+    assert build(spec).pmf(abc()) == [pytest.approx(1 / 3)] * 3
+    believed = started(spec).pmf(abc())
+    assert believed.index(max(believed)) == 1
+    assert min(believed) >= 0.05

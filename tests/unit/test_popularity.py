@@ -97,7 +97,7 @@ def test_swapping_successes_and_failures_swaps_largest_and_smallest(alpha: float
     """Of two: `P(X > Y) = P(1 - Y > 1 - X)`."""
     straight = beta_argmax((alpha, beta), (other, beta))
     mirrored = beta_argmax((beta, alpha), (beta, other))
-    assert straight == pytest.approx(mirrored[::-1], abs=1e-8)
+    assert straight == pytest.approx(mirrored[::-1], abs=2e-6), "two integrals, each within 1e-6"
 
 
 # --- what is learned

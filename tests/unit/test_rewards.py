@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from attune_models.rewards import Aggregation, Outcome, OutcomeRule, RewardSpec, fold
+from attune_models.rewards import Aggregation, Outcome, OutcomeRule, RewardSpec, clip, earned, fold
 
 CLICK_AND_REVENUE = RewardSpec(
     {"click": OutcomeRule(), "revenue": OutcomeRule(0.01, Aggregation.SUM), "dismissed": OutcomeRule(-0.5)}
@@ -98,6 +98,13 @@ def test_the_default_reward_stands_for_no_outcome(heard: list[tuple[str, float]]
 )
 def test_a_reward_is_clipped(value: float, expected: float) -> None:
     assert fold(RewardSpec(min=-1.0, max=2.0), outcomes(("click", value))) == expected
+
+
+def test_what_was_earned_is_known_before_it_is_clipped() -> None:
+    spec = RewardSpec(min=-1.0, max=2.0)
+    assert earned(spec, outcomes(("click", 2.1))) == 2.1
+    assert earned(RewardSpec(default_reward=9.0), []) == 9.0
+    assert [clip(spec, reward) for reward in (-1.5, 0.5, 2.1)] == [-1.0, 0.5, 2.0]
 
 
 def test_the_sum_is_clipped_not_its_terms() -> None:

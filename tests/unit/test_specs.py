@@ -3,7 +3,8 @@
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from attune.serving.specs import control_spec, policy_spec, reward_spec, with_defaults
+from attune.serving.specs import control_spec, policy_spec, reward_spec, start_spec, with_defaults
+from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import (
     AGGREGATION_FIRST,
     AGGREGATION_SUM,
@@ -16,20 +17,24 @@ from attune.v1.placement_pb2 import (
     STORE_FAILURE_ANSWER,
     STORE_FAILURE_REFUSE,
     Aggregation,
+    Belief,
     ControlSpec,
     Crossings,
     EpsilonSpec,
     FixedSpec,
+    LinearThompsonSpec,
+    LinearUcbSpec,
     OutcomeRule,
     Placement,
     PolicySpec,
+    PopularitySpec,
     RewardSpec,
     SoftmaxSpec,
     SquareCbSpec,
     UniformSpec,
     VwSpec,
 )
-from attune_models import baselines, rewards, vw
+from attune_models import baselines, beliefs, linear, popularity, rewards, vw
 from attune_models import policy as core
 
 
@@ -171,6 +176,9 @@ def test_what_to_do_without_the_store_is_kept() -> None:
         Placement(name="home_hero"),
         Placement(name="home_hero", policy=PolicySpec(vw=VwSpec(softmax=softmax())), control=ControlSpec(share=0.5)),
         Placement(name="home_hero", policy=PolicySpec(fixed=FixedSpec(offer_id="a")), reward=RewardSpec(min=-1.0)),
+        Placement(name="home_hero", policy=PolicySpec(linear_ucb=LinearUcbSpec(), half_life=100.0)),
+        Placement(name="home_hero", policy=PolicySpec(linear_thompson=LinearThompsonSpec(), min_probability=0.01)),
+        Placement(name="home_hero", policy=PolicySpec(popularity=PopularitySpec())),
     ],
 )
 def test_filling_in_twice_changes_nothing_and_the_argument_is_left_alone(placement: Placement) -> None:
@@ -203,6 +211,16 @@ def test_filling_in_twice_changes_nothing_and_the_argument_is_left_alone(placeme
         (PolicySpec(vw=VwSpec(epsilon=EpsilonSpec())), core.PolicySpec(vw.VwSpec(vw.Epsilon(0.1)))),
         (PolicySpec(vw=VwSpec(epsilon=EpsilonSpec(epsilon=0.0))), core.PolicySpec(vw.VwSpec(vw.Epsilon(0.0)))),
         (PolicySpec(vw=VwSpec(softmax=softmax(3.0))), core.PolicySpec(vw.VwSpec(vw.Softmax(3.0)))),
+        # More of these three is in tests/unit/test_numpy_specs.py.
+        (PolicySpec(linear_ucb=LinearUcbSpec()), core.PolicySpec(linear.LinearUcbSpec())),
+        (
+            PolicySpec(linear_thompson=LinearThompsonSpec(), min_probability=0.01),
+            core.PolicySpec(linear.LinearThompsonSpec(), 0.01),
+        ),
+        (
+            PolicySpec(popularity=PopularitySpec(), half_life=100.0),
+            core.PolicySpec(popularity.PopularitySpec(half_life=100.0)),
+        ),
         (PolicySpec(uniform=UniformSpec(), min_probability=0.5), core.PolicySpec(baselines.UniformSpec(), 0.5)),
         (PolicySpec(fixed=FixedSpec(offer_id="a")), core.PolicySpec(baselines.FixedSpec("a"))),
     ],
@@ -264,3 +282,41 @@ def test_every_aggregation_of_the_contract_is_the_core_s_of_the_same_name() -> N
         name: name.removeprefix("AGGREGATION_").lower() for name in names
     }
     assert len(names) == len(rewards.Aggregation)
+
+
+def believing(**reward: float) -> Placement:
+    """Return a placement with two beliefs."""
+    about = Belief(
+        context=Features(categorical={"device": "mobile"}),
+        offer=Offer(id="a", features=Features(numeric={"price": 2.0})),
+        reward=0.3,
+        strength=50,
+    )
+    believed = [about, Belief(offer=Offer(id="b"), reward=-1.0, strength=1)]
+    placement = Placement(name="home_hero", policy=PolicySpec(beliefs=believed), reward=RewardSpec(**reward))
+    return with_defaults(placement)
+
+
+@pytest.mark.parametrize(
+    ("reward", "otherwise"),
+    [
+        ({}, 0.0),  # nothing is said
+        ({"default_reward": -0.5}, -0.5),  # what a decision earns that nothing comes of
+        ({"default_reward": -9.0, "min": -2.0}, -2.0),  # it has bounds, too
+    ],
+)
+def test_beliefs_become_the_core_s_where_a_policy_starts(reward: dict[str, float], otherwise: float) -> None:
+    expected = (
+        beliefs.Belief("device=mobile", "a", "=a price:2.0", 0.3, 50, otherwise),
+        beliefs.Belief("", "b", "=b", -1.0, 1, otherwise),
+    )
+    assert start_spec(believing(**reward)) == core.PolicySpec(beliefs=expected)
+    assert policy_spec(believing().policy) == core.PolicySpec(), "weights that were learned know them"
+
+
+def test_a_belief_that_breaks_limits_of_today_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    """The limits were other ones when it was applied; a placement that stopped to serve would be worse."""
+    placement = believing()
+    placement.policy.beliefs[0].context.numeric["x"] = float("nan")
+    assert [belief.action_id for belief in start_spec(placement).beliefs] == ["b"]
+    assert 'policy.beliefs[0] is left out: context.numeric["x"]' in caplog.text

@@ -8,29 +8,41 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from attune.learning.trainee import Trainee
-from attune.serving.specs import with_defaults
+from attune.serving.specs import start_spec, with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, VersionRecord
 from attune.store.decisions import LoggedInteraction, RecordedOutcome
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import (
     AGGREGATION_SUM,
+    Belief,
     ControlSpec,
     EpsilonSpec,
+    LinearModelSpec,
+    LinearThompsonSpec,
+    LinearUcbSpec,
     OutcomeRule,
     Placement,
     PolicySpec,
+    PopularitySpec,
     RewardSpec,
     UniformSpec,
     VwSpec,
 )
 from attune_models.policy import PolicySpec as CorePolicySpec
-from attune_models.policy import build
+from attune_models.policy import build, started
 from attune_models.slots import interaction, situation_of
 from attune_models.types import PolicyError, Situation
 
 OFFERS = [Offer(id=name).SerializeToString() for name in ("a", "b", "c")]
+SMALL = LinearModelSpec(bits=5, offer_bits=3)
 NOW_MS = 1_700_000_000_000
 TOM = Situation("user=Tom", ["a", "b", "c"], ["=a", "=b", "=c"])
+
+# Everybody likes c, and Tom does not like b: the opposite of the log.
+BELIEFS = [
+    Belief(offer=Offer(id="c"), reward=1.0, strength=20),
+    Belief(context=Features(categorical={"user": "Tom"}), offer=Offer(id="b"), reward=-1.0, strength=30),
+]
 
 
 def placement(**fields: object) -> Placement:
@@ -93,9 +105,13 @@ def test_looking_at_a_version_in_between_does_not_matter() -> None:
     [
         PolicySpec(),
         PolicySpec(vw=VwSpec(epsilon=EpsilonSpec()), min_probability=0.01),
+        PolicySpec(linear_ucb=LinearUcbSpec(model=SMALL), half_life=100.0),
+        PolicySpec(linear_thompson=LinearThompsonSpec(model=SMALL)),
+        PolicySpec(popularity=PopularitySpec(), half_life=100.0),
         PolicySpec(uniform=UniformSpec()),
+        PolicySpec(beliefs=BELIEFS),
     ],
-    ids=["default", "floored epsilon", "uniform"],
+    ids=["default", "floored epsilon", "linear_ucb", "linear_thompson", "popularity", "uniform", "beliefs"],
 )
 def test_a_trainee_that_resumes_gets_where_an_uninterrupted_one_gets(policy: PolicySpec) -> None:
     entries, spec = log(400), placement(policy=policy)
@@ -220,7 +236,9 @@ def test_a_version_tells_how_it_was_made() -> None:
         (placement(control=ControlSpec(share=0.5)), True),  # who decides does not change what is learned
         (placement(reward=RewardSpec(window=Duration(seconds=5))), True),  # what is in the log stays in it
         (placement(policy=PolicySpec(min_probability=0.1)), False),  # the version states its whole policy
+        (placement(policy=PolicySpec(half_life=100.0)), False),  # forgetting
         (placement(policy=PolicySpec(vw=VwSpec(bits=12))), False),  # the model
+        (placement(policy=PolicySpec(beliefs=BELIEFS)), False),  # what it starts from
         (placement(policy=PolicySpec(uniform=UniformSpec())), False),  # the kind
         (placement(reward=RewardSpec(default_reward=-1.0)), False),  # the reward
         (placement(reward=RewardSpec(outcomes=[OutcomeRule(name="click", weight=2.0)])), False),  # a rule
@@ -236,9 +254,69 @@ def test_an_interaction_that_cannot_be_learned_from_is_passed_over(caplog: pytes
     """Its limits were other ones when it was logged; the cursor moves on, the weights stay."""
     bad = entry(2, 1, 1.0, context=Features(numeric={"x": math.nan}))
     passed = trained([*log(2), bad])
-    assert (passed.cursor, passed.interactions) == ("3-0", 3)
+    assert (passed.cursor, passed.interactions, passed.refused) == ("3-0", 3, 1)
     assert passed.version(NOW_MS)[1] == trained(log(2)).version(NOW_MS)[1]
     assert "interaction 3-0 cannot be learned from: context.numeric" in caplog.text
+
+
+def poisoned(number: int, **changes: object) -> LoggedInteraction:
+    """Return an entry of the log that is damaged."""
+    bad = entry(number, 1, 1.0)
+    for name, value in changes.items():
+        if isinstance(value, list):
+            bad.decision.ClearField(name)  # type: ignore[arg-type]
+            getattr(bad.decision, name).extend(value)
+        else:
+            setattr(bad.decision, name, value)
+    return bad
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pmf": [1 / 3, 0.0, 2 / 3]},  # what was chosen could not have been
+        {"pmf": [1 / 3, math.nan, 1 / 3]},  # a probability that is none
+        {"pmf": [1 / 3, 2.0, 1 / 3]},  # a probability above 1
+        {"pmf": [0.5, 0.5]},  # fewer probabilities than offers
+        {"pmf": []},  # no probability at all
+        {"chosen": 3},  # an offer that is not there
+        {"context": b"\xff"},  # no message
+        {"offers": [b"\xff", *OFFERS[1:]]},  # no message
+        {"offers": [OFFERS[0]] * 3},  # three times the same offer
+    ],
+)
+def test_a_poisoned_entry_does_not_stop_the_learning(changes: dict[str, object]) -> None:
+    passed = trained([*log(2), poisoned(2, **changes), *log(6)[3:]])
+    assert (passed.cursor, passed.interactions, passed.refused) == ("6-0", 6, 1)
+    assert passed.version(NOW_MS)[1] == trained([*log(2), *log(6)[3:]]).version(NOW_MS)[1]
+
+
+def test_a_reward_beyond_what_policies_take_is_refused() -> None:
+    """The contract allows bounds up to 1e6; an older or imported spec may not have been checked."""
+    wide = placement(reward=RewardSpec(min=-1e9, max=1e9))
+    passed = trained([entry(0, 1, 1.0), entry(1, 1, 1e8)], wide)
+    assert (passed.interactions, passed.refused, passed.clipped) == (2, 1, 0)
+
+
+def test_rewards_out_of_bounds_are_clipped_and_counted() -> None:
+    bounded = placement(reward=RewardSpec(min=0.0, max=2.0))
+    values = [-1.0, 0.0, 1.0, 2.0, 3.0]
+    counted = trained([entry(i, 1, value) for i, value in enumerate(values)], bounded)
+    assert (counted.clipped, counted.refused) == (2, 0)
+    clipped = trained([entry(i, 1, min(max(value, 0.0), 2.0)) for i, value in enumerate(values)], bounded)
+    assert counted.version(NOW_MS)[1] == clipped.version(NOW_MS)[1]
+
+
+def test_the_counters_belong_to_the_version_and_are_exact_after_a_crash() -> None:
+    """Learned again from the last commit on, nothing is counted twice and nothing is left out."""
+    bounded = placement(reward=RewardSpec(max=0.5))
+    entries = [*log(100), poisoned(100, pmf=[]), *log(200)[101:]]
+    record, weights = trained(entries[:120], bounded).version(NOW_MS)
+    assert record.clipped > 0
+    assert record.refused == 1
+    resumed = Trainee(bounded)
+    resumed.resume(record, weights)
+    assert further(resumed, entries[120:]).version(NOW_MS) == trained(entries, bounded).version(NOW_MS)
 
 
 def test_damaged_weights_are_refused_and_change_nothing() -> None:
@@ -247,3 +325,38 @@ def test_damaged_weights_are_refused_and_change_nothing() -> None:
     with pytest.raises(PolicyError):
         trainee.resume(VersionRecord(cursor="99-0", interactions=99), b"garbage")
     assert trainee.version(NOW_MS) == before
+
+
+def test_beliefs_are_learned_before_the_first_interaction_and_counted_nowhere() -> None:
+    of = placement(policy=PolicySpec(beliefs=BELIEFS))
+    trainee = Trainee(of)
+    assert trainee.version(NOW_MS)[1] == started(start_spec(of)).dumps()
+    assert (trainee.cursor, trainee.interactions) == ("0-0", 0)
+
+
+def test_beliefs_may_be_learned_bit_by_bit() -> None:
+    of = placement(policy=PolicySpec(beliefs=BELIEFS))
+    trainee, steps = Trainee(of), 0
+    while trainee.learn_belief():
+        steps += 1
+    assert steps == 2 * (20 + 30)
+    assert further(trainee, log(50)).version(NOW_MS) == trained(log(50), of).version(NOW_MS)
+
+
+def test_a_trainee_that_resumes_does_not_learn_its_beliefs_again() -> None:
+    of = placement(policy=PolicySpec(beliefs=BELIEFS))
+    record, weights = trained(log(5), of).version(NOW_MS)
+    resumed = Trainee(of)
+    resumed.resume(record, weights)
+    assert not resumed.learn_belief()
+    assert resumed.version(NOW_MS) == (record, weights)
+
+
+def test_data_overrule_beliefs() -> None:
+    of = placement(policy=PolicySpec(beliefs=BELIEFS))
+    policies = []
+    for entries in ([], log(600)):
+        policy = build(CorePolicySpec())
+        policy.loads(trained(entries, of).version(NOW_MS)[1])
+        policies.append(policy.pmf(TOM))
+    assert [pmf.index(max(pmf)) for pmf in policies] == [2, 1]

@@ -15,20 +15,30 @@ from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import (
+    CROSSINGS_NONE,
+    REWARD_MODEL_GAUSSIAN,
+    Belief,
     ControlSpec,
     EpsilonSpec,
     FixedSpec,
+    LinearModelSpec,
+    LinearThompsonSpec,
+    LinearUcbSpec,
     OutcomeRule,
     Placement,
     PolicySpec,
+    PopularitySpec,
     RewardSpec,
     SoftmaxSpec,
     SquareCbSpec,
+    UniformSpec,
     VwSpec,
 )
 from attune.v1.reward_service_pb2 import Outcome
 
 TOO_LONG = "x" * 257
+ANY_WORD = Features(categorical={"device": "mobile"})
+MANY_WORDS = Features(categorical={str(i): "x" * 250 for i in range(150)})
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 ID = "expected 1 to 256 bytes of UTF-8, got "
 
@@ -57,6 +67,25 @@ def rule(**fields: Any) -> Placement:
 
 def control(**fields: Any) -> Placement:
     return Placement(name="home_hero", control=ControlSpec(**fields))
+
+
+def belief(**changed: Any) -> Belief:
+    """Return a valid belief, changed."""
+    return Belief(**({"offer": Offer(id="a"), "reward": 0.5, "strength": 50} | changed))
+
+
+def beliefs(*believed: Belief, policy: PolicySpec | None = None, **fields: Any) -> Placement:
+    placement = Placement(name="home_hero", policy=policy, reward=RewardSpec(**fields))
+    placement.policy.beliefs.extend(believed)
+    return placement
+
+
+def second_belief(policy: PolicySpec | None = None, **changed: Any) -> Placement:
+    return beliefs(belief(), belief(**changed), policy=policy)
+
+
+def linear(bits: int) -> PolicySpec:
+    return PolicySpec(linear_ucb=LinearUcbSpec(model=LinearModelSpec(bits=bits)))
 
 
 def outcome(**changed: Any) -> Outcome:
@@ -135,6 +164,26 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
         "policy.fixed.offer_id",
         ID + "257",
     ),
+    (  # more of the kinds written in NumPy is in test_numpy_validation.py
+        Placement(name="home_hero", policy=PolicySpec(linear_ucb=LinearUcbSpec(exploration=101.0))),
+        "policy.linear_ucb.exploration",
+        "expected 0 to 100, got 101",
+    ),
+    (
+        Placement(name="home_hero", policy=PolicySpec(linear_thompson=LinearThompsonSpec(exploration=0.0))),
+        "policy.linear_thompson.exploration",
+        "expected 0.001 to 100, got 0",
+    ),
+    (
+        Placement(name="home_hero", policy=PolicySpec(popularity=PopularitySpec(rewards=3))),  # type: ignore[arg-type]
+        "policy.popularity.rewards",
+        "expected one of REWARD_MODEL_BERNOULLI, REWARD_MODEL_GAUSSIAN, got 3",
+    ),
+    (
+        Placement(name="home_hero", policy=PolicySpec(uniform=UniformSpec(), half_life=100.0)),
+        "policy.half_life",
+        "expected 0, as uniform learns nothing to forget, got 100",
+    ),
     (
         vw(crossings=9),
         "policy.vw.crossings",
@@ -164,6 +213,68 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (vw(epsilon=EpsilonSpec(epsilon=math.nan)), "policy.vw.epsilon.epsilon", "expected 0 to 1, got nan"),
     (vw(softmax=softmax(-1.0)), "policy.vw.softmax.lambda", "expected 0 to 1000, got -1"),
     (vw(softmax=softmax(1001.0)), "policy.vw.softmax.lambda", "expected 0 to 1000, got 1001"),
+    # --- ... what it believes
+    (beliefs(*[belief(strength=1)] * 101), "policy.beliefs", "expected at most 100, got 101"),
+    (
+        beliefs(*[belief(strength=1000)] * 5, belief(strength=1)),
+        "policy.beliefs",
+        "expected a strength of at most 5000 in all, got 5001",
+    ),
+    (  # a linear policy of 2^10 weights learns 16 times as long as one of 2^8
+        beliefs(belief(strength=313), policy=linear(10)),
+        "policy.beliefs",
+        "expected a strength of at most 312 in all, got 313",
+    ),
+    (
+        beliefs(*[belief(context=MANY_WORDS)] * 2),
+        "policy.beliefs",
+        f"expected at most 65536 bytes in all, got {2 * belief(context=MANY_WORDS).ByteSize()}",
+    ),
+    (
+        beliefs(belief(), policy=PolicySpec(uniform=UniformSpec())),
+        "policy.beliefs",
+        "expected none with uniform, which learns nothing, got 1",
+    ),
+    (
+        beliefs(belief(), policy=PolicySpec(fixed=FixedSpec())),
+        "policy.beliefs",
+        "expected none with fixed, which learns nothing, got 1",
+    ),
+    (second_belief(strength=0), "policy.beliefs[1].strength", "expected 1 to 1000, got 0"),
+    (second_belief(strength=1001), "policy.beliefs[1].strength", "expected 1 to 1000, got 1001"),
+    (second_belief(reward=math.nan), "policy.beliefs[1].reward", "expected -1000 to 1000, got nan"),  # the default
+    (beliefs(belief(reward=6.5), min=0.0, max=6.0), "policy.beliefs[0].reward", "expected 0 to 6, got 6.5"),
+    (second_belief(offer=Offer()), "policy.beliefs[1].offer.id", ID + "nothing"),
+    (
+        second_belief(offer=Offer(id=TOO_LONG)),
+        "policy.beliefs[1].offer.id",
+        "expected at most 256 bytes of UTF-8, got 257",
+    ),
+    (
+        second_belief(context=Features(numeric={"price": math.inf})),
+        'policy.beliefs[1].context.numeric["price"]',
+        "expected a number between -1e6 and 1e6, got inf",
+    ),
+    (
+        second_belief(offer=Offer(id="a", features=Features(categorical={"": "x"}))),
+        "policy.beliefs[1].offer.features.categorical",
+        "expected a feature name of 1 to 256 bytes, got an empty one",
+    ),
+    (
+        second_belief(PolicySpec(popularity=PopularitySpec()), context=ANY_WORD),
+        "policy.beliefs[1].context",
+        "expected no features, as popularity ignores contexts, got some",
+    ),
+    (
+        second_belief(PolicySpec(popularity=PopularitySpec()), reward=1.5),
+        "policy.beliefs[1].reward",
+        "expected 0 to 1, got 1.5",
+    ),
+    (
+        second_belief(PolicySpec(vw=VwSpec(crossings=CROSSINGS_NONE)), context=ANY_WORD),
+        "policy.beliefs[1].context",
+        "expected no features, as CROSSINGS_NONE ignores contexts, got some",
+    ),
     # --- ... its control group
     (control(share=1.1), "control.share", "expected 0 to 1, got 1.1"),
     (control(share=math.nan), "control.share", "expected 0 to 1, got nan"),
@@ -271,9 +382,18 @@ def test_a_violation_names_field_expected_and_got(message: Message, field: str, 
         Placement(name="h"),  # all defaults
         Placement(name="0" + "a-._" * 15 + "abc"),  # 64 characters, every kind
         Placement(name="home_hero", policy=PolicySpec(min_probability=1.0), control=ControlSpec(share=1.0)),
+        Placement(name="home_hero", policy=PolicySpec(linear_ucb=LinearUcbSpec(), half_life=1e9)),
+        Placement(name="home_hero", policy=PolicySpec(linear_thompson=LinearThompsonSpec(exploration=1e-3))),
+        Placement(name="home_hero", policy=PolicySpec(popularity=PopularitySpec(max_offers=100_000), half_life=10.0)),
         vw(learning_rate=100.0, bits=10, squarecb=SquareCbSpec(gamma_scale=1e6, gamma_exponent=0.0)),
         vw(learning_rate=1e-9, bits=24, epsilon=EpsilonSpec(epsilon=0.0)),
         vw(bits=0, softmax=softmax(1000.0)),
+        beliefs(*[belief(context=ANY_WORD, reward=-1000.0, strength=50)] * 100),  # the most
+        beliefs(belief(reward=6.0, strength=1), belief(reward=0.0, strength=1000), min=0.0, max=6.0),
+        beliefs(*[belief(strength=1000)] * 5, policy=linear(8)),
+        beliefs(belief(strength=312), policy=linear(10)),
+        beliefs(belief(reward=0.0), belief(reward=1.0), policy=PolicySpec(popularity=PopularitySpec())),
+        beliefs(belief(reward=9.0), policy=PolicySpec(popularity=PopularitySpec(rewards=REWARD_MODEL_GAUSSIAN))),
         reward(window=Duration(seconds=1), default_reward=1e6, min=-1e6, max=1e6),
         reward(window=Duration(seconds=90 * 24 * 3600)),
         reward(window=Duration(seconds=90 * 24 * 3600 - 1, nanos=999_999_999)),
@@ -297,6 +417,11 @@ def test_what_is_just_within_the_contract_is_taken(message: Message) -> None:
             Placement(policy=PolicySpec(min_probability=2.0, vw=VwSpec(bits=1)), control=ControlSpec(share=2.0)),
             ["name", "policy.min_probability", "policy.vw.bits", "control.share"],
         ),
+        (
+            second_belief(strength=0, reward=math.nan, offer=Offer()),
+            [f"policy.beliefs[1].{field}" for field in ("offer.id", "reward", "strength")],
+        ),
+        (beliefs(belief(reward=2.0), min=1.0, max=0.0), ["reward.max"]),  # a range that is none bounds nothing
         (rule(name="", weight=0.0), ["reward.outcomes[1].name", "reward.outcomes[1].weight"]),
         (reward(window=Duration(seconds=-5, nanos=-1)), ["reward.window", "reward.window"]),
         (Outcome(), ["placement", "event_id", "name"]),

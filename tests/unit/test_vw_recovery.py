@@ -3,6 +3,8 @@
 The pmf of an epsilon-greedy policy says little about its weights, so the model files are compared, too.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from attune_models.types import Interaction
@@ -67,6 +69,25 @@ def test_the_uniform_phase_of_first_is_not_begun_anew(cut: int) -> None:
         assert recovered.pmf(interaction.situation) == uninterrupted.pmf(interaction.situation)
         recovered.learn(interaction)
         uninterrupted.learn(interaction)
+
+
+@pytest.mark.parametrize("spec", CASES)
+def test_a_policy_that_forgets_is_recovered_at_any_cut(spec: VwSpec) -> None:
+    """Between two discounts, just before, at and just after one; a period is 50 interactions here."""
+    spec = replace(spec, half_life=100.0)
+    uninterrupted = VwPolicy(spec)
+    states = {}
+    for n_learned, interaction in enumerate(LOG[:130], start=1):
+        uninterrupted.learn(interaction)
+        states[n_learned] = uninterrupted.dumps() if n_learned in {49, 50, 51, 77} else b""
+    expected, predicted = uninterrupted.dumps(), bits_of(uninterrupted, 30)
+    for cut in filter(states.get, states):
+        recovered = VwPolicy(spec)
+        recovered.loads(states[cut])
+        assert recovered.dumps() == states[cut]
+        learned(recovered, LOG[cut:130])
+        assert recovered.dumps() == expected
+        assert bits_of(recovered, 30) == predicted
 
 
 # --- why it is so, and what is not offered

@@ -52,6 +52,9 @@ END = "--interactions co --interactions po"
         # What is not at its default is said.
         (VwSpec(Epsilon(), power_t=0.0), f"{START} --epsilon 0.1 --power_t 0.0 {END}"),
         (VwSpec(Epsilon(), l1=1e-5, l2=0.5), f"{START} --epsilon 0.1 --l1 1e-05 --l2 0.5 {END}"),
+        # With a half-life, gamma is made to grow by us.
+        (VwSpec(half_life=1000.0), f"{START} --squarecb --gamma_scale 10.0 --gamma_exponent 0.0 {END}"),
+        (VwSpec(Epsilon(), half_life=1000.0), f"{START} --epsilon 0.1 {END}"),
     ],
 )
 def test_a_spec_has_these_arguments_for_ever(spec: VwSpec, expected: str) -> None:

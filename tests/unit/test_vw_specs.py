@@ -102,3 +102,9 @@ def test_a_spec_that_was_stored_before_a_field_was_there_means_what_it_meant() -
         bits=18,
     )
     assert policy_spec(PolicySpec(vw=stored)).kind == vw.VwSpec()
+
+
+def test_a_half_life_reaches_the_core() -> None:
+    """It belongs to the policy, whatever its kind."""
+    said = PolicySpec(vw=filled(), half_life=1000.0)
+    assert policy_spec(said).kind == vw.VwSpec(half_life=1000.0)

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from attune.api.explanations import write_explanations
 from attune.api.validation import check_decide, check_names
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.metrics import ServingMetrics
 from attune.serving.decider import Decided, Decider
+from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import Decisions, RecordedOutcome, StoredDecision
@@ -28,16 +31,27 @@ from attune.v1.reward_service_pb2 import Outcome
 class DecisionServicer:
     """Decides, and explains decisions."""
 
-    def __init__(self, decider: Decider, decisions: Decisions, live: LivePlacements) -> None:
+    def __init__(
+        self,
+        decider: Decider,
+        explainer: Explainer,
+        decisions: Decisions,
+        live: LivePlacements,
+        metrics: ServingMetrics | None = None,
+    ) -> None:
         """Serve with these."""
+        self._metrics = metrics or ServingMetrics()
         self._decider = decider
+        self._explainer = explainer
         self._decisions = decisions
         self._live = live
 
     async def Decide(self, request: DecideEnvelope) -> DecideResponse:  # noqa: N802 - the contract's name
         """Draw an offer for each slot."""
         check_decide(request)
-        return _decide_response(await self._decider.decide(request), request.ranking_size)
+        decided = await self._decider.decide(request)
+        self._metrics.decided(request.placement, decided.record.mode, logged=decided.logged)
+        return _decide_response(decided, request.ranking_size)
 
     async def Activate(self, request: ActivateRequest) -> ActivateResponse:  # noqa: N802 - the contract's name
         """Say that a deferred decision is being shown."""
@@ -46,11 +60,14 @@ class DecisionServicer:
         return ActivateResponse(activated=await self._decisions.activate(live.keys, live.window_ms, request.event_id))
 
     async def GetDecision(self, request: GetDecisionRequest) -> GetDecisionResponse:  # noqa: N802 - the contract's name
-        """Return a stored decision."""
+        """Return a stored decision, and what made its scores where that is asked for."""
         check_names(request.placement, request.event_id)
         live = await self._live.get(request.placement)
         stored = await self._decisions.get(live.keys, request.event_id)
-        return GetDecisionResponse(decision=_decision(request.placement, stored))
+        response = GetDecisionResponse(decision=_decision(request.placement, stored))
+        if request.explain:
+            write_explanations(await self._explainer.explain(live, stored.record), response.decision)
+        return response
 
 
 def _decide_response(decided: Decided, ranking_size: int) -> DecideResponse:

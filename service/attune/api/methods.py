@@ -6,6 +6,7 @@ that cannot be read is an error like any other.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import grpc
@@ -15,10 +16,14 @@ from google.protobuf.message_factory import GetMessageClass
 
 from attune.api.status import answers
 from attune.errors import InvalidInputError, Violation
+from attune.metrics import ServingMetrics
 
 
 def handler(
-    service: ServiceDescriptor, servicer: object, read_as: Mapping[str, type[Message]] | None = None
+    service: ServiceDescriptor,
+    servicer: object,
+    read_as: Mapping[str, type[Message]] | None = None,
+    metrics: ServingMetrics | None = None,
 ) -> grpc.GenericRpcHandler:
     """Return what serves a service.
 
@@ -26,16 +31,20 @@ def handler(
         service: The service.
         servicer: Has a coroutine method of the same name for each method of the service; it gets the request.
         read_as: Class of the request, by method, where it is not the contract's.
+        metrics: Where errors are counted.
     """
-    methods = {method.name: _method(method, servicer, (read_as or {}).get(method.name)) for method in service.methods}
+    metrics = metrics or ServingMetrics()
+    methods = {
+        method.name: _method(method, servicer, (read_as or {}).get(method.name), metrics) for method in service.methods
+    }
     return grpc.method_handlers_generic_handler(service.full_name, methods)
 
 
 def _method(
-    method: MethodDescriptor, servicer: object, request_class: type[Message] | None
+    method: MethodDescriptor, servicer: object, request_class: type[Message] | None, metrics: ServingMetrics
 ) -> "grpc.RpcMethodHandler[Any, Any]":
     return grpc.unary_unary_rpc_method_handler(
-        answers(getattr(servicer, method.name)),
+        answers(getattr(servicer, method.name), partial(metrics.failed, method.name)),
         request_deserializer=_reader(request_class or GetMessageClass(method.input_type), method.input_type.full_name),
         response_serializer=GetMessageClass(method.output_type).SerializeToString,
     )

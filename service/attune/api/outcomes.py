@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from attune.api.validation import MAX_OUTCOMES, outcome_violations
 from attune.errors import InvalidInputError, NotFoundError, Violation
+from attune.metrics import ServingMetrics
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.decisions import Decisions
@@ -49,8 +50,11 @@ _Numbered: TypeAlias = list[tuple[int, NewOutcome]]
 class RewardServicer:
     """Hears outcomes."""
 
-    def __init__(self, live: LivePlacements, outcomes: Outcomes, decisions: Decisions) -> None:
+    def __init__(
+        self, live: LivePlacements, outcomes: Outcomes, decisions: Decisions, metrics: ServingMetrics | None = None
+    ) -> None:
         """Serve with these."""
+        self._metrics = metrics or ServingMetrics()
         self._live = live
         self._outcomes = outcomes
         self._decisions = decisions
@@ -81,6 +85,8 @@ class RewardServicer:
         if live is not None and valid:
             templates = await self._recorded(live.keys, valid)
             receipts |= {i: _receipt(new, templates[i]) for i, new in valid}
+        if live is not None:
+            self._metrics.received(placement, (receipt.status for receipt in receipts.values()))
         return receipts
 
     async def _recorded(self, keys: PlacementKeys, numbered: _Numbered) -> dict[int, OutcomeReceipt]:

@@ -91,6 +91,9 @@ def _status(numbers: Numbers) -> PlacementStatus:
         learned=numbers.head.interactions if numbers.head else 0,
         policy_version=numbers.serving.version if numbers.serving else 0,
         learner=numbers.learner,
+        findings=numbers.findings,
+        clipped_rewards=numbers.head.clipped if numbers.head else 0,
+        refused_interactions=numbers.head.refused if numbers.head else 0,
     )
     if numbers.waiting_ms is not None:
         status.learner_lag.FromMilliseconds(numbers.waiting_ms)

@@ -36,11 +36,14 @@ _MAX_MESSAGE = 500
 _log = logging.getLogger(__name__)
 
 
-def answers(method: Callable[[Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
+def answers(
+    method: Callable[[Any], Awaitable[Any]], failed: Callable[[str], None] = lambda _: None
+) -> Callable[[Any, Any], Awaitable[Any]]:
     """Make a servicer's method answer errors with a status.
 
     Args:
         method: Takes a request and returns the response.
+        failed: Called with the name of the status code of every error.
 
     Returns:
         What grpc calls, with the request, or the error of reading it, and the call's context.
@@ -48,14 +51,15 @@ def answers(method: Callable[[Any], Awaitable[Any]]) -> Callable[[Any, Any], Awa
 
     async def answering(request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
         if isinstance(request, InvalidInputError):
-            return await _abort(context, request)
+            return await _abort(context, request, failed)
         try:
             return await method(request)
         except ExpectedError as error:
-            await _abort(context, error)
+            await _abort(context, error, failed)
         except Exception:  # noqa: BLE001 - the outermost place: what is not caught here reaches the client as text
             error_id = uuid.uuid4().hex[:12]
             _log.exception("error %s in %s", error_id, method.__qualname__)
+            failed(grpc.StatusCode.INTERNAL.name)
             await context.abort(
                 grpc.StatusCode.INTERNAL, f"a bug in attune; the server's log has it as error {error_id}"
             )
@@ -63,8 +67,11 @@ def answers(method: Callable[[Any], Awaitable[Any]]) -> Callable[[Any, Any], Awa
     return answering
 
 
-async def _abort(context: "grpc.aio.ServicerContext[Any, Any]", error: ExpectedError) -> None:
+async def _abort(
+    context: "grpc.aio.ServicerContext[Any, Any]", error: ExpectedError, failed: Callable[[str], None]
+) -> None:
     code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), grpc.StatusCode.FAILED_PRECONDITION)
+    failed(code.name)
     message = str(error)[:_MAX_MESSAGE]
     metadata: tuple[tuple[str, bytes], ...] = ()
     if isinstance(error, InvalidInputError):

@@ -1,7 +1,7 @@
 """What is wrong with a message, said field by field, before anything is done with it.
 
-Features are checked where they are encoded, in `attune.serving.situation`: looking at each of them twice would cost
-more than deciding.
+Features of a request are checked where they are encoded, in `attune.serving.situation`: looking at each of them twice
+would cost more than deciding.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,15 +9,18 @@ from collections.abc import Iterable, Iterator
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from attune.api.belief_validation import belief_violations
 from attune.api.checks import between, enum_violations, optional, prefixed
+from attune.api.numpy_validation import half_life_violations, numpy_violations
 from attune.api.vw_validation import vw_violations
 from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.store.keys import PLACEMENT_NAME
-from attune.v1.placement_pb2 import Aggregation, OutcomeRule, Placement, RewardSpec, StoreFailure
+from attune.v1.placement_pb2 import Aggregation, OutcomeRule, Placement, PolicySpec, RewardSpec, StoreFailure
 from attune.v1.placement_service_pb2 import PromotePolicyVersionRequest
 from attune.v1.reward_service_pb2 import Outcome
 from attune_models.features import MAX_NUMBER
+from attune_models.rewards import DEFAULT_BOUND
 
 MAX_OFFERS = 1000
 MAX_ID_BYTES = 256
@@ -123,15 +126,22 @@ def _placement_violations(placement: Placement) -> Iterator[Violation]:
             f'got "{placement.name[:80]}"',
         )
     yield from enum_violations("store_failure", placement.store_failure, StoreFailure)
-    yield from between("policy.min_probability", placement.policy.min_probability, 0, 1)
-    if placement.policy.HasField("vw"):
-        yield from prefixed("policy.vw", vw_violations(placement.policy.vw))
-    if placement.policy.HasField("fixed") and placement.policy.fixed.offer_id:
-        yield from id_violations("policy.fixed.offer_id", placement.policy.fixed.offer_id)
+    yield from prefixed("policy", _policy_violations(placement.policy))
+    yield from prefixed("policy", belief_violations(placement.policy, *_reward_range(placement.reward)))
     yield from between("control.share", placement.control.share, 0, 1)
     if placement.control.HasField("fixed") and placement.control.fixed.offer_id:
         yield from id_violations("control.fixed.offer_id", placement.control.fixed.offer_id)
     yield from prefixed("reward", _reward_violations(placement.reward))
+
+
+def _policy_violations(policy: PolicySpec) -> Iterator[Violation]:
+    yield from between("min_probability", policy.min_probability, 0, 1)
+    yield from half_life_violations(policy)
+    yield from numpy_violations(policy)
+    if policy.HasField("vw"):
+        yield from prefixed("vw", vw_violations(policy.vw))
+    if policy.HasField("fixed") and policy.fixed.offer_id:
+        yield from id_violations("fixed.offer_id", policy.fixed.offer_id)
 
 
 def _reward_violations(spec: RewardSpec) -> Iterator[Violation]:
@@ -140,13 +150,17 @@ def _reward_violations(spec: RewardSpec) -> Iterator[Violation]:
     yield from between("default_reward", spec.default_reward, -MAX_NUMBER, MAX_NUMBER)
     yield from optional(spec, "min", between, -MAX_NUMBER, MAX_NUMBER)
     yield from optional(spec, "max", between, -MAX_NUMBER, MAX_NUMBER)
-    low, high = spec.min if spec.HasField("min") else -1000.0, spec.max if spec.HasField("max") else 1000.0
+    low, high = _reward_range(spec)
     if high <= low:
         yield Violation("max", f"expected more than min, which is {low:.15g}, got {high:.15g}")
     if len(spec.outcomes) > MAX_RULES:
         yield Violation("outcomes", f"expected at most {MAX_RULES} rules, got {len(spec.outcomes)}")
     for i, rule in enumerate(spec.outcomes[:MAX_RULES]):
         yield from prefixed(f"outcomes[{i}]", _rule_violations(rule, [former.name for former in spec.outcomes[:i]]))
+
+
+def _reward_range(spec: RewardSpec) -> tuple[float, float]:
+    return spec.min if spec.HasField("min") else -DEFAULT_BOUND, spec.max if spec.HasField("max") else DEFAULT_BOUND
 
 
 def _window_violations(window: Duration) -> Iterator[Violation]:

@@ -22,6 +22,7 @@ COMMANDS = {
     "learn": "Run a learner of its own, apart from the servers.",
     "apply": "Create or change placements from YAML or JSON files.",
     "status": "Show the placements and how they are doing.",
+    "explain": "Say which features made the scores of a decision.",
     "policy": "List, promote, roll back and compare the versions of a policy.",
     "demo": "Run the whole story on simulated customers, in under a minute.",
 }

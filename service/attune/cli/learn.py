@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from attune import config, telemetry
+from attune.process import ONE_THREAD
 
 
 def learn(
@@ -18,6 +19,9 @@ def learn(
     ] = None,
     redis_url: Annotated[
         str | None, typer.Option(help="Join the servers on this Redis or Valkey, for example redis://localhost:6379/0.")
+    ] = None,
+    learner_metrics_address: Annotated[
+        str | None, typer.Option(help="Publish metrics for Prometheus on host:port. [nowhere]")
     ] = None,
     config_file: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. [info]")] = None,
@@ -30,6 +34,7 @@ def learn(
     flags = {
         "store.data_dir": None if data_dir is None else str(data_dir),
         "store.url": redis_url,
+        "learner.metrics_address": learner_metrics_address,
         "log.level": log_level,
         "log.format": log_format,
     }
@@ -40,6 +45,8 @@ def learn(
 
         url = running_url(settings.store.data_dir)
         settings = replace(settings, store=replace(settings.store, url=url))
-    from attune.server import run_learner  # noqa: PLC0415 - `--help` does not wait for it
+    os.environ.update(ONE_THREAD)
+    # Not before: NumPy reads the environment when it is imported, and `--help` does not wait for it.
+    from attune.server import run_learner  # noqa: PLC0415 - see above
 
     raise typer.Exit(run_learner(settings))

@@ -45,11 +45,13 @@ class Document:
             violation: Its field is a path in the request, for example `placement.policy.vw.bits`.
         """
         field = violation.field.removeprefix("placement").removeprefix(".")
-        known = field
-        while known not in self.lines:
-            known = re.sub(r"(^|\.)[^.\[]*$|\[[^\[]*\]$", "", known)
+        known = max((said for said in self.lines if _is_within(field, said)), key=len)
         path = f"placements[{self.position}]" + (f".{field}" if field else "")
         return Violation(f"{self.file}:{self.lines[known]}: {path}", violation.description)
+
+
+def _is_within(field: str, other: str) -> bool:
+    return not other or (field.startswith(other) and field[len(other) :][:1] in ("", ".", "["))
 
 
 def read(files: Sequence[Path]) -> list[Document]:

@@ -83,12 +83,33 @@ class NodeReader:
         return value
 
     def _value(self, node: yaml.Node, field: FieldDescriptor, path: str) -> Any:
+        if _is_map(field):
+            return self._map(node, field, path)
         if not field.is_repeated:
             return self._single(node, field, path)
         if not isinstance(node, yaml.SequenceNode):
             self._refuse(node, path, f"expected a list, got {self._shown(node)}")
             return []
         return [self._single(item, field, f"{path}[{index}]") for index, item in enumerate(node.value)]
+
+    def _map(self, node: yaml.Node, field: FieldDescriptor, path: str) -> dict[str, Any]:
+        """Return the JSON form of a map from text to something."""
+        assert field.message_type  # a map is a list of messages of a name and a value
+        of, value = field.message_type.fields_by_name["value"], dict[str, Any]()
+        if not isinstance(node, yaml.MappingNode):
+            self._refuse(node, path, f"expected names with values, got {self._shown(node)}")
+            return value
+        for key, below in node.value:
+            # What was written, not what YAML takes it for: a feature may be called `1` or `on`.
+            name = str(key.value)
+            here = f'{path}["{name}"]'
+            self.lines[here] = _line(key)
+            if not isinstance(key, yaml.ScalarNode):
+                self._refuse(key, path, f"expected a name, got {self._shown(key)}")
+            elif name in value:
+                self._refuse(key, here, "expected each name once, got it again")
+            value[name] = self._single(below, of, here)
+        return value
 
     def _single(self, node: yaml.Node, field: FieldDescriptor, path: str) -> Any:
         if field.message_type and field.message_type.full_name not in _SCALAR_MESSAGES:
@@ -117,6 +138,10 @@ def _line(node: yaml.Node) -> int:
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
+
+
+def _is_map(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and field.message_type.GetOptions().map_entry
 
 
 def _field(descriptor: Descriptor, name: object) -> FieldDescriptor | None:

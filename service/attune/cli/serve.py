@@ -28,6 +28,12 @@ def serve(
     address: Annotated[
         str | None, typer.Option(help="Listen on host:port; port 0 takes a free one. [127.0.0.1:50051]")
     ] = None,
+    metrics_address: Annotated[
+        str | None, typer.Option(help="Publish the server's metrics for Prometheus on host:port. [nowhere]")
+    ] = None,
+    learner_metrics_address: Annotated[
+        str | None, typer.Option(help="Publish the learner's metrics for Prometheus on host:port. [nowhere]")
+    ] = None,
     no_learner: Annotated[
         bool, typer.Option("--no-learner", help="Only serve; `attune learn` learns elsewhere.")
     ] = False,
@@ -47,6 +53,8 @@ def serve(
         "store.data_dir": None if data_dir is None else str(data_dir),
         "store.url": redis_url,
         "server.address": address,
+        "server.metrics_address": metrics_address,
+        "learner.metrics_address": learner_metrics_address,
         "log.level": log_level,
         "log.format": log_format,
     }

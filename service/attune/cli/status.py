@@ -2,19 +2,26 @@
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import typer
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from attune.cli import client
 from attune.cli.client import Service
 from attune.cli.output import as_dict, empty_table, show
 from attune.cli.policy import versions_table
+from attune.v1.features_pb2 import FEATURE_SOURCE_CONTEXT, FEATURE_SOURCE_OFFER
 from attune.v1.placement_service_pb2 import (
+    FEATURE_PROBLEM_ALMOST_UNIQUE,
+    FEATURE_PROBLEM_CHANGED_TYPE,
+    FEATURE_PROBLEM_CONSTANT,
+    FEATURE_PROBLEM_DRIFTED,
+    FEATURE_PROBLEM_VANISHED,
     GetPlacementRequest,
     GetPlacementResponse,
     ListPlacementsRequest,
@@ -25,6 +32,14 @@ from attune.v1.placement_service_pb2 import (
 )
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 
+_SOURCES = {FEATURE_SOURCE_CONTEXT: "context feature", FEATURE_SOURCE_OFFER: "offer feature"}
+_PROBLEMS = {
+    FEATURE_PROBLEM_VANISHED: "vanished",
+    FEATURE_PROBLEM_CHANGED_TYPE: "changed its type",
+    FEATURE_PROBLEM_CONSTANT: "never changes",
+    FEATURE_PROBLEM_ALMOST_UNIQUE: "is almost unique",
+    FEATURE_PROBLEM_DRIFTED: "has drifted",
+}
 WATCH_S = 1.0
 
 
@@ -69,11 +84,17 @@ def _json(service: Service, placement: str | None) -> str:
 
 def _table(service: Service, placement: str | None) -> RenderableType:
     if placement is None:
-        replies = _all(service).placements
-        return placements_table(replies) if replies else "No placements yet: create one with attune apply FILE"
-    one = _one(service, placement)
-    versions = _versions(service, placement).versions
-    return Group(placements_table([one]), "", versions_table(versions)) if versions else placements_table([one])
+        replies = list(_all(service).placements)
+        if not replies:
+            return "No placements yet: create one with attune apply FILE"
+    else:
+        replies = [_one(service, placement)]
+    parts: list[RenderableType] = [placements_table(replies)]
+    if warnings := [Text(line) for reply in replies for line in warning_lines(reply)]:
+        parts += ["", *warnings]
+    if placement is not None and (versions := _versions(service, placement).versions):
+        parts += ["", versions_table(versions)]
+    return Group(*parts)
 
 
 def _all(service: Service) -> ListPlacementsResponse:
@@ -109,6 +130,24 @@ def placements_table(replies: Iterable[GetPlacementResponse]) -> Table:
         cells = [*(f"{count:,}" for count in counts), str(of.policy_version), _lag(of), of.learner or "none"]
         table.add_row(reply.placement.name, *cells)
     return table
+
+
+def warning_lines(reply: GetPlacementResponse) -> Iterator[str]:
+    """Yield what is strange about a placement, a line each; nothing where nothing is."""
+    name, of = reply.placement.name, reply.status
+    if of.clipped_rewards:
+        yield f"{name}: {of.clipped_rewards:,} rewards were outside min and max, and were clipped"
+    if of.refused_interactions:
+        yield f"{name}: {of.refused_interactions:,} interactions could not be learned from; the learner's log says why"
+    for finding in of.findings:
+        source = _SOURCES.get(finding.source, "feature")
+        problem = _PROBLEMS.get(finding.problem, "is strange")
+        # Names come from callers: nothing in them may move the terminal's cursor.
+        yield f'{name}: {source} "{_plain(finding.name)}" {problem}: {_plain(finding.detail)}'
+
+
+def _plain(text: str) -> str:
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def _lag(status: PlacementStatus) -> str:

@@ -13,21 +13,27 @@ from dataclasses import dataclass, field
 
 from attune.config import LearnerSettings
 from attune.errors import BadSnapshotError, ExpectedError, FencedError
+from attune.learning.guard import PlacementGuard
 from attune.learning.trainee import Trainee
+from attune.metrics import LearningMetrics
 from attune.store.client import Store
 from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import Interactions
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Placements
+from attune.store.schemas import Schemas
 from attune.store.versions import Lease, Versions
 from attune.tasks import pause
 from attune.v1.placement_pb2 import Placement
+from attune_models.schema_findings import Problem
 from attune_models.types import PolicyError
 
 # A model of megabytes is not written twice a second: the store and its disk have other work.
 _MAX_SNAPSHOT_BYTES_PER_S = 4e6
 # Nothing else happens while a policy learns: a lease must not run out in that time.
 _SLICE_S = 0.2
+
+_PROBLEMS = [problem.value for problem in Problem]
 
 _log = logging.getLogger(__name__)
 
@@ -41,8 +47,11 @@ class PlacementLearner:
         owner: str,
         settings: LearnerSettings,
         store: Store,
+        metrics: LearningMetrics,
     ) -> None:
         """Prepare to learn for a placement as `owner`, which is `host:pid`."""
+        self._metrics = metrics
+        self._schemas = Schemas(store)
         self._keys = PlacementKeys(name)
         self._owner = owner
         self._settings = settings
@@ -68,20 +77,24 @@ class PlacementLearner:
             except FencedError as error:
                 _log.warning("%s", error)
             finally:
+                self._metrics.forget(self._keys.name)
                 with contextlib.suppress(ExpectedError):
                     await self._versions.release(lease)
 
     async def _hold(self, lease: Lease, stopping: asyncio.Event) -> None:
         session = await self._take_up(lease)
+        guard = PlacementGuard(lease, self._schemas, self._settings.schema_window_s)
         while True:
             stops = stopping.is_set()
             placement = (await self._placements.get(self._keys.name)).placement
             if not session.trainee.is_for(placement):
                 _log.info('placement "%s": training its new spec on the whole log', self._keys.name)
                 session.retrain(placement)
+            await guard.look(placement)
             joined = await self._interactions.join(self._keys, self._settings.batch)
             entries = await self._interactions.after(self._keys, session.trainee.cursor, self._settings.batch)
             learned = session.learn(entries)
+            self._count(session, entries, learned, guard)
             if learned == len(entries) < self._settings.batch:
                 session.replaces_head = False  # it has caught up
             if session.commit_is_due(self._settings) or (stops and session.may_commit):
@@ -100,6 +113,7 @@ class PlacementLearner:
             try:
                 session.trainee.resume(head, await self._versions.weights(self._keys, head))
                 session.replaces_head = False
+                session.counted = (session.trainee.clipped, session.trainee.refused)
             except (BadSnapshotError, PolicyError) as error:
                 _log.error('placement "%s": learning everything again, because %s', self._keys.name, error)
         return session
@@ -115,6 +129,17 @@ class PlacementLearner:
         session.committed(len(weights))
         _log.debug('placement "%s": version %d after %d interactions', self._keys.name, version, record.interactions)
 
+    def _count(
+        self, session: "_Session", entries: Sequence[LoggedInteraction], learned: int, guard: PlacementGuard
+    ) -> None:
+        name, trainee = self._keys.name, session.trainee
+        clipped, refused = session.counted
+        self._metrics.learned(name, learned, trainee.clipped - clipped, trainee.refused - refused)
+        session.counted = (trainee.clipped, trainee.refused)
+        is_behind = learned < len(entries) or learned == self._settings.batch
+        self._metrics.lags(name, _age_s(entries[learned - 1]) if is_behind else 0.0)
+        self._metrics.found(name, (found.problem.value for found in guard.findings), _PROBLEMS)
+
     async def _renew(self, session: "_Session") -> None:
         if time.monotonic() - session.renewed_at > self._settings.lease_s / 3:
             await self._versions.renew(session.lease)
@@ -128,6 +153,7 @@ class _Session:
     Attributes:
         lease: The lease.
         trainee: The policy in training.
+        counted: The rewards that the trainee clipped and the interactions it refused, as far as metrics have them.
         replaces_head: The trainee started anew while a version serves: it may take over only when it has caught up.
         uncommitted: Interactions learned since the last commit.
         size_bytes: Size of the last commit.
@@ -138,6 +164,7 @@ class _Session:
     lease: Lease
     trainee: Trainee
     replaces_head: bool
+    counted: tuple[int, int] = (0, 0)
     uncommitted: int = 0
     size_bytes: int = 0
     committed_at: float = 0.0
@@ -146,12 +173,16 @@ class _Session:
     def retrain(self, placement: Placement) -> None:
         """Start anew with another spec."""
         self.trainee = Trainee(placement)
+        self.counted = (0, 0)
         self.replaces_head = True
         self.uncommitted = 0
 
     def learn(self, entries: Sequence[LoggedInteraction]) -> int:
-        """Learn from the next entries of the log, as far as one slice of time goes; return from how many."""
+        """Learn beliefs, then the next entries of the log, as far as a slice of time goes; return from how many."""
         until = time.monotonic() + _SLICE_S
+        while self.trainee.learn_belief():
+            if time.monotonic() > until:
+                return 0
         learned = 0
         for entry in entries:
             self.trainee.learn(entry)
@@ -179,3 +210,8 @@ class _Session:
         self.uncommitted = 0
         self.size_bytes = size_bytes
         self.committed_at = time.monotonic()
+
+
+def _age_s(entry: LoggedInteraction) -> float:
+    """Return for how long an interaction has been in the log, by this machine's clock and the store's."""
+    return max(0.0, time.time() - int(entry.position.partition("-")[0]) / 1000)

@@ -8,6 +8,7 @@ import socket
 from attune.config import LearnerSettings
 from attune.errors import ExpectedError, NotFoundError
 from attune.learning.learner import PlacementLearner
+from attune.metrics import LearningMetrics
 from attune.store.client import Store
 from attune.store.placements import Placements
 from attune.tasks import end, pause
@@ -22,8 +23,9 @@ _log = logging.getLogger(__name__)
 class Learners:
     """Learns for every placement it can get the lease of; other processes stand by and take over."""
 
-    def __init__(self, store: Store, settings: LearnerSettings) -> None:
+    def __init__(self, store: Store, settings: LearnerSettings, metrics: LearningMetrics | None = None) -> None:
         """Learn from and into this store."""
+        self._metrics = metrics or LearningMetrics()
         self._settings = settings
         self._store = store
         self._placements = Placements(store)
@@ -55,7 +57,7 @@ class Learners:
                 self._tasks[name] = asyncio.get_running_loop().create_task(self._learn(name, stopping))
 
     async def _learn(self, name: str, stopping: asyncio.Event) -> None:
-        learner = PlacementLearner(name, self._owner, self._settings, self._store)
+        learner = PlacementLearner(name, self._owner, self._settings, self._store, self._metrics)
         while not stopping.is_set():
             try:
                 await learner.run(stopping)

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from itertools import count
 
 from attune.errors import BadSnapshotError, ExpectedError, UnusableVersionError
-from attune.serving.specs import control_spec, policy_spec
+from attune.metrics import ServingMetrics
+from attune.serving.specs import control_spec, policy_spec, start_spec
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.keys import PlacementKeys, unknown_placement
 from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.v1.placement_pb2 import Placement
-from attune_models.policy import Policy, build
+from attune_models.policy import Policy, build, started
 from attune_models.types import PolicyError, Situation
 
 POLL_S = 0.2
@@ -57,11 +58,14 @@ class LivePlacement:
 class LivePlacements:
     """The placements of this process."""
 
-    def __init__(self, placements: Placements, versions: Versions) -> None:
+    def __init__(self, placements: Placements, versions: Versions, metrics: ServingMetrics | None = None) -> None:
         """Start with none."""
+        self._metrics = metrics or ServingMetrics()
         self._placements = placements
         self._versions = versions
         self._live: dict[str, LivePlacement] = {}
+        # Of each placement that exists: whoever asks for one that is being taken over waits for it.
+        self._taking_over: dict[str, asyncio.Lock] = {}
         self._refused: set[tuple[str, int]] = set()
         # Looks overlap: what is read first may be known last, and must not replace what was read after it.
         self._looks = count(1)
@@ -106,7 +110,7 @@ class LivePlacements:
         for record in await self._versions.kept(keys):
             if record.version == version:
                 try:
-                    await self._sound_policy(keys.name, record)
+                    await sound_policy(self._versions, keys.name, record)
                 except (BadSnapshotError, PolicyError) as error:
                     raise UnusableVersionError(f"version: expected a sound one, got {version}: {error}") from error
         await self._versions.promote(keys, version)
@@ -133,17 +137,25 @@ class LivePlacements:
             _log.exception('placement "%s" stays as it is', name)
 
     async def _take_over(self, look: int, name: str, record: PlacementRecord | None, version: int) -> None:
-        live = self._live.get(name)
-        if record is not None and (live is None or (record, version) != (live.record, live.version)):
-            former = live if live is not None and live.record.created_at_ms == record.created_at_ms else None
-            live = await self._up_to_date(record, version, former)
-        if self._known_since.get(name, 0) > look:
+        if record is None:
+            self._forget(look, name)
             return
-        if record is None or live is None:
-            self._live.pop(name, None)
+        async with self._taking_over.setdefault(name, asyncio.Lock()):
+            live = self._live.get(name)
+            if self._known_since.get(name, 0) > look:
+                return  # somebody has looked later, and was faster
+            if live is None or (record, version) != (live.record, live.version):
+                former = live if live is not None and live.record.created_at_ms == record.created_at_ms else None
+                self._live[name] = await self._up_to_date(record, version, former)
+                self._metrics.serves(name, self._live[name].version)
+            self._known_since[name] = look
+
+    def _forget(self, look: int, name: str) -> None:
+        if self._known_since.get(name, 0) <= look:
+            self._taking_over.pop(name, None)
             self._known_since.pop(name, None)
-        else:
-            self._live[name], self._known_since[name] = live, look
+            if self._live.pop(name, None) is not None:
+                self._metrics.forget(name)
 
     async def _up_to_date(self, record: PlacementRecord, version: int, live: LivePlacement | None) -> LivePlacement:
         placement = record.placement
@@ -161,7 +173,8 @@ class LivePlacements:
         self, placement: Placement, version: int, live: LivePlacement | None
     ) -> tuple[Policy | None, int]:
         if version == 0:
-            return build(policy_spec(placement.policy)), 0
+            # Not on the loop: many beliefs take a policy of many weights seconds.
+            return await asyncio.to_thread(started, start_spec(placement)), 0
         fallback = (live.policy, live.version) if live is not None and live.policy is not None else None
         if fallback is not None and (fallback[1] == version or (placement.name, version) in self._refused):
             return fallback
@@ -169,18 +182,27 @@ class LivePlacements:
             if kept.version > version:
                 continue  # it is newer than the head: a commit that has just happened, to be seen at the next glance
             try:
-                return await self._sound_policy(placement.name, kept), kept.version
+                return await sound_policy(self._versions, placement.name, kept), kept.version
             except (BadSnapshotError, PolicyError) as error:
                 self._refused.add((placement.name, kept.version))
+                self._metrics.refused_snapshot(placement.name)
                 _log.error('placement "%s": version %d is refused: %s', placement.name, kept.version, error)
             if fallback is not None:
                 return fallback
         return None, version
 
-    async def _sound_policy(self, name: str, record: VersionRecord) -> Policy:
-        policy = build(policy_spec(record.policy))
-        policy.loads(await self._versions.weights(PlacementKeys(name), record))
-        canary = policy.pmf(_CANARY)
-        if not math.isclose(math.fsum(canary), 1.0):
-            raise BadSnapshotError(f"the canary's probabilities sum to {math.fsum(canary)}")
-        return policy
+
+async def sound_policy(versions: Versions, name: str, record: VersionRecord) -> Policy:
+    """Load a version of a placement's policy and check it.
+
+    Raises:
+        BadSnapshotError: Its weights are not those that were committed, or the canary's probabilities are none.
+        PolicyError: Its weights do not make a policy.
+        StoreUnavailableError: The store did not answer in time.
+    """
+    policy = build(policy_spec(record.policy))
+    policy.loads(await versions.weights(PlacementKeys(name), record))
+    canary = policy.pmf(_CANARY)
+    if not math.isclose(math.fsum(canary), 1.0):
+        raise BadSnapshotError(f"the canary's probabilities sum to {math.fsum(canary)}")
+    return policy

@@ -4,6 +4,10 @@
 does not change under a placement when a default changes in a later release.
 """
 
+from dataclasses import replace
+
+from attune.serving.beliefs import beliefs_of
+from attune.serving.numpy_specs import fill_numpy, linear_thompson_spec, linear_ucb_spec, popularity_spec
 from attune.serving.vw_specs import fill_vw, vw_spec
 from attune.v1.placement_pb2 import (
     AGGREGATION_COUNT,
@@ -51,15 +55,28 @@ def with_defaults(placement: Placement) -> Placement:
 
 
 def policy_spec(spec: PolicySpec) -> core.PolicySpec:
-    """Translate a policy spec that has its defaults."""
+    """Translate a policy spec that has its defaults, without its beliefs: they matter to `start_spec` only."""
     match spec.WhichOneof("kind"):
         case "vw":
-            kind: core.KindSpec = vw_spec(spec.vw)
+            kind: core.KindSpec = vw_spec(spec.vw, spec.half_life)
+        case "linear_ucb":
+            kind = linear_ucb_spec(spec)
+        case "linear_thompson":
+            kind = linear_thompson_spec(spec)
+        case "popularity":
+            kind = popularity_spec(spec)
         case "fixed":
             kind = FixedSpec(spec.fixed.offer_id)
         case _:
             kind = UniformSpec()
     return core.PolicySpec(kind, spec.min_probability)
+
+
+def start_spec(placement: Placement) -> core.PolicySpec:
+    """Translate what a placement that has its defaults starts from: its policy spec with its beliefs."""
+    # Of offers that nothing is believed of, nothing is expected to happen.
+    otherwise = rewards.fold(reward_spec(placement.reward), [])
+    return replace(policy_spec(placement.policy), beliefs=beliefs_of(placement.policy, otherwise))
 
 
 def control_spec(spec: ControlSpec) -> core.PolicySpec:
@@ -83,6 +100,7 @@ def _fill_policy(policy: PolicySpec) -> None:
         policy.vw.SetInParent()
     if policy.HasField("vw"):
         fill_vw(policy.vw)
+    fill_numpy(policy)
 
 
 def _fill_reward(spec: RewardSpec) -> None:

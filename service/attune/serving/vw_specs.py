@@ -60,8 +60,8 @@ def fill_vw(spec: VwSpec) -> None:
     _fill(getattr(spec, kind), _EXPLORATIONS[kind])
 
 
-def vw_spec(spec: VwSpec) -> vw.VwSpec:
-    """Translate a spec that has its defaults."""
+def vw_spec(spec: VwSpec, half_life: float = 0.0) -> vw.VwSpec:
+    """Translate a spec that has its defaults, and the half-life of its policy, in interactions; 0 for none."""
     default = vw.VwSpec()
     return vw.VwSpec(
         exploration=_exploration(spec),
@@ -73,6 +73,7 @@ def vw_spec(spec: VwSpec) -> vw.VwSpec:
         power_t=spec.power_t if spec.HasField("power_t") else default.power_t,
         l1=spec.l1,
         l2=spec.l2,
+        half_life=half_life,
     )
 
 

@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from attune.errors import ExpectedError, StoreUnavailableError
+from attune.metrics import ServingMetrics
 from attune.store.client import StoreRefusedError
 from attune.store.keys import DEFERRED_TTL_S, PlacementKeys
 from attune.store.pipe import Pipe
@@ -59,9 +60,10 @@ class Journal:
     store must not make every caller wait for a time limit of its own.
     """
 
-    def __init__(self, pipe: Pipe) -> None:
+    def __init__(self, pipe: Pipe, metrics: ServingMetrics | None = None) -> None:
         """Write through a client whose time limit is the longest that a decision may wait."""
         self._pipe = pipe
+        self._metrics = metrics or ServingMetrics()
         self._batches: dict[tuple[str, int], _Batch] = {}
         self._leaving: deque[_Batch] = deque()
         self._gap_s = _LONGEST_GAP_S
@@ -182,6 +184,7 @@ class Journal:
         if self._outage is None:
             _log.error("decisions are not journaled: %s", error)
             self._outage = error
+            self._metrics.lost_store()
             self._probing = asyncio.get_running_loop().create_task(self._probe())
 
     async def _probe(self) -> None:

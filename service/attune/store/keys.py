@@ -110,6 +110,11 @@ class PlacementKeys:
         return self._key("lease")
 
     @property
+    def schema(self) -> str:
+        """Hash: `state` of the schema guard (JSON), `findings` = storage.v1.FindingsRecord. No expiry."""
+        return self._key("schema")
+
+    @property
     def pattern(self) -> str:
         """Glob that matches every key of the placement: names have no character that is special in a glob."""
         return self._key("*")

@@ -1,17 +1,18 @@
 """Applied placements: their specs, their numbers, and their end."""
 
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
 from google.protobuf.message import DecodeError
 
 from attune.errors import StoreUnavailableError
-from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
+from attune.storage.v1.records_pb2 import FindingsRecord, PlacementRecord, VersionRecord
 from attune.store.client import Store
 from attune.store.keys import PLACEMENT_NAME, PLACEMENTS, PlacementKeys, unknown_placement
 from attune.v1.placement_pb2 import Placement
+from attune.v1.placement_service_pb2 import FeatureFinding
 
 _PURGE_CHUNK = 1000
 _MOST_ATTEMPTS = 20
@@ -33,6 +34,7 @@ class Numbers:
         serving: The version that serves: the head, unless another one was promoted. None before anything was learned.
         waiting_ms: For how long the first entry after the head's cursor has been in the log; None when there is none.
         learner: Who learns, as `host:pid`; empty when nobody does.
+        findings: What is strange about the features that came lately.
     """
 
     decisions: int
@@ -44,6 +46,7 @@ class Numbers:
     serving: VersionRecord | None
     waiting_ms: int | None
     learner: str
+    findings: Sequence[FeatureFinding]
 
 
 class Placements:
@@ -161,7 +164,8 @@ class Placements:
             pipeline.hmget(keys.head, "promoted", "version")
             pipeline.hgetall(keys.versions)
             pipeline.get(keys.lease)
-            counts, pending, (promoted, newest), versions, learner = await pipeline.execute()
+            pipeline.hget(keys.schema, "findings")
+            counts, pending, (promoted, newest), versions, learner, findings = await pipeline.execute()
         head = VersionRecord.FromString(versions[newest]) if newest in versions else None
         serving = VersionRecord.FromString(versions[promoted]) if promoted in versions else head
         return Numbers(
@@ -174,6 +178,7 @@ class Placements:
             serving=serving,
             waiting_ms=await self._waiting_ms(keys, head.cursor if head else "-"),
             learner=(learner or b"").decode(),
+            findings=_findings(name, findings),
         )
 
     async def _waiting_ms(self, keys: PlacementKeys, cursor: str) -> int | None:
@@ -196,3 +201,12 @@ class Placements:
             started = True
             if chunk := [key.decode() for key in found if key.decode() != keys.deleting]:
                 yield chunk
+
+
+def _findings(name: str, value: bytes | None) -> Sequence[FeatureFinding]:
+    try:
+        return FindingsRecord.FromString(value or b"").findings
+    except DecodeError:
+        # The numbers beside them are worth showing; the guard writes findings anew with the next full window.
+        _log.error('placement "%s": %d bytes in the store are no findings', name, len(value or b""))
+        return []

@@ -1,5 +1,6 @@
 from attune.v1 import decision_service_pb2 as _decision_service_pb2
 from attune.v1 import placement_pb2 as _placement_pb2
+from attune.v1 import placement_service_pb2 as _placement_service_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -63,7 +64,7 @@ class OutcomeRecord(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., occurred_at_ms: _Optional[int] = ..., slot: _Optional[int] = ...) -> None: ...
 
 class VersionRecord(_message.Message):
-    __slots__ = ("version", "created_at_ms", "policy", "reward", "interactions", "cursor", "sha256", "size_bytes")
+    __slots__ = ("version", "created_at_ms", "policy", "reward", "interactions", "cursor", "sha256", "size_bytes", "clipped", "refused")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +73,8 @@ class VersionRecord(_message.Message):
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CLIPPED_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     version: int
     created_at_ms: int
     policy: _placement_pb2.PolicySpec
@@ -80,4 +83,12 @@ class VersionRecord(_message.Message):
     cursor: str
     sha256: bytes
     size_bytes: int
-    def __init__(self, version: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., policy: _Optional[_Union[_placement_pb2.PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[_placement_pb2.RewardSpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[bytes] = ..., size_bytes: _Optional[int] = ...) -> None: ...
+    clipped: int
+    refused: int
+    def __init__(self, version: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., policy: _Optional[_Union[_placement_pb2.PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[_placement_pb2.RewardSpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., clipped: _Optional[int] = ..., refused: _Optional[int] = ...) -> None: ...
+
+class FindingsRecord(_message.Message):
+    __slots__ = ("findings",)
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    findings: _containers.RepeatedCompositeFieldContainer[_placement_service_pb2.FeatureFinding]
+    def __init__(self, findings: _Optional[_Iterable[_Union[_placement_service_pb2.FeatureFinding, _Mapping]]] = ...) -> None: ...

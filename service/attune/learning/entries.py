@@ -1,0 +1,79 @@
+"""From an entry of the training log to what a policy learns from it: one interaction for each slot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from attune.serving.situation import situation_of
+from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
+from attune.store.decisions import LoggedInteraction
+from attune.v1.features_pb2 import Features
+from attune_models import rewards, slots
+from attune_models.features import MAX_NUMBER
+from attune_models.types import Interaction, Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What an entry teaches.
+
+    Attributes:
+        interactions: One for each slot, in their order.
+        clipped: How many of their rewards lay outside the bounds of the reward spec.
+    """
+
+    interactions: Sequence[Interaction]
+    clipped: int
+
+
+def lesson(entry: LoggedInteraction, spec: rewards.RewardSpec) -> Lesson:
+    """Return what an entry teaches; it is whole or not at all.
+
+    Args:
+        entry: An entry of the training log.
+        spec: How outcomes become rewards.
+
+    Raises:
+        InvalidInputError: A feature breaks the limits: they were other ones when it was logged.
+        DecodeError: The bytes are damaged.
+        ValueError: Its numbers contradict each other, or are out of range.
+    """
+    decision = entry.decision
+    situation = situation_of(Features.FromString(decision.context), decision.offers)
+    interactions: list[Interaction] = []
+    drawn: list[int] = []
+    clipped = 0
+    records: list[DecisionRecord | SlotRecord] = [decision, *decision.later_slots]
+    for slot, record in enumerate(records):
+        _check(record, situation, drawn)
+        earned = rewards.earned(spec, _outcomes(entry, slot))
+        reward = rewards.clip(spec, earned)
+        clipped += reward != earned
+        propensity = record.pmf[record.chosen]
+        interactions.append(slots.interaction(situation, drawn, record.chosen, propensity, reward))
+        drawn.append(record.chosen)
+    for interaction in interactions:
+        _check_numbers(interaction)
+    return Lesson(interactions, clipped)
+
+
+def _check(record: DecisionRecord | SlotRecord, situation: Situation, drawn: Sequence[int]) -> None:
+    n_offers, n_probabilities = len(situation.actions), len(record.pmf)
+    if n_probabilities != n_offers:
+        raise ValueError(f"pmf: expected a probability for each of {n_offers} offers, got {n_probabilities}")
+    if record.chosen >= n_offers:
+        raise ValueError(f"chosen: expected the position of one of {n_offers} offers, got {record.chosen}")
+    if record.chosen in drawn:
+        raise ValueError(f"chosen: expected an offer that no slot before has, got {record.chosen}")
+
+
+def _check_numbers(interaction: Interaction) -> None:
+    # Written so that NaN, which compares false with everything, is refused too.
+    if not 0.0 < interaction.propensity <= 1.0:
+        raise ValueError(f"propensity: expected more than 0, at most 1, got {interaction.propensity!r}")
+    if not -MAX_NUMBER <= interaction.reward <= MAX_NUMBER:
+        raise ValueError(f"reward: expected -1e6 to 1e6, got {interaction.reward!r}")
+
+
+def _outcomes(entry: LoggedInteraction, slot: int) -> list[rewards.Outcome]:
+    records = (outcome.record for outcome in entry.outcomes)
+    return [rewards.Outcome(record.name, record.value) for record in records if record.slot == slot]
