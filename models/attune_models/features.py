@@ -61,13 +61,14 @@ def encode(features: Features) -> str:
     """
     # Protobuf's maps iterate over keys in C, but over items in Python: three times as slow.
     numeric, categorical, tags, dense = features.numeric, features.categorical, features.tags, features.dense
-    n_features = len(numeric) + len(categorical) + sum(max(1, len(tags[name].values)) for name in tags)
-    n_features += sum(max(1, len(dense[name].values)) for name in dense)
+    n_features = len(numeric) + len(categorical)
+    if tags or dense:
+        n_features += sum(max(1, len(several[name].values)) for several in (tags, dense) for name in several)
     # Before anything is encoded: refusing what is far too much must not cost as much as taking it. Repeated tags count
     # once, which is not known yet.
     if n_features > 2 * MAX_FEATURES:
         raise FeatureError("", f"expected at most {MAX_FEATURES} features, got {n_features}")
-    tokens = [f"{_name('numeric', name)}:{_number('numeric', name, numeric[name])!r}" for name in numeric]
+    tokens = [_numeric_token(name, numeric[name]) for name in numeric]
     tokens += [_categorical_token(name, categorical[name]) for name in categorical]
     for name in tags:
         _name("tags", name)  # also where there are no values
@@ -106,6 +107,12 @@ def _name(kind: str, name: str) -> str:
     if not name:
         raise FeatureError(kind, "expected a feature name of 1 to 256 bytes, got an empty one")
     return _escaped(_path(kind, name), name)
+
+
+@lru_cache(_CACHED_TOKENS)
+def _numeric_token(name: str, value: float) -> str:
+    # Numbers that are equal are one key, whatever their type, and one token: _number makes a float of each.
+    return f"{_name('numeric', name)}:{_number('numeric', name, value)!r}"
 
 
 @lru_cache(_CACHED_TOKENS)
