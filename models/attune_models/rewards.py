@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 DEFAULT_BOUND = 1000.0
+# Two outcomes beyond every float would cancel to NaN, which no bound clips.
+_LARGEST_TERM = 1e300
 
 
 class Aggregation(Enum):
@@ -82,5 +84,9 @@ def fold(spec: RewardSpec, outcomes: Iterable[Outcome]) -> float:
     terms = [
         rule.weight * _AGGREGATE[rule.aggregation](values[name]) for name, rule in spec.rules.items() if name in values
     ]
-    reward = sum(terms) if terms else spec.default_reward
-    return min(max(reward, spec.min), spec.max)
+    reward = sum(_clipped(term, -_LARGEST_TERM, _LARGEST_TERM) for term in terms) if terms else spec.default_reward
+    return _clipped(reward, spec.min, spec.max)
+
+
+def _clipped(number: float, low: float, high: float) -> float:
+    return min(max(number, low), high)

@@ -53,7 +53,7 @@ __all__ = [
     "VwSpec",
 ]
 
-# The extension below the wrapper; see the module's docstring. The tests in test_vw_kept.py watch over every one of these.
+# The extension below the wrapper; see the module's docstring. test_vw_kept.py watches over every one of these.
 _parse = pylibvw.vw._parse  # noqa: SLF001
 _predict = pylibvw.vw.predict_multi
 _learn = pylibvw.vw.learn_multi
