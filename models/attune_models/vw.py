@@ -4,7 +4,7 @@ Actions are described by features (`--cb_explore_adf`); context features are cro
 spec says otherwise, because without crossings every context gets the same ranking.
 
 Vowpal Wabbit's Python wrapper costs three times as much as the prediction itself, and parsing costs more than both:
-this module calls the extension below the wrapper and keeps parsed actions, which predicts the same bits.
+this module calls the extension below the wrapper and keeps parsed actions, which predicts and learns the same bits.
 """
 
 import tempfile
@@ -192,8 +192,8 @@ class _Model:
         """Learn from a label in Vowpal Wabbit's text format on one action."""
         lines = f"{self._shared(context)}\n{label} |o {actions[chosen]}"
         shared, labelled = _parse(self.workspace, lines)
-        before, after = self._examples(actions[:chosen]), self._examples(actions[chosen + 1 :])
-        examples = [shared, *before, labelled, *after]
+        examples = [shared, *self._examples([*actions[:chosen], *actions[chosen + 1 :]])]
+        examples.insert(1 + chosen, labelled)
         _learn(self.workspace, examples)
         _finish(self.workspace, examples)
 
@@ -209,6 +209,9 @@ class _Model:
         return f"shared |c {context} |p {pairs}" if pairs else f"shared |c {context}"
 
     def _examples(self, actions: Sequence[str]) -> list[Any]:
+        if len(set(actions)) < len(actions):
+            # An example that stands twice in a situation makes Vowpal Wabbit write where it must not.
+            return [_parse(self.workspace, f"|o {action}")[0] for action in actions]
         kept = self._kept
         return [kept.get(action) or self._parsed(action) for action in actions]
 

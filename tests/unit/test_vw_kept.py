@@ -144,6 +144,19 @@ def test_learning_below_the_wrapper_changes_the_bits_as_through_it(exploration: 
     assert bits_of(below) == bits_of(through)
 
 
+@every_spec
+def test_an_action_that_stands_twice_is_two_actions_as_in_text(spec: VwSpec) -> None:
+    """Kept, it would be one example twice, with which Vowpal Wabbit ends the process under regcb."""
+    ours, text = VwPolicy(spec), played_as_text(spec)
+    twice = Situation("user=1", ["a", "b", "a", "b"], ["=a", "=b", "=a", "=b"])
+    for i in range(40):
+        for policy in (ours, text):
+            policy.learn(Interaction(twice, i % 4, 0.5, float(i % 2)))
+        assert ours.pmf(twice) == text.pmf(twice)
+        assert len(ours.pmf(twice)) == len(text.pmf(twice)) == 4
+    assert ours.dumps() == text.dumps()
+
+
 # --- how little is parsed
 
 
