@@ -1,9 +1,10 @@
 """What a policy costs by itself: `python -m benchmarks.policy_cost`, and a section of `make bench`.
 
 First our Vowpal Wabbit policy beside a plain script, which formats the same features as text and calls the library's
-own wrapper. Both start from the features and do the same work. They take turns, so that a slow minute hits both; what
-counts is the median of the ratios of neighbouring turns. Then every kind of policy, on situations that are encoded:
-encoding costs the same for all of them, and the service keeps what it has encoded.
+own wrapper. Both start from the features and do the same work: on offers that come again, of which ours keeps what it
+parsed, and on offers with other numbers each time, of which nothing can be kept. They take turns, so that a slow minute
+hits both; what counts is the median of the ratios of neighbouring turns. Then every kind of policy, on situations that
+are encoded: encoding costs the same for all of them, and the service keeps what it has encoded.
 """
 
 import time
@@ -22,13 +23,14 @@ from attune_models.popularity import PopularitySpec, RewardModel
 from attune_models.types import FeatureSet, Interaction, PlainAction, Situation
 from attune_models.vw import VwPolicy, VwSpec
 from attune_models.vw_spec import arguments
-from benchmarks.situations import CONTEXT, make_actions
+from benchmarks.situations import CONTEXT, ever_new, make_actions, recurring
 from benchmarks.stopwatch import Call, calls_in_a_turn, interleaved_us, turn_us
 
 N_ACTIONS = (10, 100, 1000)
+CALLS = ("pmf", "learn")
 TURNS = 51
 _LEARNED = 20
-_CELL_S = 0.1
+_CELL_S = 0.06
 _FEWEST_TURNS = 3
 KINDS: dict[str, KindSpec] = {
     **{f"vw {name}": VwSpec(exploration) for name, exploration in EXPLORATIONS.items()},
@@ -45,12 +47,14 @@ class Compared:
     """One kind of call, by ours and by the plain script, in turns.
 
     Attributes:
+        offers: `come again` or `new each time`.
         n_actions: How many actions there were to choose from.
         call: `pmf` or `learn`.
         ours_us: CPU microseconds per call of each turn of ours.
         plain_us: The same of the turn of the plain script that followed.
     """
 
+    offers: str
     n_actions: int
     call: str
     ours_us: list[float]
@@ -83,25 +87,25 @@ class PolicyCosts:
 class Ours:
     """Our policy, from features on."""
 
-    def __init__(self, actions: Sequence[PlainAction]) -> None:
-        """Starts untrained."""
-        self._actions, self._policy = actions, VwPolicy(VwSpec())
+    def __init__(self, feed: Iterator[list[PlainAction]]) -> None:
+        """Starts untrained; takes the actions of each call from the feed."""
+        self._feed, self._policy = feed, VwPolicy(VwSpec())
 
     def pmf(self) -> object:
         """Predicts."""
-        return self._policy.pmf(situation(CONTEXT, self._actions))
+        return self._policy.pmf(situation(CONTEXT, next(self._feed)))
 
     def learn(self) -> object:
         """Learns from a reward of 1 of the first action."""
-        return self._policy.learn(Interaction(situation(CONTEXT, self._actions), 0, 0.5, 1.0))
+        return self._policy.learn(Interaction(situation(CONTEXT, next(self._feed)), 0, 0.5, 1.0))
 
 
 class PlainScript:
     """The same through the library's own wrapper, as anybody would write it."""
 
-    def __init__(self, actions: Sequence[PlainAction]) -> None:
+    def __init__(self, feed: Iterator[list[PlainAction]]) -> None:
         """Starts untrained, with the arguments that ours has."""
-        self._actions = actions
+        self._feed = feed
         self._workspace = vowpalwabbit.Workspace(f"{arguments(VwSpec())} --quiet")
 
     def pmf(self) -> object:
@@ -117,7 +121,7 @@ class PlainScript:
     def _lines(self) -> list[str]:
         # With the same pair of words that ours makes.
         shared = _plain_line(CONTEXT, "shared |c") + " |p device=mobile~segment=new"
-        return [shared, *(_plain_line(action.features, f"|o ={action.id}") for action in self._actions)]
+        return [shared, *(_plain_line(action.features, f"|o ={action.id}") for action in next(self._feed))]
 
 
 def _plain_line(features: FeatureSet, start: str) -> str:
@@ -128,16 +132,19 @@ def _plain_line(features: FeatureSet, start: str) -> str:
 
 def measure() -> PolicyCosts:
     """Times everything once; takes less than a minute."""
-    compared = [each for n_actions in N_ACTIONS for each in _compared(n_actions)]
+    compared = [
+        _compared(n_actions, call, new=new) for new in (False, True) for n_actions in N_ACTIONS for call in CALLS
+    ]
     encoding = [_median_us(_encoder(n_actions)) for n_actions in N_ACTIONS]
     return PolicyCosts(compared, encoding, [_kind_cost(name, kind) for name, kind in KINDS.items()])
 
 
-def _compared(n_actions: int) -> Iterator[Compared]:
-    ours, plain = Ours(make_actions(n_actions)), PlainScript(make_actions(n_actions))
-    for call, ways in {"pmf": (ours.pmf, plain.pmf), "learn": (ours.learn, plain.learn)}.items():
-        ours_us, plain_us = zip(*interleaved_us(ways, TURNS), strict=True)
-        yield Compared(n_actions, call, list(ours_us), list(plain_us))
+def _compared(n_actions: int, call: str, *, new: bool) -> Compared:
+    # Each call has numbers of its own: what one has met would not be new to the other.
+    feeds = [ever_new(n_actions, CALLS.index(call)) if new else recurring(n_actions) for _ in range(2)]
+    ways = [getattr(each, call) for each in (Ours(feeds[0]), PlainScript(feeds[1]))]
+    ours_us, plain_us = zip(*interleaved_us(ways, TURNS), strict=True)
+    return Compared("new each time" if new else "come again", n_actions, call, list(ours_us), list(plain_us))
 
 
 def _encoder(n_actions: int) -> Call:
@@ -181,19 +188,20 @@ def _median_us(call: Call) -> float:
 def markdown(costs: PolicyCosts) -> str:
     """Writes the section."""
     compared = [
-        f"| {each.n_actions} | {each.call} | {median(each.ours_us):,.1f} | {median(each.plain_us):,.1f} | "
+        f"| {each.offers} | {each.n_actions} | {each.call} | "
+        f"{median(each.ours_us):,.1f} | {median(each.plain_us):,.1f} | "
         f"**{median(each.ratios):.2f}** | {min(each.ratios):.2f} to {max(each.ratios):.2f} |"
         for each in costs.compared
     ]
-    columns = " | ".join(f"{call}, K = {n_actions:,}" for n_actions in N_ACTIONS for call in ("pmf", "learn"))
+    columns = " | ".join(f"{call}, K = {n_actions:,}" for n_actions in N_ACTIONS for call in CALLS)
     encoding = _row("encoding the features", costs.encoding_us, costs.encoding_us)
     lines = [
         "## Cost of a policy: CPU microseconds per call",
         "",
         f"Vowpal Wabbit beside a plain script, both from the features on, {TURNS} turns each in alternation.",
         "",
-        "| K | call | ours | plain script | ours / plain, median | min to max |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| offers | K | call | ours | plain script | ours / plain, median | min to max |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
         *compared,
         "",
         "Every kind of policy, on situations that are encoded; the first row is what encoding costs before.",

@@ -109,10 +109,11 @@ def _name(kind: str, name: str) -> str:
     return _escaped(_path(kind, name), name)
 
 
-@lru_cache(_CACHED_TOKENS)
 def _numeric_token(name: str, value: float) -> str:
-    # Numbers that are equal are one key, whatever their type, and one token: _number makes a float of each.
-    return f"{_name('numeric', name)}:{_number('numeric', name, value)!r}"
+    # Not cached: the numbers of a context are new each time, and a cache that misses costs more than it saves.
+    escaped = _name("numeric", name)
+    number = float(value) if MIN_NUMBER <= value <= MAX_NUMBER else _number("numeric", name, value)
+    return f"{escaped}:{number!r}"
 
 
 @lru_cache(_CACHED_TOKENS)

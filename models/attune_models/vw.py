@@ -211,11 +211,22 @@ class _Model:
     def _examples(self, actions: Sequence[str]) -> list[Any]:
         if len(set(actions)) < len(actions):
             # An example that stands twice in a situation makes Vowpal Wabbit write where it must not.
-            return [_parse(self.workspace, f"|o {action}")[0] for action in actions]
+            return self._parsed(actions)
         kept = self._kept
-        return [kept.get(action) or self._parsed(action) for action in actions]
+        try:
+            return [kept[action] for action in actions]
+        except KeyError:
+            examples = [kept.get(action) or self._keep(action) for action in actions]
+        passing = [action for action, example in zip(actions, examples, strict=True) if not example]
+        parsed = iter(self._parsed(passing))
+        return [example or next(parsed) for example in examples]
 
-    def _parsed(self, action: str) -> Any:
+    def _parsed(self, actions: Sequence[str]) -> list[Any]:
+        examples: list[Any] = _parse(self.workspace, "\n".join(f"|o {action}" for action in actions)) if actions else []
+        return examples
+
+    def _keep(self, action: str) -> Any | None:
+        """Keep an action that was met before; return nothing for one that was not, or is too long."""
         # Making an example outside of the pool takes ten times as long as parsing: it pays for what comes again.
         if action in self._met:
             if len(self._kept) >= _MAX_KEPT_ACTIONS:
@@ -227,7 +238,7 @@ class _Model:
             if len(self._met) >= _MAX_KEPT_ACTIONS:
                 self._met.clear()
             self._met.add(action)
-        return _parse(self.workspace, f"|o {action}")[0]
+        return None
 
 
 def _pairs(context: str) -> str:
