@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from benchmarks import policy_cost
 from benchmarks.h2load import SecondOpinion
 from benchmarks.measure import CONNECTIONS, IN_FLIGHT, Latency, Throughput
 from benchmarks.workload import OFFERS, REQUESTS
@@ -22,6 +23,7 @@ class Results:
     decide_latency: Latency
     empty_h2load: SecondOpinion | None
     decide_h2load: SecondOpinion | None
+    costs: policy_cost.PolicyCosts
 
     @property
     def ratio(self) -> float:
@@ -37,7 +39,7 @@ class Results:
 def markdown(results: Results) -> str:
     """Writes everything down, for a terminal and for Markdown alike."""
     parts = ["# Results of `python -m benchmarks`", _machine(results), _throughput(results), _verdict(results)]
-    return "\n\n".join([*parts, _latency(results), _second_opinion(results), ""])
+    return "\n\n".join([*parts, _latency(results), _second_opinion(results), policy_cost.markdown(results.costs), ""])
 
 
 def _machine(results: Results) -> str:

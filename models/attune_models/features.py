@@ -98,13 +98,14 @@ def encode(features: Features) -> str:
     """
     # Protobuf's maps iterate over keys in C, but over items in Python: three times as slow.
     numeric, categorical, tags, dense = features.numeric, features.categorical, features.tags, features.dense
-    n_features = len(numeric) + len(categorical) + sum(max(1, len(tags[name].values)) for name in tags)
-    n_features += sum(max(1, len(dense[name].values)) for name in dense)
+    n_features = len(numeric) + len(categorical)
+    if tags or dense:
+        n_features += sum(max(1, len(several[name].values)) for several in (tags, dense) for name in several)
     # Before anything is encoded: refusing what is far too much must not cost as much as taking it. Repeated tags count
     # once, which is not known yet.
     if n_features > 2 * MAX_FEATURES:
         raise FeatureError("", f"expected at most {MAX_FEATURES} features, got {n_features}")
-    tokens = [f"{_name('numeric', name)}:{_number('numeric', name, numeric[name])!r}" for name in numeric]
+    tokens = [_numeric_token(name, numeric[name]) for name in numeric]
     tokens += [_categorical_token(name, categorical[name]) for name in categorical]
     for name in tags:
         _name("tags", name)  # also where there are no values
@@ -183,6 +184,13 @@ def _name(kind: str, name: str) -> str:
     if not name:
         raise FeatureError(kind, "expected a feature name of 1 to 256 bytes, got an empty one")
     return _escaped(_path(kind, name), name)
+
+
+def _numeric_token(name: str, value: float) -> str:
+    # Not cached: the numbers of a context are new each time, and a cache that misses costs more than it saves.
+    escaped = _name("numeric", name)
+    number = float(value) if MIN_NUMBER <= value <= MAX_NUMBER else _number("numeric", name, value)
+    return f"{escaped}:{number!r}"
 
 
 @lru_cache(_CACHED_TOKENS)

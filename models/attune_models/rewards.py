@@ -7,6 +7,8 @@ from math import fsum
 from statistics import fmean
 
 DEFAULT_BOUND = 1000.0
+# Two outcomes beyond every float would cancel to NaN, which no bound clips.
+_LARGEST_TERM = 1e300
 
 
 class Aggregation(Enum):
@@ -110,4 +112,8 @@ def earned(spec: RewardSpec, outcomes: Iterable[Outcome]) -> float:
     terms = [
         rule.weight * _AGGREGATE[rule.aggregation](values[name]) for name, rule in spec.rules.items() if name in values
     ]
-    return sum(terms) if terms else spec.default_reward
+    return sum(_bounded(term) for term in terms) if terms else spec.default_reward
+
+
+def _bounded(term: float) -> float:
+    return min(max(term, -_LARGEST_TERM), _LARGEST_TERM)

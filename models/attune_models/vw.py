@@ -4,11 +4,10 @@ Actions are described by features (`--cb_explore_adf`); context features are cro
 spec says otherwise, because without crossings every context gets the same ranking.
 
 Vowpal Wabbit's Python wrapper costs three times as much as the prediction itself, and parsing costs more than both:
-this module calls the extension below the wrapper and keeps parsed actions, which predicts the same bits.
+this module calls the extension below the wrapper and keeps parsed actions, which predicts and learns the same bits.
 """
 
 import tempfile
-import weakref
 from collections import deque
 from collections.abc import Iterable, Sequence
 from functools import cache, cached_property
@@ -59,12 +58,14 @@ __all__ = [
     "VwSpec",
 ]
 
-# The extension below the wrapper; see the module's docstring. The tests in test_vw.py watch over every one of these.
+# The extension below the wrapper; see the module's docstring. test_vw_kept.py watches over every one of these.
 _parse = pylibvw.vw._parse  # noqa: SLF001
 _predict = pylibvw.vw.predict_multi
 _learn = pylibvw.vw.learn_multi
 _finish = pylibvw.vw._finish_example_multi_ex  # noqa: SLF001
 _set_weight = pylibvw.vw.set_weight
+_make = pylibvw.example
+_LABELS = pylibvw.vw.lContextualBandit
 
 # An action takes 32 kB when it is kept, one with very many features up to thirty times as much: those are not kept.
 _MAX_KEPT_ACTIONS = 4096
@@ -189,38 +190,36 @@ class VwPolicy:
 
 
 class _Model:
-    """A Vowpal Wabbit workspace and the actions that it has parsed."""
+    """A Vowpal Wabbit workspace and the actions that it has parsed.
+
+    Most examples come from the workspace's pool and go back into it when they are finished. Those that are kept were
+    made outside of it: finishing counts them, too, and leaves them as they are. Learning leaves no trace on an example
+    without a label, so a kept one serves learning and predicting alike. The chosen action has a label and is parsed.
+    """
 
     def __init__(self, arguments: str, *, pairs: bool) -> None:
         self._pairs = pairs
         # The counters are preserved because they belong to the state: squarecb's gamma grows with them.
         self.workspace = vowpalwabbit.Workspace(f"{arguments} --quiet --preserve_performance_counters")
         self._kept: dict[str, Any] = {}
+        self._met: set[str] = set()
         self._terms: VwTerms | None = None
-        # An example that is not given back before its workspace goes leaks 30 kB.
-        weakref.finalize(self, _give_back, self.workspace, self._kept).atexit = False
 
     def action_scores(self, context: str, actions: Sequence[str]) -> list[float]:
         """Predict; one score for each action that Vowpal Wabbit has seen, in order."""
-        if len(self._kept) > _MAX_KEPT_ACTIONS:
-            _give_back(self.workspace, self._kept)
-        shared = _parse(self.workspace, self._shared(context))
-        large = [action for action in actions if len(action) > _MAX_KEPT_CHARACTERS]
-        passing = {action: _parse(self.workspace, f"|o {action}")[0] for action in large}
-        kept = self._kept
-        examples = shared + [kept.get(action) or passing.get(action) or self._keep(action) for action in actions]
+        examples = [*_parse(self.workspace, self._shared(context)), *self._examples(actions)]
         _predict(self.workspace, examples)
-        scores: list[float] = shared[0].get_action_scores()
-        # Kept actions must not be finished: only what is of this prediction alone is given back.
-        _finish(self.workspace, [*shared, *passing.values()])
+        scores: list[float] = examples[0].get_action_scores()
+        _finish(self.workspace, examples)
         return scores
 
     def learn(self, context: str, actions: Sequence[str], chosen: int, label: str) -> None:
         """Learn from a label in Vowpal Wabbit's text format on one action."""
         self._terms = None
-        lines = [f"|o {action}" for action in actions]
-        lines[chosen] = f"{label} {lines[chosen]}"
-        examples = _parse(self.workspace, "\n".join([self._shared(context), *lines]))
+        lines = f"{self._shared(context)}\n{label} |o {actions[chosen]}"
+        shared, labelled = _parse(self.workspace, lines)
+        examples = [shared, *self._examples([*actions[:chosen], *actions[chosen + 1 :]])]
+        examples.insert(1 + chosen, labelled)
         _learn(self.workspace, examples)
         _finish(self.workspace, examples)
 
@@ -248,19 +247,37 @@ class _Model:
         pairs = pairs_of(context) if self._pairs else ""
         return f"shared |c {context} |p {pairs}" if pairs else f"shared |c {context}"
 
-    def _keep(self, action: str) -> Any:
-        example = self._kept[action] = _parse(self.workspace, f"|o {action}")[0]
-        return example
+    def _examples(self, actions: Sequence[str]) -> list[Any]:
+        if len(set(actions)) < len(actions):
+            # An example that stands twice in a situation makes Vowpal Wabbit write where it must not.
+            return self._parsed(actions)
+        kept = self._kept
+        try:
+            return [kept[action] for action in actions]
+        except KeyError:
+            examples = [kept.get(action) or self._keep(action) for action in actions]
+        passing = [action for action, example in zip(actions, examples, strict=True) if not example]
+        parsed = iter(self._parsed(passing))
+        return [example or next(parsed) for example in examples]
 
+    def _parsed(self, actions: Sequence[str]) -> list[Any]:
+        examples: list[Any] = _parse(self.workspace, "\n".join(f"|o {action}" for action in actions)) if actions else []
+        return examples
 
-def _give_back(workspace: Any, kept: dict[str, Any]) -> None:
-    if kept:
-        # As one situation that was just predicted: what is given back is scored by the cost of the last learned action,
-        # unless a prediction followed, and an action alone has scores of actions that are not there.
-        examples = [*_parse(workspace, "shared |c"), *kept.values()]
-        _predict(workspace, examples)
-        _finish(workspace, examples)
-    kept.clear()
+    def _keep(self, action: str) -> Any | None:
+        """Keep an action that was met before; return nothing for one that was not, or is too long."""
+        # Making an example outside of the pool takes ten times as long as parsing: it pays for what comes again.
+        if action in self._met:
+            if len(self._kept) >= _MAX_KEPT_ACTIONS:
+                self._kept.clear()
+            self._met.remove(action)
+            example = self._kept[action] = _make(self.workspace, _LABELS, f"|o {action}")
+            return example
+        if len(action) <= _MAX_KEPT_CHARACTERS:
+            if len(self._met) >= _MAX_KEPT_ACTIONS:
+                self._met.clear()
+            self._met.add(action)
+        return None
 
 
 @cache

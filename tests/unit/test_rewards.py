@@ -132,3 +132,10 @@ def test_names_are_summed_in_the_order_of_the_rules() -> None:
     heard = outcomes(("a", 0.1), ("b", 0.2), ("c", 0.3))
     assert {fold(spec, order) for order in permutations(heard)} == {0.1 + 0.2 + 0.3}
     assert 0.1 + 0.2 + 0.3 != 0.3 + 0.2 + 0.1
+
+
+def test_outcomes_beyond_every_number_do_not_cancel_to_none() -> None:
+    """Infinity less infinity is no number: a term counts as 1e300 at most."""
+    both = RewardSpec({"a": OutcomeRule(2.0), "b": OutcomeRule(-2.0)})
+    assert fold(both, outcomes(("a", 1.7e308), ("b", 1.7e308))) == 0.0
+    assert fold(both, outcomes(("a", 1.7e308), ("b", 1.0))) == both.max
