@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from math import fsum
-from statistics import fmean
 
 DEFAULT_BOUND = 1000.0
 # Two outcomes beyond every float would cancel to NaN, which no bound clips.
@@ -66,14 +65,14 @@ class Outcome:
     value: float
 
 
-# fsum is exact: outcomes in another order give the same bits.
+# fsum is exact: outcomes in another order give the same bits. What does not fit in between it refuses.
 _AGGREGATE: Mapping[Aggregation, Callable[[Sequence[float]], float]] = {
     Aggregation.FIRST: lambda values: values[0],
     Aggregation.LAST: lambda values: values[-1],
-    Aggregation.SUM: fsum,
+    Aggregation.SUM: lambda values: fsum(map(_bounded, values)),
     Aggregation.MAX: max,
     Aggregation.MIN: min,
-    Aggregation.MEAN: fmean,
+    Aggregation.MEAN: lambda values: fsum(map(_bounded, values)) / len(values),
     Aggregation.COUNT: len,
 }
 
