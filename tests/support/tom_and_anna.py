@@ -69,7 +69,7 @@ def play(policy: VwPolicy, n_rounds: int, seed: int, delay: int) -> list[bool]:
     Returns:
         Whether each visit ended in a click.
     """
-    situations = {visit: _situation(visit) for visit in LIKED}
+    situations = {visit: situation_of(visit) for visit in LIKED}
     log: list[Interaction] = []
     for i, visit in enumerate(visits(n_rounds, seed)):
         if i > delay:
@@ -81,6 +81,7 @@ def play(policy: VwPolicy, n_rounds: int, seed: int, delay: int) -> list[bool]:
     return [interaction.reward > 0.0 for interaction in log]
 
 
-def _situation(visit: Visit) -> Situation:
+def situation_of(visit: Visit) -> Situation:
+    """Return what a policy chooses in at a visit: who and when, and the articles."""
     context = FeatureSet(categorical={"user": visit.user, "time_of_day": visit.time_of_day})
     return situation(context, [PlainAction(name, FeatureSet(categorical={"article": name})) for name in ARTICLES])
