@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 
+import numpy as np
+from numpy.typing import NDArray
+
 from attune_models import pmf as pmfs
 from attune_models.policy import PolicySpec, build
 from attune_models.types import Interaction
@@ -39,6 +42,11 @@ class Play:
 
 
 def play(spec: PolicySpec, rounds: Rounds, seed: int) -> float:
+    """Return the mean of `rewards_of` a policy."""
+    return float(rewards_of(spec, rounds, seed).mean())
+
+
+def rewards_of(spec: PolicySpec, rounds: Rounds, seed: int) -> NDArray[np.float64]:
     """Let an untrained policy decide and learn.
 
     Args:
@@ -47,16 +55,15 @@ def play(spec: PolicySpec, rounds: Rounds, seed: int) -> float:
         seed: Of the draws; the draws of two policies in the same round share their uniform number.
 
     Returns:
-        The mean reward of what was drawn.
+        The reward of what was drawn in each round, shape (n_rounds,).
     """
-    policy, total = build(spec), 0.0
+    policy, rewards = build(spec), np.empty(len(rounds))
     for i, situation in enumerate(rounds.situations):
         pmf = policy.pmf(situation)
         chosen = pmfs.draw(pmf, pmfs.unit_interval("draw", str(seed), str(i)))
-        reward = float(rounds.rewards[i, chosen])
-        total += reward
-        policy.learn(Interaction(situation, chosen, pmf[chosen], reward))
-    return total / len(rounds)
+        rewards[i] = rounds.rewards[i, chosen]
+        policy.learn(Interaction(situation, chosen, pmf[chosen], float(rewards[i])))
+    return rewards
 
 
 def run(

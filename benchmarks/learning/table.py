@@ -154,7 +154,7 @@ def _rewards(plays: Sequence[Play], environments: Sequence[str]) -> str:
 
 def _requirements(plays: Sequence[Play], environments: Sequence[str]) -> str:
     rows = []
-    for requirement in REQUIREMENTS:
+    for requirement in REQUIREMENTS if DEFAULT in _policies(plays) else ():
         if requirement.environment in environments:
             figure = requirement.figure(plays)
             rows.append(
