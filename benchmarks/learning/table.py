@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.learning.baselines import CONSTANT, UNIFORM
-from benchmarks.learning.policies import DEFAULT
+from benchmarks.learning.policies import DEFAULT, PROPOSED
 from benchmarks.learning.runner import Play
 
 _COST = """
@@ -44,18 +44,18 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What the default policy has to reach.
+    """What one and the same default policy has to reach.
 
     Attributes:
         environment: Where.
         text: What is required, in words.
-        figure: What is judged, out of the plays.
+        figure: What is judged, out of the plays, of a policy.
         is_met: Judges it.
     """
 
     environment: str
     text: str
-    figure: Callable[[Sequence[Play]], Estimate]
+    figure: Callable[[Sequence[Play], str], Estimate]
     is_met: Callable[[Estimate], bool]
 
 
@@ -84,14 +84,14 @@ def _at_least(environment: str, least: float) -> Requirement:
     return Requirement(
         environment,
         f"mean reward at least {least}",
-        lambda plays: reward(plays, environment, DEFAULT),
+        lambda plays, policy: reward(plays, environment, policy),
         lambda figure: figure.mean >= least,
     )
 
 
 def _error_at_most(environment: str, most: float) -> Requirement:
-    def error(plays: Sequence[Play]) -> Estimate:
-        right = reward(plays, environment, DEFAULT)
+    def error(plays: Sequence[Play], policy: str) -> Estimate:
+        right = reward(plays, environment, policy)
         return Estimate(1.0 - right.mean, right.standard_error)
 
     return Requirement(environment, f"error at most {most}", error, lambda figure: figure.mean <= most)
@@ -101,7 +101,7 @@ def _ahead_of(environment: str, baseline: str) -> Requirement:
     return Requirement(
         environment,
         f"ahead of {baseline} by more than 3 standard errors",
-        lambda plays: lead(plays, environment, DEFAULT, baseline),
+        lambda plays, policy: lead(plays, environment, policy, baseline),
         lambda figure: figure.mean > 3 * figure.standard_error,
     )
 
@@ -131,7 +131,7 @@ def markdown(
     seeds = len({play.seed for play in plays})
     parts = ["# What each policy learns\n\nWritten by `make bench-learning`, and by nothing else.\n"]
     parts += [f"\n## Mean reward, {seeds} seeds\n\n", _rewards(plays, list(environments))]
-    parts += ["\n## What the default policy has to reach\n\n", _requirements(plays, list(environments))]
+    parts += ["\n## What one and the same default has to reach\n\n", _requirements(plays, list(environments))]
     parts += [
         "\n## How to read it\n",
         _READING,
@@ -153,14 +153,14 @@ def _rewards(plays: Sequence[Play], environments: Sequence[str]) -> str:
 
 
 def _requirements(plays: Sequence[Play], environments: Sequence[str]) -> str:
+    judged = [policy for policy in (DEFAULT, PROPOSED) if policy in _policies(plays)]
     rows = []
-    for requirement in REQUIREMENTS if DEFAULT in _policies(plays) else ():
+    for requirement in REQUIREMENTS if judged else ():
         if requirement.environment in environments:
-            figure = requirement.figure(plays)
-            rows.append(
-                [requirement.environment, requirement.text, str(figure), _yes_or_no(requirement.is_met(figure))]
-            )
-    return _table(["environment", "required", "seen", "reached"], rows)
+            figures = [requirement.figure(plays, policy) for policy in judged]
+            cells = [f"{figure}, {_yes_or_no(requirement.is_met(figure))}" for figure in figures]
+            rows.append([requirement.environment, requirement.text, *cells])
+    return _table(["environment", "required", *judged], rows)
 
 
 def _costs(plays: Sequence[Play], environments: Sequence[str]) -> str:

@@ -41,8 +41,8 @@ def test_a_lead_is_measured_in_the_same_rounds() -> None:
 
 def test_the_page_judges_the_default_where_it_was_played() -> None:
     page = markdown(PLAYS, {"coupon": "a line", "digits": "a line"}, ["mushroom"], {"python": "3"})
-    assert "| digits | error at most 0.31 | 0.3500 ± 0.0500 | **no** |" in page
-    assert f"| coupon | ahead of {CONSTANT} by more than 3 standard errors | 0.0100 ± 0.0000 | yes |" in page
+    assert "| digits | error at most 0.31 | 0.3500 ± 0.0500, **no** |" in page
+    assert f"| coupon | ahead of {CONSTANT} by more than 3 standard errors | 0.0100 ± 0.0000, yes |" in page
     assert "Tom and Anna |" not in page
     assert "mushroom was left out" in page
 

@@ -52,6 +52,8 @@ END = "--interactions co --interactions po"
         # What is not at its default is said.
         (VwSpec(Epsilon(), power_t=0.0), f"{START} --epsilon 0.1 --power_t 0.0 {END}"),
         (VwSpec(Epsilon(), l1=1e-5, l2=0.5), f"{START} --epsilon 0.1 --l1 1e-05 --l2 0.5 {END}"),
+        # Both namespaces of the context are ignored by themselves, but not in products.
+        (VwSpec(Epsilon(), context_alone=False), f"{START} --epsilon 0.1 --ignore_linear c --ignore_linear p {END}"),
     ],
 )
 def test_a_spec_has_these_arguments_for_ever(spec: VwSpec, expected: str) -> None:
@@ -67,7 +69,7 @@ def test_cost_types_and_sizes_are_said() -> None:
 @pytest.mark.parametrize("spec", (SPECS | TUNED_SPECS).values(), ids=SPECS | TUNED_SPECS)
 def test_no_argument_names_a_file_or_a_port(spec: VwSpec) -> None:
     assert re.fullmatch(
-        r"(--[a-z_0-9]+|mtr|ips|dr|all|co|po|-?[0-9.e-]+)( (--[a-z_0-9]+|mtr|ips|dr|all|co|po|-?[0-9.e-]+))*",
+        r"(--[a-z_0-9]+|mtr|ips|dr|all|c|p|co|po|-?[0-9.e-]+)( (--[a-z_0-9]+|mtr|ips|dr|all|c|p|co|po|-?[0-9.e-]+))*",
         arguments(spec),
     )
 
