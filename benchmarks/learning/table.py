@@ -24,6 +24,10 @@ never changes. **Supervised** hears the reward of every action, with the feature
 policy: what a policy falls short of it is the price of hearing about one action only. It is not a ceiling for policies
 with another regression. All parameters are those of `policies.py`, the same in every column and tuned for none.
 
+**Context not alone** is the default without the weights that context features have by themselves
+(`VwSpec.context_alone`). Such a weight adds the same to the score of every action; it cannot change which is the best,
+but takes its part of every step. **Steps 1.5** are the same with `learning_rate` 1.5 instead of 0.5.
+
 Rows differ by less than they seem to where standard errors are as large as the difference. Seeds shuffle rows, draw
 readers and answers, and draw actions. Learning follows each decision at once; in the service it lags behind by the
 reward window.

@@ -38,8 +38,8 @@ def test_it_follows_them_when_they_change_their_minds(policy: str) -> None:
 
 
 def test_it_learns_digits() -> None:
-    """The standard error of a seed is .02: several are needed to be held to the bound of the mean."""
-    assert 1.0 - mean_reward(PROPOSED, Digits(), seeds=(1, 2, 3, 4, 5)) <= 0.31
+    """Seeds spread by .02: several are needed to be held to the bound of the mean."""
+    assert 1.0 - mean_reward(PROPOSED, Digits(), seeds=(1, 2, 3)) <= 0.31
 
 
 def test_it_learns_mushrooms(reference_data: Path) -> None:

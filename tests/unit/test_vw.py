@@ -7,6 +7,7 @@ actions as were sent, no memory left behind.
 import math
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from random import Random
@@ -653,6 +654,27 @@ def test_replacing_a_model_gives_its_memory_back() -> None:
 
     before = cycle(50)
     assert cycle(200) - before < 10e6
+
+
+@pytest.mark.parametrize("context_alone", [False, True])
+def test_a_context_that_is_neither_crossed_nor_alone_is_not_learned(context_alone: bool) -> None:  # noqa: FBT001
+    """Then users are all the same to it, bit for bit; with weights of their own they are not."""
+    spec = VwSpec(Softmax(), Crossings.NONE, context_alone=context_alone, bits=SMALL)
+    knowing, blind = VwPolicy(spec), VwPolicy(spec)
+    for interaction in interactions(200):
+        knowing.learn(interaction)
+        blind.learn(replace(interaction, situation=replace(interaction.situation, context="")))
+    asked = situation_for("1")
+    assert (knowing.pmf(asked) == blind.pmf(replace(asked, context=""))) is not context_alone
+
+
+@pytest.mark.parametrize("context", [FeatureSet(), categorical(1), categorical(2)], ids=["none", "one", "a pair"])
+def test_crossed_context_features_are_learned_without_weights_of_their_own(context: FeatureSet) -> None:
+    policy = VwPolicy(VwSpec(Softmax(), context_alone=False, bits=SMALL))
+    asked = situation(context, [PlainAction("good"), PlainAction("bad")])
+    for i in range(100):
+        policy.learn(Interaction(asked, i % 2, 0.5, float(i % 2 == 0)))
+    assert policy.pmf(asked)[0] > 0.99
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is measured where /proc says it")
