@@ -15,10 +15,11 @@ from benchmarks import machine
 from benchmarks.learning import runner, table
 from benchmarks.learning.coupons import Coupons
 from benchmarks.learning.digits import Digits
-from benchmarks.learning.environments import Environment, find_data
+from benchmarks.learning.environments import Environment
 from benchmarks.learning.mushrooms import Mushrooms
 from benchmarks.learning.policies import POLICIES
 from benchmarks.learning.readers import DRIFT_TO_KNOWN, DRIFT_TO_NEW, TOM_AND_ANNA
+from benchmarks.open_bandit_rows import find_data
 
 HERE = Path(__file__).parents[1]
 PACKAGES = ("attune", "vowpalwabbit", "numpy", "scikit-learn", "scipy")

@@ -2,13 +2,11 @@
 
 A policy is told the reward of the action it drew and no other. That all are known is what makes the baselines possible:
 the best constant in hindsight, and a regression that is told everything. The environments themselves are beside this
-module; `environments` lists them.
+module: `readers.py`, `digits.py`, `mushrooms.py`, `coupons.py`.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -54,14 +52,3 @@ class Environment(Protocol):
     def rounds(self, seed: int) -> Rounds:
         """Make the rounds of a play; the same seed gives the same rounds."""
         ...
-
-
-def find_data() -> Path | None:
-    """Find the reference data: ATTUNE_REFERENCE_DATA, or `../shared/data` beside the project.
-
-    Returns:
-        Its directory, or None where there is none.
-    """
-    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
-    path = Path(os.environ.get("ATTUNE_REFERENCE_DATA", beside))
-    return path if path.is_dir() else None
