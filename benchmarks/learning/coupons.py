@@ -99,12 +99,13 @@ def _values(row: Row) -> list[str]:
 
 
 def _inputs(contexts: NDArray[np.float64], offers: Sequence[tuple[str, str]]) -> csr_array:
-    """Return context, offer, and context x type and x expiration; shape (n_rows, n_features)."""
+    """Return context, type, expiration, offer, and context x type and x expiration; shape (n_rows, n_features)."""
     types = np.array([[kind == each for each in TYPES] for kind, _ in offers], dtype=np.float64)
     expirations = np.array([[expiration == each for each in EXPIRATIONS] for _, expiration in offers], dtype=np.float64)
     parts = np.hstack([types, expirations])
     products = [csr_array(contexts * part[:, np.newaxis]) for part in parts.T]
-    return hstack([csr_array(contexts), csr_array(parts), *products], format="csr")
+    each = csr_array(np.array([[offer == one for one in OFFERS] for offer in offers], dtype=np.float64))
+    return hstack([csr_array(contexts), csr_array(parts), each, *products], format="csr")
 
 
 def _context(row: Row) -> FeatureSet:
