@@ -53,6 +53,9 @@ class VwSpec:
     Attributes:
         exploration: How it explores.
         crossings: Which features are multiplied with each other.
+        context_alone: Whether a context feature also has a weight of its own, which is added to the score of every
+            action alike. It never changes which action is the best, but takes a part of every step: `python -m
+            benchmarks.learning` shows what that costs.
         learning_rate: Step size, greater than 0, at most 100.
         bits: The model has 2^bits weights; 10 to 24.
         cb_type: What it learns from; MTR with SquareCb and RegCb, any with the others.
@@ -65,7 +68,8 @@ class VwSpec:
 
     exploration: Exploration = field(default_factory=SquareCb)
     crossings: Crossings = Crossings.CONTEXT_PAIRS_ACTION
-    learning_rate: float = 0.5
+    context_alone: bool = False
+    learning_rate: float = 1.5
     bits: int = 18
     cb_type: CbType = CbType.MTR
     power_t: float = 0.5
@@ -88,6 +92,8 @@ def arguments(spec: VwSpec) -> str:
     parts = ["--cb_explore_adf", f"--cb_type {spec.cb_type.value}", "--hash all", f"--bit_precision {spec.bits}"]
     parts += [f"--learning_rate {spec.learning_rate!r}", _exploration(spec).arguments()]
     parts += ["--per_model_save_load"] if has_several_regressions(spec) else []
+    # Of namespaces `c` and `p`; their products stay.
+    parts += [] if spec.context_alone else ["--ignore_linear c --ignore_linear p"]
     default = VwSpec()
     parts += [
         f"--{name} {getattr(spec, name)!r}"

@@ -54,6 +54,8 @@ def fill_vw(spec: VwSpec) -> None:
     spec.bits = spec.bits or default.bits
     if not spec.HasField("learning_rate"):
         spec.learning_rate = default.learning_rate
+    if not spec.HasField("context_alone"):
+        spec.context_alone = default.context_alone
     if not spec.HasField("power_t"):
         spec.power_t = default.power_t
     kind = spec.WhichOneof("exploration") or "squarecb"
@@ -66,6 +68,8 @@ def vw_spec(spec: VwSpec, half_life: float = 0.0) -> vw.VwSpec:
     return vw.VwSpec(
         exploration=_exploration(spec),
         crossings=_CROSSINGS[spec.crossings],
+        # A spec that was stored by a release before this field has none: there, the context had weights of its own.
+        context_alone=spec.context_alone if spec.HasField("context_alone") else True,
         learning_rate=spec.learning_rate,
         bits=spec.bits,
         cb_type=_CB_TYPES[spec.cb_type],

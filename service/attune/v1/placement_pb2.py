@@ -27,23 +27,23 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61ttune/v1/placement.proto\x12\tattune.v1\x1a\x18\x61ttune/v1/features.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc0\x01\n\tPlacement\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x06policy\x18\x02 \x01(\x0b\x32\x15.attune.v1.PolicySpec\x12%\n\x06reward\x18\x03 \x01(\x0b\x32\x15.attune.v1.RewardSpec\x12\'\n\x07\x63ontrol\x18\x04 \x01(\x0b\x32\x16.attune.v1.ControlSpec\x12.\n\rstore_failure\x18\x05 \x01(\x0e\x32\x17.attune.v1.StoreFailure\"\xf2\x02\n\nPolicySpec\x12\x1f\n\x02vw\x18\x01 \x01(\x0b\x32\x11.attune.v1.VwSpecH\x00\x12.\n\nlinear_ucb\x18\x02 \x01(\x0b\x32\x18.attune.v1.LinearUcbSpecH\x00\x12\x38\n\x0flinear_thompson\x18\x03 \x01(\x0b\x32\x1d.attune.v1.LinearThompsonSpecH\x00\x12/\n\npopularity\x18\x04 \x01(\x0b\x32\x19.attune.v1.PopularitySpecH\x00\x12)\n\x07uniform\x18\x05 \x01(\x0b\x32\x16.attune.v1.UniformSpecH\x00\x12%\n\x05\x66ixed\x18\x06 \x01(\x0b\x32\x14.attune.v1.FixedSpecH\x00\x12\"\n\x07\x62\x65liefs\x18\x07 \x03(\x0b\x32\x11.attune.v1.Belief\x12\x11\n\thalf_life\x18\x08 \x01(\x01\x12\x17\n\x0fmin_probability\x18\x0f \x01(\x01\x42\x06\n\x04kind\"q\n\x06\x42\x65lief\x12$\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x13.attune.v1.Features\x12\x1f\n\x05offer\x18\x02 \x01(\x0b\x32\x10.attune.v1.Offer\x12\x0e\n\x06reward\x18\x03 \x01(\x01\x12\x10\n\x08strength\x18\x04 \x01(\r\"\xf3\x04\n\x06VwSpec\x12+\n\x08squarecb\x18\x01 \x01(\x0b\x32\x17.attune.v1.SquareCbSpecH\x00\x12)\n\x07\x65psilon\x18\x02 \x01(\x0b\x32\x16.attune.v1.EpsilonSpecH\x00\x12)\n\x07softmax\x18\x03 \x01(\x0b\x32\x16.attune.v1.SoftmaxSpecH\x00\x12!\n\x03\x62\x61g\x18\x07 \x01(\x0b\x32\x12.attune.v1.BagSpecH\x00\x12%\n\x05\x63over\x18\x08 \x01(\x0b\x32\x14.attune.v1.CoverSpecH\x00\x12!\n\x03rnd\x18\t \x01(\x0b\x32\x12.attune.v1.RndSpecH\x00\x12%\n\x05regcb\x18\n \x01(\x0b\x32\x14.attune.v1.RegCbSpecH\x00\x12(\n\x08regcbopt\x18\x0b \x01(\x0b\x32\x14.attune.v1.RegCbSpecH\x00\x12/\n\nsynthcover\x18\x0c \x01(\x0b\x32\x19.attune.v1.SynthCoverSpecH\x00\x12%\n\x05\x66irst\x18\r \x01(\x0b\x32\x14.attune.v1.FirstSpecH\x00\x12\'\n\tcrossings\x18\x04 \x01(\x0e\x32\x14.attune.v1.Crossings\x12\x1a\n\rlearning_rate\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x0c\n\x04\x62its\x18\x06 \x01(\r\x12\"\n\x07\x63\x62_type\x18\x0e \x01(\x0e\x32\x11.attune.v1.CbType\x12\x14\n\x07power_t\x18\x0f \x01(\x01H\x02\x88\x01\x01\x12\n\n\x02l1\x18\x10 \x01(\x01\x12\n\n\x02l2\x18\x11 \x01(\x01\x42\r\n\x0b\x65xplorationB\x10\n\x0e_learning_rateB\n\n\x08_power_t\"h\n\x0cSquareCbSpec\x12\x18\n\x0bgamma_scale\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0egamma_exponent\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\x0e\n\x0c_gamma_scaleB\x11\n\x0f_gamma_exponent\"/\n\x0b\x45psilonSpec\x12\x14\n\x07\x65psilon\x18\x01 \x01(\x01H\x00\x88\x01\x01\x42\n\n\x08_epsilon\"-\n\x0bSoftmaxSpec\x12\x13\n\x06lambda\x18\x01 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_lambda\"=\n\x07\x42\x61gSpec\x12\x10\n\x08policies\x18\x01 \x01(\r\x12\x14\n\x07\x65psilon\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\n\n\x08_epsilon\"Y\n\tCoverSpec\x12\x10\n\x08policies\x18\x01 \x01(\r\x12\x10\n\x03psi\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_psiB\n\n\x08_epsilon\"]\n\x07RndSpec\x12\x12\n\npredictors\x18\x01 \x01(\r\x12\x12\n\x05\x61lpha\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x08\n\x06_alphaB\n\n\x08_epsilon\"\xa5\x01\n\tRegCbSpec\x12\x17\n\nmin_reward\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nmax_reward\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x17\n\nmellowness\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x04 \x01(\x01H\x03\x88\x01\x01\x42\r\n\x0b_min_rewardB\r\n\x0b_max_rewardB\r\n\x0b_mellownessB\n\n\x08_epsilon\"Z\n\x0eSynthCoverSpec\x12\x0c\n\x04size\x18\x01 \x01(\r\x12\x10\n\x03psi\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_psiB\n\n\x08_epsilon\"C\n\tFirstSpec\x12\x14\n\x0cinteractions\x18\x01 \x01(\r\x12\x14\n\x07\x65psilon\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\n\n\x08_epsilon\"\xbe\x01\n\rLinearUcbSpec\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.attune.v1.LinearModelSpec\x12\x18\n\x0b\x65xploration\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x18\n\x0bgamma_scale\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x1b\n\x0egamma_exponent\x18\x04 \x01(\x01H\x02\x88\x01\x01\x42\x0e\n\x0c_explorationB\x0e\n\x0c_gamma_scaleB\x11\n\x0f_gamma_exponent\"i\n\x12LinearThompsonSpec\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.attune.v1.LinearModelSpec\x12\x18\n\x0b\x65xploration\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_exploration\"\x83\x01\n\x0fLinearModelSpec\x12\x12\n\x05ridge\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04\x62its\x18\x02 \x01(\r\x12\x12\n\noffer_bits\x18\x03 \x01(\r\x12\x12\n\nmax_offers\x18\x04 \x01(\r\x12\x12\n\x05pairs\x18\x05 \x01(\x08H\x01\x88\x01\x01\x42\x08\n\x06_ridgeB\x08\n\x06_pairs\"M\n\x0ePopularitySpec\x12\'\n\x07rewards\x18\x01 \x01(\x0e\x32\x16.attune.v1.RewardModel\x12\x12\n\nmax_offers\x18\x02 \x01(\r\"\r\n\x0bUniformSpec\"\x1d\n\tFixedSpec\x12\x10\n\x08offer_id\x18\x01 \x01(\t\"\xad\x01\n\nRewardSpec\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0e\x64\x65\x66\x61ult_reward\x18\x02 \x01(\x01\x12(\n\x08outcomes\x18\x03 \x03(\x0b\x32\x16.attune.v1.OutcomeRule\x12\x10\n\x03min\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x05 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_minB\x06\n\x04_max\"h\n\x0bOutcomeRule\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12+\n\x0b\x61ggregation\x18\x03 \x01(\x0e\x32\x16.attune.v1.AggregationB\t\n\x07_weight\"x\n\x0b\x43ontrolSpec\x12\r\n\x05share\x18\x01 \x01(\x01\x12)\n\x07uniform\x18\x02 \x01(\x0b\x32\x16.attune.v1.UniformSpecH\x00\x12%\n\x05\x66ixed\x18\x03 \x01(\x0b\x32\x14.attune.v1.FixedSpecH\x00\x42\x08\n\x06policy\"\xd2\x01\n\rPolicyVersion\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x06policy\x18\x03 \x01(\x0b\x32\x15.attune.v1.PolicySpec\x12\x14\n\x0cinteractions\x18\x04 \x01(\x03\x12\x0e\n\x06\x63ursor\x18\x05 \x01(\t\x12\x0e\n\x06sha256\x18\x06 \x01(\t\x12\x12\n\nsize_bytes\x18\x07 \x01(\x03\x12\x0f\n\x07serving\x18\x08 \x01(\x08*a\n\x0cStoreFailure\x12\x1d\n\x19STORE_FAILURE_UNSPECIFIED\x10\x00\x12\x18\n\x14STORE_FAILURE_ANSWER\x10\x01\x12\x18\n\x14STORE_FAILURE_REFUSE\x10\x02*S\n\x06\x43\x62Type\x12\x17\n\x13\x43\x42_TYPE_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43\x42_TYPE_MTR\x10\x01\x12\x0f\n\x0b\x43\x42_TYPE_IPS\x10\x02\x12\x0e\n\nCB_TYPE_DR\x10\x03*z\n\tCrossings\x12\x19\n\x15\x43ROSSINGS_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ROSSINGS_CONTEXT_OFFER\x10\x01\x12\x12\n\x0e\x43ROSSINGS_NONE\x10\x02\x12!\n\x1d\x43ROSSINGS_CONTEXT_PAIRS_OFFER\x10\x03*b\n\x0bRewardModel\x12\x1c\n\x18REWARD_MODEL_UNSPECIFIED\x10\x00\x12\x1a\n\x16REWARD_MODEL_BERNOULLI\x10\x01\x12\x19\n\x15REWARD_MODEL_GAUSSIAN\x10\x02*V\n\x0b\x41ggregation\x12\x1b\n\x17\x41GGREGATION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41GGREGATION_FIRST\x10\x01\x12\x13\n\x0f\x41GGREGATION_SUM\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61ttune/v1/placement.proto\x12\tattune.v1\x1a\x18\x61ttune/v1/features.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc0\x01\n\tPlacement\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x06policy\x18\x02 \x01(\x0b\x32\x15.attune.v1.PolicySpec\x12%\n\x06reward\x18\x03 \x01(\x0b\x32\x15.attune.v1.RewardSpec\x12\'\n\x07\x63ontrol\x18\x04 \x01(\x0b\x32\x16.attune.v1.ControlSpec\x12.\n\rstore_failure\x18\x05 \x01(\x0e\x32\x17.attune.v1.StoreFailure\"\xf2\x02\n\nPolicySpec\x12\x1f\n\x02vw\x18\x01 \x01(\x0b\x32\x11.attune.v1.VwSpecH\x00\x12.\n\nlinear_ucb\x18\x02 \x01(\x0b\x32\x18.attune.v1.LinearUcbSpecH\x00\x12\x38\n\x0flinear_thompson\x18\x03 \x01(\x0b\x32\x1d.attune.v1.LinearThompsonSpecH\x00\x12/\n\npopularity\x18\x04 \x01(\x0b\x32\x19.attune.v1.PopularitySpecH\x00\x12)\n\x07uniform\x18\x05 \x01(\x0b\x32\x16.attune.v1.UniformSpecH\x00\x12%\n\x05\x66ixed\x18\x06 \x01(\x0b\x32\x14.attune.v1.FixedSpecH\x00\x12\"\n\x07\x62\x65liefs\x18\x07 \x03(\x0b\x32\x11.attune.v1.Belief\x12\x11\n\thalf_life\x18\x08 \x01(\x01\x12\x17\n\x0fmin_probability\x18\x0f \x01(\x01\x42\x06\n\x04kind\"q\n\x06\x42\x65lief\x12$\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x13.attune.v1.Features\x12\x1f\n\x05offer\x18\x02 \x01(\x0b\x32\x10.attune.v1.Offer\x12\x0e\n\x06reward\x18\x03 \x01(\x01\x12\x10\n\x08strength\x18\x04 \x01(\r\"\xa1\x05\n\x06VwSpec\x12+\n\x08squarecb\x18\x01 \x01(\x0b\x32\x17.attune.v1.SquareCbSpecH\x00\x12)\n\x07\x65psilon\x18\x02 \x01(\x0b\x32\x16.attune.v1.EpsilonSpecH\x00\x12)\n\x07softmax\x18\x03 \x01(\x0b\x32\x16.attune.v1.SoftmaxSpecH\x00\x12!\n\x03\x62\x61g\x18\x07 \x01(\x0b\x32\x12.attune.v1.BagSpecH\x00\x12%\n\x05\x63over\x18\x08 \x01(\x0b\x32\x14.attune.v1.CoverSpecH\x00\x12!\n\x03rnd\x18\t \x01(\x0b\x32\x12.attune.v1.RndSpecH\x00\x12%\n\x05regcb\x18\n \x01(\x0b\x32\x14.attune.v1.RegCbSpecH\x00\x12(\n\x08regcbopt\x18\x0b \x01(\x0b\x32\x14.attune.v1.RegCbSpecH\x00\x12/\n\nsynthcover\x18\x0c \x01(\x0b\x32\x19.attune.v1.SynthCoverSpecH\x00\x12%\n\x05\x66irst\x18\r \x01(\x0b\x32\x14.attune.v1.FirstSpecH\x00\x12\'\n\tcrossings\x18\x04 \x01(\x0e\x32\x14.attune.v1.Crossings\x12\x1a\n\rcontext_alone\x18\x12 \x01(\x08H\x01\x88\x01\x01\x12\x1a\n\rlearning_rate\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\x0c\n\x04\x62its\x18\x06 \x01(\r\x12\"\n\x07\x63\x62_type\x18\x0e \x01(\x0e\x32\x11.attune.v1.CbType\x12\x14\n\x07power_t\x18\x0f \x01(\x01H\x03\x88\x01\x01\x12\n\n\x02l1\x18\x10 \x01(\x01\x12\n\n\x02l2\x18\x11 \x01(\x01\x42\r\n\x0b\x65xplorationB\x10\n\x0e_context_aloneB\x10\n\x0e_learning_rateB\n\n\x08_power_t\"h\n\x0cSquareCbSpec\x12\x18\n\x0bgamma_scale\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0egamma_exponent\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\x0e\n\x0c_gamma_scaleB\x11\n\x0f_gamma_exponent\"/\n\x0b\x45psilonSpec\x12\x14\n\x07\x65psilon\x18\x01 \x01(\x01H\x00\x88\x01\x01\x42\n\n\x08_epsilon\"-\n\x0bSoftmaxSpec\x12\x13\n\x06lambda\x18\x01 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_lambda\"=\n\x07\x42\x61gSpec\x12\x10\n\x08policies\x18\x01 \x01(\r\x12\x14\n\x07\x65psilon\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\n\n\x08_epsilon\"Y\n\tCoverSpec\x12\x10\n\x08policies\x18\x01 \x01(\r\x12\x10\n\x03psi\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_psiB\n\n\x08_epsilon\"]\n\x07RndSpec\x12\x12\n\npredictors\x18\x01 \x01(\r\x12\x12\n\x05\x61lpha\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x08\n\x06_alphaB\n\n\x08_epsilon\"\xa5\x01\n\tRegCbSpec\x12\x17\n\nmin_reward\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nmax_reward\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x17\n\nmellowness\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x04 \x01(\x01H\x03\x88\x01\x01\x42\r\n\x0b_min_rewardB\r\n\x0b_max_rewardB\r\n\x0b_mellownessB\n\n\x08_epsilon\"Z\n\x0eSynthCoverSpec\x12\x0c\n\x04size\x18\x01 \x01(\r\x12\x10\n\x03psi\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_psiB\n\n\x08_epsilon\"C\n\tFirstSpec\x12\x14\n\x0cinteractions\x18\x01 \x01(\r\x12\x14\n\x07\x65psilon\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\n\n\x08_epsilon\"\xbe\x01\n\rLinearUcbSpec\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.attune.v1.LinearModelSpec\x12\x18\n\x0b\x65xploration\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x18\n\x0bgamma_scale\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x1b\n\x0egamma_exponent\x18\x04 \x01(\x01H\x02\x88\x01\x01\x42\x0e\n\x0c_explorationB\x0e\n\x0c_gamma_scaleB\x11\n\x0f_gamma_exponent\"i\n\x12LinearThompsonSpec\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.attune.v1.LinearModelSpec\x12\x18\n\x0b\x65xploration\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_exploration\"\x83\x01\n\x0fLinearModelSpec\x12\x12\n\x05ridge\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04\x62its\x18\x02 \x01(\r\x12\x12\n\noffer_bits\x18\x03 \x01(\r\x12\x12\n\nmax_offers\x18\x04 \x01(\r\x12\x12\n\x05pairs\x18\x05 \x01(\x08H\x01\x88\x01\x01\x42\x08\n\x06_ridgeB\x08\n\x06_pairs\"M\n\x0ePopularitySpec\x12\'\n\x07rewards\x18\x01 \x01(\x0e\x32\x16.attune.v1.RewardModel\x12\x12\n\nmax_offers\x18\x02 \x01(\r\"\r\n\x0bUniformSpec\"\x1d\n\tFixedSpec\x12\x10\n\x08offer_id\x18\x01 \x01(\t\"\xad\x01\n\nRewardSpec\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0e\x64\x65\x66\x61ult_reward\x18\x02 \x01(\x01\x12(\n\x08outcomes\x18\x03 \x03(\x0b\x32\x16.attune.v1.OutcomeRule\x12\x10\n\x03min\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x05 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_minB\x06\n\x04_max\"h\n\x0bOutcomeRule\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12+\n\x0b\x61ggregation\x18\x03 \x01(\x0e\x32\x16.attune.v1.AggregationB\t\n\x07_weight\"x\n\x0b\x43ontrolSpec\x12\r\n\x05share\x18\x01 \x01(\x01\x12)\n\x07uniform\x18\x02 \x01(\x0b\x32\x16.attune.v1.UniformSpecH\x00\x12%\n\x05\x66ixed\x18\x03 \x01(\x0b\x32\x14.attune.v1.FixedSpecH\x00\x42\x08\n\x06policy\"\xd2\x01\n\rPolicyVersion\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x06policy\x18\x03 \x01(\x0b\x32\x15.attune.v1.PolicySpec\x12\x14\n\x0cinteractions\x18\x04 \x01(\x03\x12\x0e\n\x06\x63ursor\x18\x05 \x01(\t\x12\x0e\n\x06sha256\x18\x06 \x01(\t\x12\x12\n\nsize_bytes\x18\x07 \x01(\x03\x12\x0f\n\x07serving\x18\x08 \x01(\x08*a\n\x0cStoreFailure\x12\x1d\n\x19STORE_FAILURE_UNSPECIFIED\x10\x00\x12\x18\n\x14STORE_FAILURE_ANSWER\x10\x01\x12\x18\n\x14STORE_FAILURE_REFUSE\x10\x02*S\n\x06\x43\x62Type\x12\x17\n\x13\x43\x42_TYPE_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43\x42_TYPE_MTR\x10\x01\x12\x0f\n\x0b\x43\x42_TYPE_IPS\x10\x02\x12\x0e\n\nCB_TYPE_DR\x10\x03*z\n\tCrossings\x12\x19\n\x15\x43ROSSINGS_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ROSSINGS_CONTEXT_OFFER\x10\x01\x12\x12\n\x0e\x43ROSSINGS_NONE\x10\x02\x12!\n\x1d\x43ROSSINGS_CONTEXT_PAIRS_OFFER\x10\x03*b\n\x0bRewardModel\x12\x1c\n\x18REWARD_MODEL_UNSPECIFIED\x10\x00\x12\x1a\n\x16REWARD_MODEL_BERNOULLI\x10\x01\x12\x19\n\x15REWARD_MODEL_GAUSSIAN\x10\x02*V\n\x0b\x41ggregation\x12\x1b\n\x17\x41GGREGATION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41GGREGATION_FIRST\x10\x01\x12\x13\n\x0f\x41GGREGATION_SUM\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'attune.v1.placement_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STOREFAILURE']._serialized_start=3400
-  _globals['_STOREFAILURE']._serialized_end=3497
-  _globals['_CBTYPE']._serialized_start=3499
-  _globals['_CBTYPE']._serialized_end=3582
-  _globals['_CROSSINGS']._serialized_start=3584
-  _globals['_CROSSINGS']._serialized_end=3706
-  _globals['_REWARDMODEL']._serialized_start=3708
-  _globals['_REWARDMODEL']._serialized_end=3806
-  _globals['_AGGREGATION']._serialized_start=3808
-  _globals['_AGGREGATION']._serialized_end=3894
+  _globals['_STOREFAILURE']._serialized_start=3446
+  _globals['_STOREFAILURE']._serialized_end=3543
+  _globals['_CBTYPE']._serialized_start=3545
+  _globals['_CBTYPE']._serialized_end=3628
+  _globals['_CROSSINGS']._serialized_start=3630
+  _globals['_CROSSINGS']._serialized_end=3752
+  _globals['_REWARDMODEL']._serialized_start=3754
+  _globals['_REWARDMODEL']._serialized_end=3852
+  _globals['_AGGREGATION']._serialized_start=3854
+  _globals['_AGGREGATION']._serialized_end=3940
   _globals['_PLACEMENT']._serialized_start=132
   _globals['_PLACEMENT']._serialized_end=324
   _globals['_POLICYSPEC']._serialized_start=327
@@ -51,43 +51,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BELIEF']._serialized_start=699
   _globals['_BELIEF']._serialized_end=812
   _globals['_VWSPEC']._serialized_start=815
-  _globals['_VWSPEC']._serialized_end=1442
-  _globals['_SQUARECBSPEC']._serialized_start=1444
-  _globals['_SQUARECBSPEC']._serialized_end=1548
-  _globals['_EPSILONSPEC']._serialized_start=1550
-  _globals['_EPSILONSPEC']._serialized_end=1597
-  _globals['_SOFTMAXSPEC']._serialized_start=1599
-  _globals['_SOFTMAXSPEC']._serialized_end=1644
-  _globals['_BAGSPEC']._serialized_start=1646
-  _globals['_BAGSPEC']._serialized_end=1707
-  _globals['_COVERSPEC']._serialized_start=1709
-  _globals['_COVERSPEC']._serialized_end=1798
-  _globals['_RNDSPEC']._serialized_start=1800
-  _globals['_RNDSPEC']._serialized_end=1893
-  _globals['_REGCBSPEC']._serialized_start=1896
-  _globals['_REGCBSPEC']._serialized_end=2061
-  _globals['_SYNTHCOVERSPEC']._serialized_start=2063
-  _globals['_SYNTHCOVERSPEC']._serialized_end=2153
-  _globals['_FIRSTSPEC']._serialized_start=2155
-  _globals['_FIRSTSPEC']._serialized_end=2222
-  _globals['_LINEARUCBSPEC']._serialized_start=2225
-  _globals['_LINEARUCBSPEC']._serialized_end=2415
-  _globals['_LINEARTHOMPSONSPEC']._serialized_start=2417
-  _globals['_LINEARTHOMPSONSPEC']._serialized_end=2522
-  _globals['_LINEARMODELSPEC']._serialized_start=2525
-  _globals['_LINEARMODELSPEC']._serialized_end=2656
-  _globals['_POPULARITYSPEC']._serialized_start=2658
-  _globals['_POPULARITYSPEC']._serialized_end=2735
-  _globals['_UNIFORMSPEC']._serialized_start=2737
-  _globals['_UNIFORMSPEC']._serialized_end=2750
-  _globals['_FIXEDSPEC']._serialized_start=2752
-  _globals['_FIXEDSPEC']._serialized_end=2781
-  _globals['_REWARDSPEC']._serialized_start=2784
-  _globals['_REWARDSPEC']._serialized_end=2957
-  _globals['_OUTCOMERULE']._serialized_start=2959
-  _globals['_OUTCOMERULE']._serialized_end=3063
-  _globals['_CONTROLSPEC']._serialized_start=3065
-  _globals['_CONTROLSPEC']._serialized_end=3185
-  _globals['_POLICYVERSION']._serialized_start=3188
-  _globals['_POLICYVERSION']._serialized_end=3398
+  _globals['_VWSPEC']._serialized_end=1488
+  _globals['_SQUARECBSPEC']._serialized_start=1490
+  _globals['_SQUARECBSPEC']._serialized_end=1594
+  _globals['_EPSILONSPEC']._serialized_start=1596
+  _globals['_EPSILONSPEC']._serialized_end=1643
+  _globals['_SOFTMAXSPEC']._serialized_start=1645
+  _globals['_SOFTMAXSPEC']._serialized_end=1690
+  _globals['_BAGSPEC']._serialized_start=1692
+  _globals['_BAGSPEC']._serialized_end=1753
+  _globals['_COVERSPEC']._serialized_start=1755
+  _globals['_COVERSPEC']._serialized_end=1844
+  _globals['_RNDSPEC']._serialized_start=1846
+  _globals['_RNDSPEC']._serialized_end=1939
+  _globals['_REGCBSPEC']._serialized_start=1942
+  _globals['_REGCBSPEC']._serialized_end=2107
+  _globals['_SYNTHCOVERSPEC']._serialized_start=2109
+  _globals['_SYNTHCOVERSPEC']._serialized_end=2199
+  _globals['_FIRSTSPEC']._serialized_start=2201
+  _globals['_FIRSTSPEC']._serialized_end=2268
+  _globals['_LINEARUCBSPEC']._serialized_start=2271
+  _globals['_LINEARUCBSPEC']._serialized_end=2461
+  _globals['_LINEARTHOMPSONSPEC']._serialized_start=2463
+  _globals['_LINEARTHOMPSONSPEC']._serialized_end=2568
+  _globals['_LINEARMODELSPEC']._serialized_start=2571
+  _globals['_LINEARMODELSPEC']._serialized_end=2702
+  _globals['_POPULARITYSPEC']._serialized_start=2704
+  _globals['_POPULARITYSPEC']._serialized_end=2781
+  _globals['_UNIFORMSPEC']._serialized_start=2783
+  _globals['_UNIFORMSPEC']._serialized_end=2796
+  _globals['_FIXEDSPEC']._serialized_start=2798
+  _globals['_FIXEDSPEC']._serialized_end=2827
+  _globals['_REWARDSPEC']._serialized_start=2830
+  _globals['_REWARDSPEC']._serialized_end=3003
+  _globals['_OUTCOMERULE']._serialized_start=3005
+  _globals['_OUTCOMERULE']._serialized_end=3109
+  _globals['_CONTROLSPEC']._serialized_start=3111
+  _globals['_CONTROLSPEC']._serialized_end=3231
+  _globals['_POLICYVERSION']._serialized_start=3234
+  _globals['_POLICYVERSION']._serialized_end=3444
 # @@protoc_insertion_point(module_scope)
