@@ -23,8 +23,6 @@ from attune_models.vw import (
 )
 
 DEFAULT = "vw squarecb"
-PROPOSED = "vw squarecb, context not alone, steps 1.5"
-"""What the default could become: a context feature has no weight of its own, and steps are three times as large."""
 
 # A one-hot context of digits, mushrooms or drivers has 64 to 120 features: with the 64 weights that each offer has
 # otherwise they would collide. A shared regression that holds all their products would cost milliseconds a round.
@@ -32,8 +30,9 @@ _OFFER_BITS = 8
 
 POLICIES: Mapping[str, PolicySpec] = {
     DEFAULT: PolicySpec(),
-    "vw squarecb, context not alone": PolicySpec(VwSpec(context_alone=False)),
-    PROPOSED: PolicySpec(VwSpec(context_alone=False, learning_rate=1.5)),
+    "vw squarecb, steps 0.5": PolicySpec(VwSpec(learning_rate=0.5)),
+    "vw squarecb, steps 0.5, context alone": PolicySpec(VwSpec(learning_rate=0.5, context_alone=True)),
+    "vw squarecb, half-life 2000": PolicySpec(VwSpec(half_life=2000.0)),
     "vw squarecb, min_probability .01": PolicySpec(min_probability=0.01),
     "vw epsilon": PolicySpec(VwSpec(Epsilon())),
     "vw epsilon, ips": PolicySpec(VwSpec(Epsilon(), cb_type=CbType.IPS)),

@@ -22,6 +22,7 @@ from attune_models.vw_spec import arguments, has_several_regressions
 from vw_policies import SPECS, TUNED_SPECS
 
 START = "--cb_explore_adf --cb_type mtr --hash all --bit_precision 18 --learning_rate 1.5"
+SMALL_STEPS = START.replace("1.5", "0.5")
 BY_ITSELF = "--ignore_linear c --ignore_linear p"
 END = "--interactions co --interactions po"
 
@@ -42,11 +43,12 @@ END = "--interactions co --interactions po"
         # Costs are rewards with the other sign; the epsilon is not Vowpal Wabbit's.
         (
             VwSpec(RegCb(min_reward=-2.0, max_reward=3.0)),
-            f"{START} --regcb --mellowness 0.1 --cb_min_cost -3.0 --cb_max_cost 2.0 {BY_ITSELF} {END}",
+            f"{SMALL_STEPS} --regcb --mellowness 0.1 --cb_min_cost -3.0 --cb_max_cost 2.0 {BY_ITSELF} {END}",
         ),
         (
             VwSpec(RegCb(optimistic=True)),
-            f"{START} --regcb --regcbopt --mellowness 0.1 --cb_min_cost -1.0 --cb_max_cost 0.0 {BY_ITSELF} {END}",
+            f"{SMALL_STEPS} --regcb --regcbopt --mellowness 0.1 --cb_min_cost -1.0 --cb_max_cost 0.0 {BY_ITSELF} "
+            + END,
         ),
         (
             VwSpec(SynthCover()),
@@ -59,11 +61,11 @@ END = "--interactions co --interactions po"
         # With a half-life, gamma is made to grow by us.
         (VwSpec(half_life=1000.0), f"{START} --squarecb --gamma_scale 10.0 --gamma_exponent 0.0 {BY_ITSELF} {END}"),
         (VwSpec(Epsilon(), half_life=1000.0), f"{START} --epsilon 0.1 {BY_ITSELF} {END}"),
-        # Both namespaces of the context are ignored by themselves unless they are wanted, and never in products. This is
-        # also what was stored before that could be said.
+        # Both namespaces of the context are ignored by themselves, unless they are wanted; never in products. Wanted,
+        # and with the steps of then, is also what was stored before either could be said.
         (
             VwSpec(Epsilon(), context_alone=True, learning_rate=0.5),
-            f"{START.replace('1.5', '0.5')} --epsilon 0.1 {END}",
+            f"{SMALL_STEPS} --epsilon 0.1 {END}",
         ),
     ],
 )

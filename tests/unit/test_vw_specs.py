@@ -55,7 +55,7 @@ def test_every_default_of_an_exploration_is_written_down(exploration: str, messa
     expected = VwSpec(
         crossings=CROSSINGS_CONTEXT_PAIRS_OFFER,
         context_alone=False,
-        learning_rate=1.5,
+        learning_rate=0.5 if exploration.startswith("regcb") else 1.5,
         bits=18,
         cb_type=CB_TYPE_MTR,
         power_t=0.5,
