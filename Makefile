@@ -6,9 +6,9 @@ PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --qui
 PROTOS := $(shell cd proto && find attune -name '*.proto' | sort)
 SERVICES := $(filter %_service.proto,$(PROTOS))
 
-.PHONY: help serve demo test test-long faults check format proto bench clean
+.PHONY: help serve demo test test-long faults check format proto bench bench-learning clean
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 # --without-pip: Debian ships python3 without ensurepip; pip installs into the environment from outside.
 $(BIN)/python:
@@ -58,6 +58,9 @@ proto: $(VENV)/.dev  ## Make the stubs in service/ from proto/
 
 bench: $(VENV)/.dev  ## Measure the decision path
 	$(BIN)/python -m benchmarks
+
+bench-learning: $(VENV)/.dev  ## Measure what each policy learns: a quarter of an hour
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.learning
 
 clean:  ## Remove what make made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

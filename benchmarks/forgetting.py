@@ -44,7 +44,7 @@ from attune_models.vw import (
     VwPolicy,
     VwSpec,
 )
-from benchmarks.vw_cost import CONTEXT, make_actions
+from benchmarks.situations import CONTEXT, make_actions
 
 ROUNDS = 5_000
 AFTER = 2_000

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,24 +11,25 @@ from pathlib import Path
 _PACKAGES = ("attune", "grpcio", "protobuf", "uvloop", "redis", "hiredis", "vowpalwabbit", "numpy")
 
 
-def describe(store: int) -> dict[str, str]:
+def describe(store: int | None = None, packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
     """Describes machine and versions.
 
     Args:
-        store: Process id of the store's server.
+        store: Process id of the store's server; None where none takes part.
+        packages: Of which the versions are stated.
 
     Returns:
         Descriptions by name, in the order in which they are to be read.
     """
-    return {
+    described = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores usable",
         "kernel": f"{platform.system()} {platform.release()}",
         "load before": " ".join(f"{load:.2f}" for load in os.getloadavg()) + " (1, 5, 15 min)",
         "python": platform.python_version(),
-        "packages": ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
-        "store": _store(store),
+        "packages": ", ".join(f"{name} {version(name)}" for name in packages),
     }
+    return described if store is None else {**described, "store": _store(store)}
 
 
 def _processor() -> str:

@@ -25,7 +25,11 @@ MAX_PAIRED = 10
 """Most categorical context features that are paired: their pairs, 45 then, multiply the cost of a decision. The slot is
 paired, but does not count: it must not change what else is a feature."""
 
+# Callers choose names and values: each cache stays below 100 MiB, whatever they send.
 _CACHED_TOKENS = 65_536
+_MAX_CACHED_TOKEN = 256
+_CACHED_ACTIONS = 16_384
+_MAX_CACHED_ACTION = 2048
 _CACHED_LISTS = 8
 _MAX_PRODUCTS = 1 << 20
 
@@ -130,15 +134,21 @@ def _sums(places: NDArray[np.int64], values: NDArray[np.float64], size: int) -> 
     return np.asarray(np.bincount(places, values, size), np.float64)
 
 
-@lru_cache(_CACHED_TOKENS)
 def action_sketch(encoded: str) -> Sketch:
     """Sketch the features of an action; its id is left out.
 
     Args:
         encoded: See `attune_models.features.encode_action`.
     """
+    return _cached_action_sketch(encoded) if len(encoded) <= _MAX_CACHED_ACTION else _action_sketch(encoded)
+
+
+def _action_sketch(encoded: str) -> Sketch:
     # The first token is the id. It says nothing about other actions, and an unseen one would collide with what does.
     return _sketch(encoded.split(" ")[1:])
+
+
+_cached_action_sketch = lru_cache(_CACHED_ACTIONS)(_action_sketch)
 
 
 def _sketch(tokens: Sequence[str]) -> Sketch:
@@ -152,8 +162,14 @@ def _sketch(tokens: Sequence[str]) -> Sketch:
     return Sketch(np.array(hashes), np.array(values) / sqrt(len(values)))
 
 
-@lru_cache(_CACHED_TOKENS)
 def hashed(name: str) -> tuple[int, float]:
     """Return where a name goes: a number of 32 bits, whose low bits are a coordinate, and a sign of 1 or -1."""
+    return _cached_hash(name) if len(name) <= _MAX_CACHED_TOKEN else _hash(name)
+
+
+def _hash(name: str) -> tuple[int, float]:
     digest = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
     return digest & 0xFFFF_FFFF, 1.0 if digest >> 63 else -1.0
+
+
+_cached_hash = lru_cache(_CACHED_TOKENS)(_hash)

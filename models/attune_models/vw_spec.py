@@ -14,7 +14,7 @@ shows both.
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from attune_models.vw_explorations import Bag, Cover, Exploration, Rnd, SquareCb
+from attune_models.vw_explorations import Bag, Cover, Exploration, RegCb, Rnd, SquareCb
 
 
 class Crossings(Enum):
@@ -53,7 +53,10 @@ class VwSpec:
     Attributes:
         exploration: How it explores.
         crossings: Which features are multiplied with each other.
-        learning_rate: Step size, greater than 0, at most 100.
+        context_alone: Whether a context feature also has a weight of its own, which is added to the score of every
+            action alike. It never changes which action is the best, but takes a part of every step: `python -m
+            benchmarks.learning` shows what that costs.
+        learning_rate: Step size, greater than 0, at most 100; where none is given, what suits the exploration.
         bits: The model has 2^bits weights; 10 to 24.
         cb_type: What it learns from; MTR with SquareCb and RegCb, any with the others.
         power_t: Steps become smaller as (sum of squared gradients)^power_t grows; 0 to 1, 0 for constant steps.
@@ -65,13 +68,25 @@ class VwSpec:
 
     exploration: Exploration = field(default_factory=SquareCb)
     crossings: Crossings = Crossings.CONTEXT_PAIRS_ACTION
-    learning_rate: float = 0.5
+    context_alone: bool = False
+    learning_rate: float | None = None
     bits: int = 18
     cb_type: CbType = CbType.MTR
     power_t: float = 0.5
     l1: float = 0.0
     l2: float = 0.0
     half_life: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Fill in the learning rate."""
+        if self.learning_rate is None:
+            object.__setattr__(self, "learning_rate", default_learning_rate(self.exploration))
+
+
+def default_learning_rate(exploration: Exploration) -> float:
+    """Return the step size that suits an exploration."""
+    # RegCB's ranges are as wide as a step can move a prediction: with large steps any action could be the best.
+    return 0.5 if isinstance(exploration, RegCb) else 1.5
 
 
 def has_several_regressions(spec: VwSpec) -> bool:
@@ -88,6 +103,8 @@ def arguments(spec: VwSpec) -> str:
     parts = ["--cb_explore_adf", f"--cb_type {spec.cb_type.value}", "--hash all", f"--bit_precision {spec.bits}"]
     parts += [f"--learning_rate {spec.learning_rate!r}", _exploration(spec).arguments()]
     parts += ["--per_model_save_load"] if has_several_regressions(spec) else []
+    # Of namespaces `c` and `p`; their products stay.
+    parts += [] if spec.context_alone else ["--ignore_linear c --ignore_linear p"]
     default = VwSpec()
     parts += [
         f"--{name} {getattr(spec, name)!r}"

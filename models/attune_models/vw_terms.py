@@ -78,7 +78,7 @@ class VwTerms:
 
     def __init__(self, spec: VwSpec, hashing: Hashing, weights: NDArray[np.float32]) -> None:
         """Read predictions off weights; see `attune_models.vw_file.read_weights`."""
-        self._crossings = spec.crossings
+        self._crossings, self._context_alone = spec.crossings, spec.context_alone
         self._hashing = hashing
         self._weights = weights
         self._mask = np.uint64((1 << spec.bits) - 1)
@@ -102,6 +102,8 @@ class VwTerms:
         numbers = np.multiply.outer(np.append(1.0, at.numbers), np.append(1.0, to.numbers))
         if self._crossings is Crossings.NONE:
             numbers[1:, 1:] = 0.0
+        if not self._context_alone:
+            numbers[1:, 0] = 0.0
         return explained(0.0 - numbers * self._weight(places), context, action)
 
     def _weight(self, places: NDArray[np.uint64]) -> NDArray[np.float64]:

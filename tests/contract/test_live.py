@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import threading
 import time
 from collections.abc import Iterable
 from hashlib import sha256
@@ -32,6 +33,7 @@ from attune_models.features import situation
 from attune_models.policy import Policy, build, started
 from attune_models.policy import PolicySpec as CorePolicySpec
 from attune_models.types import FeatureSet, Interaction, PlainAction
+from attune_models.vw import VwPolicy
 from poison import poisoned
 
 NOW_MS = 1_700_000_000_000
@@ -70,6 +72,25 @@ async def test_a_new_version_takes_over(store: Store, home: PlacementKeys) -> No
     assert serving.policy is not None
     assert serving.version == 1
     assert serving.policy.pmf(SITUATION)[1] > 0.8
+
+
+async def test_while_a_version_is_loaded_other_things_happen(
+    store: Store, home: PlacementKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large weights take a second to load: decisions of all placements would have to wait for so long."""
+    live = live_placements(store)
+    await live.get("home")
+    await commit(store, home, trained(200))
+    loads, happened, waited = VwPolicy.loads, threading.Event(), list[bool]()
+
+    def waiting(policy: VwPolicy, state: bytes) -> None:
+        waited.append(happened.wait(5))
+        loads(policy, state)
+
+    monkeypatch.setattr(VwPolicy, "loads", waiting)
+    asyncio.get_running_loop().call_later(0.01, happened.set)
+    await live.refresh(["home"])
+    assert waited == [True]
 
 
 def with_nan(weights: bytes) -> bytes:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from attune_models.vw import VwPolicy, VwSpec
 from tom_and_anna import Readers, fickle_seasons, play_seasons
 
-ROUNDS, AFTER = 2_000, 2_000
+ROUNDS, AFTER = 5_000, 2_000
 SEEDS = range(1, 7)
 
 

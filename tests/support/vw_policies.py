@@ -55,6 +55,7 @@ TUNED_SPECS: dict[str, VwSpec] = {
     "constant steps": VwSpec(bits=BITS, power_t=0.0),
     "l1": VwSpec(Softmax(), bits=BITS, l1=1e-4),
     "l2": VwSpec(Softmax(), bits=BITS, l2=1e-4),
+    "context alone": VwSpec(bits=BITS, context_alone=True),
     "all, on several regressions": VwSpec(
         Bag(), bits=BITS, cb_type=CbType.DR, learning_rate=0.1, power_t=0.3, l1=1e-5, l2=1e-4
     ),

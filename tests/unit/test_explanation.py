@@ -55,7 +55,7 @@ def score_of(policy: Policy, context: str, action: str) -> float:
 @pytest.mark.parametrize("action", range(3))
 def test_contributions_are_shapley_values_of_a_score_without_the_feature(crossings: Crossings, action: int) -> None:
     """Of Vowpal Wabbit, where a feature can really be left out of the example."""
-    policy = trained(VwPolicy(VwSpec(Softmax(), crossings)))
+    policy = trained(VwPolicy(VwSpec(Softmax(), crossings, context_alone=True)))
     encoded = SITUATION.actions[action]
     context_tokens, action_tokens = tokens_of(SITUATION.context), tokens_of(encoded)
     first = len(context_tokens)

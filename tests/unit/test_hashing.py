@@ -1,5 +1,7 @@
 """Features go where they always went: hashes, pairs, and products of context and action."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -59,3 +61,22 @@ def test_products_are_those_of_every_pair_of_tokens(n_context: int) -> None:
     for place, value in zip(context.hashes, context.values, strict=True):
         np.add.at(expected, (actions.rows, (place + sketch.hashes) % 64), value * sketch.values)
     assert products(context, actions, 6) == pytest.approx(expected, abs=1e-12)
+
+
+def test_what_is_kept_of_long_names_and_values_is_bounded() -> None:
+    """Callers choose them: 200 new offers of 50 kB each must not stay in memory."""
+    words = " ".join(f"f{i}={'x' * 1000}" for i in range(50))
+    actions = [f"=a{i} {words}" for i in range(20)]
+    context = " ".join(f"c{i}={'y' * 1000}" for i in range(2))
+    products(context_sketch(context, pairs=True), action_sketches(tuple(actions)), 6)  # whatever is kept is kept now
+    tracemalloc.start()
+    try:
+        for turn in range(10):
+            new = tuple(f"{action}{turn}" for action in actions)
+            products(context_sketch(f"{context}{turn}", pairs=True), action_sketches(new), 6)
+        del new
+        action_sketches.cache_clear()  # the last few lists, which are few
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 100_000  # of 10 MB that were sent

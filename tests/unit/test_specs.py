@@ -44,8 +44,8 @@ def softmax(inverse_temperature: float | None = None) -> SoftmaxSpec:
 
 SQUARECB = SquareCbSpec(gamma_scale=10.0, gamma_exponent=0.5)
 # What has defaults of its own in tests/unit/test_vw_specs.py.
-REST = {"cb_type": CB_TYPE_MTR, "power_t": 0.5}
-FULL_VW = VwSpec(squarecb=SQUARECB, crossings=CROSSINGS_CONTEXT_PAIRS_OFFER, learning_rate=0.5, bits=18, **REST)
+REST = {"cb_type": CB_TYPE_MTR, "power_t": 0.5, "context_alone": False}
+FULL_VW = VwSpec(squarecb=SQUARECB, crossings=CROSSINGS_CONTEXT_PAIRS_OFFER, learning_rate=1.5, bits=18, **REST)
 CLICK = OutcomeRule(name="click", weight=1.0, aggregation=AGGREGATION_FIRST)
 FULL_REWARD = RewardSpec(window=Duration(seconds=600), default_reward=0.0, outcomes=[CLICK], min=-1000.0, max=1000.0)
 
@@ -82,7 +82,7 @@ def test_a_placement_without_a_control_group_gets_none() -> None:
                 vw=VwSpec(
                     epsilon=EpsilonSpec(epsilon=0.1),
                     crossings=CROSSINGS_CONTEXT_PAIRS_OFFER,
-                    learning_rate=0.5,
+                    learning_rate=1.5,
                     bits=18,
                 )
             ),
@@ -90,12 +90,12 @@ def test_a_placement_without_a_control_group_gets_none() -> None:
         (
             PolicySpec(vw=VwSpec(softmax=softmax())),
             PolicySpec(
-                vw=VwSpec(softmax=softmax(10.0), crossings=CROSSINGS_CONTEXT_PAIRS_OFFER, learning_rate=0.5, bits=18)
+                vw=VwSpec(softmax=softmax(10.0), crossings=CROSSINGS_CONTEXT_PAIRS_OFFER, learning_rate=1.5, bits=18)
             ),
         ),
         (  # crossings that were chosen stay
             PolicySpec(vw=VwSpec(crossings=CROSSINGS_CONTEXT_OFFER)),
-            PolicySpec(vw=VwSpec(squarecb=SQUARECB, crossings=CROSSINGS_CONTEXT_OFFER, learning_rate=0.5, bits=18)),
+            PolicySpec(vw=VwSpec(squarecb=SQUARECB, crossings=CROSSINGS_CONTEXT_OFFER, learning_rate=1.5, bits=18)),
         ),
         (  # a parameter of 0 is not an absent one
             PolicySpec(
@@ -108,7 +108,7 @@ def test_a_placement_without_a_control_group_gets_none() -> None:
         (
             PolicySpec(vw=VwSpec(softmax=softmax(0.0))),
             PolicySpec(
-                vw=VwSpec(softmax=softmax(0.0), crossings=CROSSINGS_CONTEXT_PAIRS_OFFER, learning_rate=0.5, bits=18)
+                vw=VwSpec(softmax=softmax(0.0), crossings=CROSSINGS_CONTEXT_PAIRS_OFFER, learning_rate=1.5, bits=18)
             ),
         ),
         (
@@ -117,7 +117,7 @@ def test_a_placement_without_a_control_group_gets_none() -> None:
                 vw=VwSpec(
                     squarecb=SquareCbSpec(gamma_scale=10.0, gamma_exponent=0.0),
                     crossings=CROSSINGS_CONTEXT_PAIRS_OFFER,
-                    learning_rate=0.5,
+                    learning_rate=1.5,
                     bits=18,
                 )
             ),

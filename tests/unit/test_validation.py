@@ -13,10 +13,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from attune.api.validation import check_decide, check_names, check_placement, outcome_violations
 from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.v1.features_pb2 import Features, Offer
+from attune.v1.features_pb2 import Features, Offer, Tags
 from attune.v1.placement_pb2 import (
     CROSSINGS_NONE,
     REWARD_MODEL_GAUSSIAN,
+    BagSpec,
     Belief,
     ControlSpec,
     EpsilonSpec,
@@ -78,6 +79,15 @@ def beliefs(*believed: Belief, policy: PolicySpec | None = None, **fields: Any) 
     placement = Placement(name="home_hero", policy=policy, reward=RewardSpec(**fields))
     placement.policy.beliefs.extend(believed)
     return placement
+
+
+def rich_belief(strength: int) -> Belief:
+    tags = {"t": Tags(values=map(str, range(200)))}
+    return belief(strength=strength, context=Features(tags=tags), offer=Offer(id="a", features=Features(tags=tags)))
+
+
+def bag(policies: int) -> PolicySpec:
+    return PolicySpec(vw=VwSpec(bag=BagSpec(policies=policies)))
 
 
 def second_belief(policy: PolicySpec | None = None, **changed: Any) -> Placement:
@@ -224,6 +234,16 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
         beliefs(belief(strength=313), policy=linear(10)),
         "policy.beliefs",
         "expected a strength of at most 312 in all, got 313",
+    ),
+    (  # twenty models, each with 200 x 200 products: two minutes, in every server, while other decisions wait
+        beliefs(*[rich_belief(1000)] * 5, policy=bag(20)),
+        "policy.beliefs",
+        "expected at most 1e+08 updates of weights (strength x features of context x of offer x models), got 4.1e+09",
+    ),
+    (  # a step of forgetting for every 50 of 10,000 pseudo-interactions, each of all that was learned so far
+        beliefs(*[rich_belief(1000)] + [belief(strength=1000)] * 4, policy=PolicySpec(vw=VwSpec(), half_life=10)),
+        "policy.beliefs",
+        "expected at most 1e+08 updates of weights (strength x features of context x of offer x models), got 6.5e+08",
     ),
     (
         beliefs(*[belief(context=MANY_WORDS)] * 2),
@@ -392,6 +412,8 @@ def test_a_violation_names_field_expected_and_got(message: Message, field: str, 
         beliefs(belief(reward=6.0, strength=1), belief(reward=0.0, strength=1000), min=0.0, max=6.0),
         beliefs(*[belief(strength=1000)] * 5, policy=linear(8)),
         beliefs(belief(strength=312), policy=linear(10)),
+        beliefs(*[belief(context=ANY_WORD, strength=1000)] * 5, policy=bag(20)),
+        beliefs(rich_belief(120), policy=bag(20)),
         beliefs(belief(reward=0.0), belief(reward=1.0), policy=PolicySpec(popularity=PopularitySpec())),
         beliefs(belief(reward=9.0), policy=PolicySpec(popularity=PopularitySpec(rewards=REWARD_MODEL_GAUSSIAN))),
         reward(window=Duration(seconds=1), default_reward=1e6, min=-1e6, max=1e6),
@@ -420,6 +442,10 @@ def test_what_is_just_within_the_contract_is_taken(message: Message) -> None:
         (
             second_belief(strength=0, reward=math.nan, offer=Offer()),
             [f"policy.beliefs[1].{field}" for field in ("offer.id", "reward", "strength")],
+        ),
+        (  # nothing to reckon with
+            beliefs(belief(), policy=PolicySpec(half_life=math.inf, vw=VwSpec(bits=2**32 - 1))),
+            ["policy.half_life", "policy.vw.bits"],
         ),
         (beliefs(belief(reward=2.0), min=1.0, max=0.0), ["reward.max"]),  # a range that is none bounds nothing
         (rule(name="", weight=0.0), ["reward.outcomes[1].name", "reward.outcomes[1].weight"]),

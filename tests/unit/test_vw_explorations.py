@@ -75,7 +75,7 @@ def test_before_anything_is_learned_the_draw_is_uniform(spec: VwSpec) -> None:
 @every_spec
 def test_the_order_of_the_probabilities_is_that_of_the_actions(spec: VwSpec) -> None:
     """Whatever was kept before, and from where in the list."""
-    policy = trained(decided(spec), 300)
+    policy = trained(decided(spec), 600)
     forward = situation_for("1")
     backward = Situation(forward.context, forward.action_ids[::-1], forward.actions[::-1])
     if isinstance(spec.exploration, First | SquareCb) or spec.exploration == EXPLORATIONS["softmax"]:

@@ -1,13 +1,14 @@
 """Pairs of categorical context features: which are made, and what only they can learn."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
 
 from attune_models.features import encode, situation, with_slot
 from attune_models.types import FeatureSet, Interaction, PlainAction, Pmf, ValueList
-from attune_models.vw import MAX_PAIRED, Crossings, VwPolicy, VwSpec
-from paired_users import SMALL, offer
+from attune_models.vw import MAX_PAIRED, Crossings, Softmax, VwPolicy, VwSpec
+from paired_users import SMALL, interactions, offer, situation_for
 from tom_and_anna import play
 
 
@@ -81,3 +82,27 @@ def test_the_slot_is_paired_and_does_not_count_among_the_most() -> None:
     pairs = policy._model._shared(marked[MAX_PAIRED]).partition(" |p ")[2].split(" ")  # noqa: SLF001 - see above
     assert pairs == [f"{one}~{other}" for one, other in combinations(marked[MAX_PAIRED].split(" "), 2)]
     assert " |p " not in policy._model._shared(marked[MAX_PAIRED + 1])  # noqa: SLF001 - see above
+
+
+# --- the context alone
+
+
+@pytest.mark.parametrize("context_alone", [False, True])
+def test_a_context_that_is_neither_crossed_nor_alone_is_not_learned(context_alone: bool) -> None:  # noqa: FBT001
+    """Then users are all the same to it, bit for bit; with weights of their own they are not."""
+    spec = VwSpec(Softmax(), Crossings.NONE, context_alone=context_alone, bits=SMALL)
+    knowing, blind = VwPolicy(spec), VwPolicy(spec)
+    for interaction in interactions(200):
+        knowing.learn(interaction)
+        blind.learn(replace(interaction, situation=replace(interaction.situation, context="")))
+    asked = situation_for("1")
+    assert (knowing.pmf(asked) == blind.pmf(replace(asked, context=""))) is not context_alone
+
+
+@pytest.mark.parametrize("context", [FeatureSet(), categorical(1), categorical(2)], ids=["none", "one", "a pair"])
+def test_crossed_context_features_are_learned_without_weights_of_their_own(context: FeatureSet) -> None:
+    policy = VwPolicy(VwSpec(Softmax(), context_alone=False, bits=SMALL))
+    asked = situation(context, [PlainAction("good"), PlainAction("bad")])
+    for i in range(100):
+        policy.learn(Interaction(asked, i % 2, 0.5, float(i % 2 == 0)))
+    assert policy.pmf(asked)[0] > 0.99

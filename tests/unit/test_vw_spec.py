@@ -21,7 +21,9 @@ from attune_models.vw import (
 from attune_models.vw_spec import arguments, has_several_regressions
 from vw_policies import SPECS, TUNED_SPECS
 
-START = "--cb_explore_adf --cb_type mtr --hash all --bit_precision 18 --learning_rate 0.5"
+START = "--cb_explore_adf --cb_type mtr --hash all --bit_precision 18 --learning_rate 1.5"
+SMALL_STEPS = START.replace("1.5", "0.5")
+BY_ITSELF = "--ignore_linear c --ignore_linear p"
 END = "--interactions co --interactions po"
 
 
@@ -29,32 +31,42 @@ END = "--interactions co --interactions po"
     ("spec", "expected"),
     [
         # What stored models were trained with: their headers are compared with those of these arguments.
-        (VwSpec(), f"{START} --squarecb --gamma_scale 10.0 --gamma_exponent 0.5 {END}"),
-        (VwSpec(Epsilon()), f"{START} --epsilon 0.1 {END}"),
-        (VwSpec(Softmax()), f"{START} --softmax --lambda 10.0 {END}"),
-        (VwSpec(Epsilon(), Crossings.NONE), f"{START} --epsilon 0.1"),
-        (VwSpec(Epsilon(), Crossings.CONTEXT_ACTION), f"{START} --epsilon 0.1 --interactions co"),
+        (VwSpec(), f"{START} --squarecb --gamma_scale 10.0 --gamma_exponent 0.5 {BY_ITSELF} {END}"),
+        (VwSpec(Epsilon()), f"{START} --epsilon 0.1 {BY_ITSELF} {END}"),
+        (VwSpec(Softmax()), f"{START} --softmax --lambda 10.0 {BY_ITSELF} {END}"),
+        (VwSpec(Epsilon(), Crossings.NONE), f"{START} --epsilon 0.1 {BY_ITSELF}"),
+        (VwSpec(Epsilon(), Crossings.CONTEXT_ACTION), f"{START} --epsilon 0.1 {BY_ITSELF} --interactions co"),
         # Several regressions keep the sums of each.
-        (VwSpec(Bag()), f"{START} --bag 5 --epsilon 0.05 --per_model_save_load {END}"),
-        (VwSpec(Cover()), f"{START} --cover 3 --psi 1.0 --epsilon 0.05 --per_model_save_load {END}"),
-        (VwSpec(Rnd()), f"{START} --rnd 3 --rnd_alpha 0.1 --epsilon 0.05 --per_model_save_load {END}"),
+        (VwSpec(Bag()), f"{START} --bag 5 --epsilon 0.05 --per_model_save_load {BY_ITSELF} {END}"),
+        (VwSpec(Cover()), f"{START} --cover 3 --psi 1.0 --epsilon 0.05 --per_model_save_load {BY_ITSELF} {END}"),
+        (VwSpec(Rnd()), f"{START} --rnd 3 --rnd_alpha 0.1 --epsilon 0.05 --per_model_save_load {BY_ITSELF} {END}"),
         # Costs are rewards with the other sign; the epsilon is not Vowpal Wabbit's.
         (
             VwSpec(RegCb(min_reward=-2.0, max_reward=3.0)),
-            f"{START} --regcb --mellowness 0.1 --cb_min_cost -3.0 --cb_max_cost 2.0 {END}",
+            f"{SMALL_STEPS} --regcb --mellowness 0.1 --cb_min_cost -3.0 --cb_max_cost 2.0 {BY_ITSELF} {END}",
         ),
         (
             VwSpec(RegCb(optimistic=True)),
-            f"{START} --regcb --regcbopt --mellowness 0.1 --cb_min_cost -1.0 --cb_max_cost 0.0 {END}",
+            f"{SMALL_STEPS} --regcb --regcbopt --mellowness 0.1 --cb_min_cost -1.0 --cb_max_cost 0.0 {BY_ITSELF} "
+            + END,
         ),
-        (VwSpec(SynthCover()), f"{START} --synthcover --synthcoversize 100 --synthcoverpsi 0.1 --epsilon 0.05 {END}"),
-        (VwSpec(First()), f"{START} --first 1000 --epsilon 0.05 {END}"),
+        (
+            VwSpec(SynthCover()),
+            f"{START} --synthcover --synthcoversize 100 --synthcoverpsi 0.1 --epsilon 0.05 {BY_ITSELF} {END}",
+        ),
+        (VwSpec(First()), f"{START} --first 1000 --epsilon 0.05 {BY_ITSELF} {END}"),
         # What is not at its default is said.
-        (VwSpec(Epsilon(), power_t=0.0), f"{START} --epsilon 0.1 --power_t 0.0 {END}"),
-        (VwSpec(Epsilon(), l1=1e-5, l2=0.5), f"{START} --epsilon 0.1 --l1 1e-05 --l2 0.5 {END}"),
+        (VwSpec(Epsilon(), power_t=0.0), f"{START} --epsilon 0.1 {BY_ITSELF} --power_t 0.0 {END}"),
+        (VwSpec(Epsilon(), l1=1e-5, l2=0.5), f"{START} --epsilon 0.1 {BY_ITSELF} --l1 1e-05 --l2 0.5 {END}"),
         # With a half-life, gamma is made to grow by us.
-        (VwSpec(half_life=1000.0), f"{START} --squarecb --gamma_scale 10.0 --gamma_exponent 0.0 {END}"),
-        (VwSpec(Epsilon(), half_life=1000.0), f"{START} --epsilon 0.1 {END}"),
+        (VwSpec(half_life=1000.0), f"{START} --squarecb --gamma_scale 10.0 --gamma_exponent 0.0 {BY_ITSELF} {END}"),
+        (VwSpec(Epsilon(), half_life=1000.0), f"{START} --epsilon 0.1 {BY_ITSELF} {END}"),
+        # Both namespaces of the context are ignored by themselves, unless they are wanted; never in products. Wanted,
+        # and with the steps of then, is also what was stored before either could be said.
+        (
+            VwSpec(Epsilon(), context_alone=True, learning_rate=0.5),
+            f"{SMALL_STEPS} --epsilon 0.1 {END}",
+        ),
     ],
 )
 def test_a_spec_has_these_arguments_for_ever(spec: VwSpec, expected: str) -> None:
@@ -70,7 +82,7 @@ def test_cost_types_and_sizes_are_said() -> None:
 @pytest.mark.parametrize("spec", (SPECS | TUNED_SPECS).values(), ids=SPECS | TUNED_SPECS)
 def test_no_argument_names_a_file_or_a_port(spec: VwSpec) -> None:
     assert re.fullmatch(
-        r"(--[a-z_0-9]+|mtr|ips|dr|all|co|po|-?[0-9.e-]+)( (--[a-z_0-9]+|mtr|ips|dr|all|co|po|-?[0-9.e-]+))*",
+        r"(--[a-z_0-9]+|mtr|ips|dr|all|c|p|co|po|-?[0-9.e-]+)( (--[a-z_0-9]+|mtr|ips|dr|all|c|p|co|po|-?[0-9.e-]+))*",
         arguments(spec),
     )
 

@@ -53,7 +53,12 @@ def test_nothing_said_is_the_cores_default() -> None:
 )
 def test_every_default_of_an_exploration_is_written_down(exploration: str, message: Any) -> None:
     expected = VwSpec(
-        crossings=CROSSINGS_CONTEXT_PAIRS_OFFER, learning_rate=0.5, bits=18, cb_type=CB_TYPE_MTR, power_t=0.5
+        crossings=CROSSINGS_CONTEXT_PAIRS_OFFER,
+        context_alone=False,
+        learning_rate=0.5 if exploration.startswith("regcb") else 1.5,
+        bits=18,
+        cb_type=CB_TYPE_MTR,
+        power_t=0.5,
     )
     getattr(expected, exploration).CopyFrom(message)
     assert filled(**{exploration: type(message)()}) == expected
@@ -101,7 +106,7 @@ def test_a_spec_that_was_stored_before_a_field_was_there_means_what_it_meant() -
         learning_rate=0.5,
         bits=18,
     )
-    assert policy_spec(PolicySpec(vw=stored)).kind == vw.VwSpec()
+    assert policy_spec(PolicySpec(vw=stored)).kind == vw.VwSpec(context_alone=True, learning_rate=0.5)
 
 
 def test_a_half_life_reaches_the_core() -> None:

@@ -152,14 +152,18 @@ def audited(
     workspace.predict([shared, *(f"|o {action}" for action in asked.actions)])
     printed = [line for line in capfd.readouterr().out.splitlines() if line.startswith("\t")]
     workspace.finish()
-    rewards = list(map(printed_reward, printed))
+    rewards = [printed_reward(line, context_alone=policy._spec.context_alone) for line in printed]  # noqa: SLF001
     return [rewards[i : i + N_ACTIONS] for i in range(0, len(rewards), N_ACTIONS)]
 
 
-def printed_reward(line: str) -> float:
-    """Return what terms sum to; each is `name:place:number:weight@...`."""
+def printed_reward(line: str, *, context_alone: bool) -> float:
+    """Return what terms sum to; each is `name:place:number:weight@...`.
+
+    Terms of the context by itself are printed even where they do not count.
+    """
     terms = [term.rpartition("@")[0].rsplit(":", 2) for term in line.split("\t") if term]
-    return -sum(float(number) * float(weight) for _, number, weight in terms)
+    counted = [term for term in terms if context_alone or "*" in term[0] or not term[0].startswith(("c^", "p^"))]
+    return -sum(float(number) * float(weight) for _, number, weight in counted)
 
 
 @pytest.mark.parametrize("name", ["bag mtr", "bag ips", "bag dr", "bag of 20, dr"])

@@ -152,3 +152,17 @@ def test_all_others_take_every_cost_type(exploration: str, cb_type: CbType) -> N
     spec = VwSpec(cb_type=cb_type)
     getattr(spec, exploration).SetInParent()
     check_placement(Placement(name="home_hero", policy=PolicySpec(vw=spec)))
+
+
+@pytest.mark.parametrize("half_life", [10.0, 1e9])
+def test_what_forgets_has_few_enough_weights_to_look_at_each_within_a_lease(half_life: float) -> None:
+    def found(bits: int, half_life: float) -> list[tuple[str, str]]:
+        policy = PolicySpec(vw=VwSpec(bits=bits), half_life=half_life)
+        try:
+            check_placement(Placement(name="home_hero", policy=policy))
+        except InvalidInputError as error:
+            return [(violation.field, violation.description) for violation in error.violations]
+        return []
+
+    assert found(21, half_life) == [("policy.vw.bits", "expected at most 20 with a half_life, got 21")]
+    assert found(20, half_life) == found(24, 0.0) == []

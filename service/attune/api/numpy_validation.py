@@ -17,6 +17,9 @@ from attune_models.linear_model import REFRESH_EVERY, REFRESHES_PER_HALF_LIFE, L
 MAX_STATE_BYTES = 64 << 20
 MIN_HALF_LIFE = 10
 MAX_HALF_LIFE = 1e9
+MAX_FORGETTING_BITS = 20
+"""A step of forgetting looks at every weight of Vowpal Wabbit's, at some 1.5 us each, and nothing else happens
+meanwhile: were it longer than a lease, two learners would take the placement from each other for ever."""
 
 _MIB = 1 << 20
 # The third powers of the sizes of the matrices inverted, for each interaction: some 20 ms.
@@ -56,6 +59,8 @@ def half_life_violations(policy: PolicySpec) -> Iterator[Violation]:
     elif not (half_life == 0 or MIN_HALF_LIFE <= half_life <= MAX_HALF_LIFE):
         bounds = f"{MIN_HALF_LIFE} to 1e9 interactions, or 0 for never forgetting"
         yield Violation("half_life", f"expected {bounds}, got {half_life:.15g}")
+    elif half_life and policy.vw.bits > MAX_FORGETTING_BITS:
+        yield Violation("vw.bits", f"expected at most {MAX_FORGETTING_BITS} with a half_life, got {policy.vw.bits}")
 
 
 def _linear_violations(spec: Any, limits: Mapping[str, tuple[float, float]]) -> Iterator[Violation]:

@@ -200,8 +200,14 @@ async def sound_policy(versions: Versions, name: str, record: VersionRecord) -> 
         PolicyError: Its weights do not make a policy.
         StoreUnavailableError: The store did not answer in time.
     """
+    weights = await versions.weights(PlacementKeys(name), record)
+    # Not on the loop: large weights take a second, for which every decision would have to wait.
+    return await asyncio.to_thread(_loaded, record, weights)
+
+
+def _loaded(record: VersionRecord, weights: bytes) -> Policy:
     policy = build(policy_spec(record.policy))
-    policy.loads(await versions.weights(PlacementKeys(name), record))
+    policy.loads(weights)
     canary = policy.pmf(_CANARY)
     if not math.isclose(math.fsum(canary), 1.0):
         raise BadSnapshotError(f"the canary's probabilities sum to {math.fsum(canary)}")

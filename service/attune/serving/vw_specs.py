@@ -16,6 +16,7 @@ from attune.v1.placement_pb2 import (
     VwSpec,
 )
 from attune_models import vw
+from attune_models.vw_spec import default_learning_rate
 
 _CROSSINGS: dict[Crossings, vw.Crossings] = {
     CROSSINGS_NONE: vw.Crossings.NONE,
@@ -52,12 +53,14 @@ def fill_vw(spec: VwSpec) -> None:
     spec.crossings = spec.crossings or CROSSINGS_CONTEXT_PAIRS_OFFER
     spec.cb_type = spec.cb_type or CB_TYPE_MTR
     spec.bits = spec.bits or default.bits
-    if not spec.HasField("learning_rate"):
-        spec.learning_rate = default.learning_rate
+    if not spec.HasField("context_alone"):
+        spec.context_alone = default.context_alone
     if not spec.HasField("power_t"):
         spec.power_t = default.power_t
     kind = spec.WhichOneof("exploration") or "squarecb"
     _fill(getattr(spec, kind), _EXPLORATIONS[kind])
+    if not spec.HasField("learning_rate"):
+        spec.learning_rate = default_learning_rate(_EXPLORATIONS[kind])
 
 
 def vw_spec(spec: VwSpec, half_life: float = 0.0) -> vw.VwSpec:
@@ -66,6 +69,8 @@ def vw_spec(spec: VwSpec, half_life: float = 0.0) -> vw.VwSpec:
     return vw.VwSpec(
         exploration=_exploration(spec),
         crossings=_CROSSINGS[spec.crossings],
+        # A spec that was stored by a release before this field has none: there, the context had weights of its own.
+        context_alone=spec.context_alone if spec.HasField("context_alone") else True,
         learning_rate=spec.learning_rate,
         bits=spec.bits,
         cb_type=_CB_TYPES[spec.cb_type],

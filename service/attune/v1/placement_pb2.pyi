@@ -120,7 +120,7 @@ class Belief(_message.Message):
     def __init__(self, context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., offer: _Optional[_Union[_features_pb2.Offer, _Mapping]] = ..., reward: _Optional[float] = ..., strength: _Optional[int] = ...) -> None: ...
 
 class VwSpec(_message.Message):
-    __slots__ = ("squarecb", "epsilon", "softmax", "bag", "cover", "rnd", "regcb", "regcbopt", "synthcover", "first", "crossings", "learning_rate", "bits", "cb_type", "power_t", "l1", "l2")
+    __slots__ = ("squarecb", "epsilon", "softmax", "bag", "cover", "rnd", "regcb", "regcbopt", "synthcover", "first", "crossings", "context_alone", "learning_rate", "bits", "cb_type", "power_t", "l1", "l2")
     SQUARECB_FIELD_NUMBER: _ClassVar[int]
     EPSILON_FIELD_NUMBER: _ClassVar[int]
     SOFTMAX_FIELD_NUMBER: _ClassVar[int]
@@ -132,6 +132,7 @@ class VwSpec(_message.Message):
     SYNTHCOVER_FIELD_NUMBER: _ClassVar[int]
     FIRST_FIELD_NUMBER: _ClassVar[int]
     CROSSINGS_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_ALONE_FIELD_NUMBER: _ClassVar[int]
     LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     BITS_FIELD_NUMBER: _ClassVar[int]
     CB_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -149,13 +150,14 @@ class VwSpec(_message.Message):
     synthcover: SynthCoverSpec
     first: FirstSpec
     crossings: Crossings
+    context_alone: bool
     learning_rate: float
     bits: int
     cb_type: CbType
     power_t: float
     l1: float
     l2: float
-    def __init__(self, squarecb: _Optional[_Union[SquareCbSpec, _Mapping]] = ..., epsilon: _Optional[_Union[EpsilonSpec, _Mapping]] = ..., softmax: _Optional[_Union[SoftmaxSpec, _Mapping]] = ..., bag: _Optional[_Union[BagSpec, _Mapping]] = ..., cover: _Optional[_Union[CoverSpec, _Mapping]] = ..., rnd: _Optional[_Union[RndSpec, _Mapping]] = ..., regcb: _Optional[_Union[RegCbSpec, _Mapping]] = ..., regcbopt: _Optional[_Union[RegCbSpec, _Mapping]] = ..., synthcover: _Optional[_Union[SynthCoverSpec, _Mapping]] = ..., first: _Optional[_Union[FirstSpec, _Mapping]] = ..., crossings: _Optional[_Union[Crossings, str]] = ..., learning_rate: _Optional[float] = ..., bits: _Optional[int] = ..., cb_type: _Optional[_Union[CbType, str]] = ..., power_t: _Optional[float] = ..., l1: _Optional[float] = ..., l2: _Optional[float] = ...) -> None: ...
+    def __init__(self, squarecb: _Optional[_Union[SquareCbSpec, _Mapping]] = ..., epsilon: _Optional[_Union[EpsilonSpec, _Mapping]] = ..., softmax: _Optional[_Union[SoftmaxSpec, _Mapping]] = ..., bag: _Optional[_Union[BagSpec, _Mapping]] = ..., cover: _Optional[_Union[CoverSpec, _Mapping]] = ..., rnd: _Optional[_Union[RndSpec, _Mapping]] = ..., regcb: _Optional[_Union[RegCbSpec, _Mapping]] = ..., regcbopt: _Optional[_Union[RegCbSpec, _Mapping]] = ..., synthcover: _Optional[_Union[SynthCoverSpec, _Mapping]] = ..., first: _Optional[_Union[FirstSpec, _Mapping]] = ..., crossings: _Optional[_Union[Crossings, str]] = ..., context_alone: _Optional[bool] = ..., learning_rate: _Optional[float] = ..., bits: _Optional[int] = ..., cb_type: _Optional[_Union[CbType, str]] = ..., power_t: _Optional[float] = ..., l1: _Optional[float] = ..., l2: _Optional[float] = ...) -> None: ...
 
 class SquareCbSpec(_message.Message):
     __slots__ = ("gamma_scale", "gamma_exponent")
