@@ -1,13 +1,12 @@
 """`attune learn`: a learner alone, in this process."""
 
-import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from attune import config, telemetry
+from attune import telemetry
+from attune.cli.stores import located
 
 
 def learn(
@@ -33,13 +32,8 @@ def learn(
         "log.level": log_level,
         "log.format": log_format,
     }
-    settings = config.load(config_file, os.environ, flags)
+    settings = located(config_file, flags)
     telemetry.configure(settings.log, process="learner")
-    if not settings.store.url:
-        from attune.store.data_dir import running_url  # noqa: PLC0415 - not needed with a URL
-
-        url = running_url(settings.store.data_dir)
-        settings = replace(settings, store=replace(settings.store, url=url))
     from attune.server import run_learner  # noqa: PLC0415 - `--help` does not wait for it
 
     raise typer.Exit(run_learner(settings))

@@ -9,8 +9,8 @@ from enum import Enum
 
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, VersionRecord
 from attune.store.client import Store
-from attune.store.decisions import RecordedOutcome
-from attune.store.interactions import BEGINNING, Interactions
+from attune.store.decisions import LoggedInteraction, RecordedOutcome, interaction_of
+from attune.store.interactions import BEGINNING
 from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
 
 _TRIMMED_PER_CALL = 10_000
@@ -71,7 +71,6 @@ class TrainingLog:
     def __init__(self, store: Store) -> None:
         """Work through this client."""
         self._store = store
-        self._interactions = Interactions(store)
 
     async def extent(self, keys: PlacementKeys) -> Extent:
         """Return how far the log reaches now."""
@@ -84,6 +83,24 @@ class TrainingLog:
         ends = [entry[0][0] if entry else first for entry in (last, last_late)]
         positions = [position.decode() for position in (*ends, trimmed or first, exported or first)]
         return Extent(positions[0], positions[1], entries + late, positions[2], positions[3])
+
+    async def after(self, keys: PlacementKeys, position: str, most: int) -> tuple[list[LoggedInteraction], str]:
+        """Read entries in order, and how far the log was trimmed at that moment.
+
+        Args:
+            keys: The placement's keys.
+            position: Stream id of the last entry that is known; `BEGINNING` for none.
+            most: How many to read at most.
+
+        Returns:
+            The entries, and the position of the last entry that was trimmed: what lies between `position` and that one
+            is missing.
+        """
+        async with self._store.reaching():
+            pipeline = self._store.redis.pipeline(transaction=True)
+            pipeline.xrange(keys.interactions, f"({position}", "+", count=most).hget(keys.exported, "trimmed")
+            entries, trimmed = await pipeline.execute()
+        return [interaction_of(*entry) for entry in entries], (trimmed or BEGINNING.encode()).decode()
 
     async def late_after(self, keys: PlacementKeys, position: str, most: int) -> list[LateOutcome]:
         """Read late outcomes in order.
@@ -174,7 +191,7 @@ class TrainingLog:
     async def event_ids(self, keys: PlacementKeys, before_ms: int) -> AsyncIterator[str]:
         """Yield the event_ids of entries that are older than a time, milliseconds since the epoch, the oldest first."""
         position = BEGINNING
-        while entries := await self._interactions.after(keys, position, _READ_PER_CALL):
+        while entries := (await self.after(keys, position, _READ_PER_CALL))[0]:
             for entry in entries:
                 if order(entry.position)[0] >= before_ms:
                     return
@@ -184,4 +201,6 @@ class TrainingLog:
 
 def _late(position: str, entry: dict[bytes, bytes]) -> LateOutcome:
     record = OutcomeRecord.FromString(entry[b"o"])
-    return LateOutcome(position, entry[b"e"].decode(), RecordedOutcome(entry[b"i"].decode(), order(position)[0], record))
+    return LateOutcome(
+        position, entry[b"e"].decode(), RecordedOutcome(entry[b"i"].decode(), order(position)[0], record)
+    )
