@@ -1,6 +1,7 @@
 """`attune export` on a real store: every entry once, whatever is killed, and nothing trimmed that is still needed."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -8,10 +9,8 @@ import pytest
 from pyarrow import parquet
 
 from attune.errors import NotFoundError, SettingError
-from attune.evaluation import destination, formats, trimming
-from attune.evaluation.export import Exported, Exporter
+from attune.evaluation import destination, trimming
 from attune.evaluation.parts import Parts
-from attune.learning.trainee import Trainee
 from attune.serving.specs import with_defaults
 from attune.store.client import Store
 from attune.store.interactions import BEGINNING
@@ -19,18 +18,8 @@ from attune.store.keys import PlacementKeys
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.training_log import TrainingLog, order
-from attune.store.versions import Versions
 from attune.v1.placement_pb2 import Placement
-from training_logs import entries, make
-
-
-async def export(
-    store: Store, keys: PlacementKeys, to: Path, form: str = "parquet", per_file: int = 100_000
-) -> Exported:
-    placement = await Placements(store).get(keys.name)
-    known = formats.named(form)
-    with destination.opened(to, known.suffix, placement) as place:
-        return await Exporter(store, placement, known, per_file).run(place, lambda done, total: None)
+from training_logs import decision, entries, export, learn, make
 
 
 def exported_positions(to: Path, stream: str = "interactions") -> list[str]:
@@ -41,20 +30,6 @@ def exported_positions(to: Path, stream: str = "interactions") -> list[str]:
         assert (inside[0], inside[-1]) == (first, last)
         positions += list(dict.fromkeys(inside))
     return positions
-
-
-async def learn(store: Store, keys: PlacementKeys, n: int) -> str:
-    """Commit a version that has learned the first n entries of the log; return its cursor."""
-    versions = Versions(store)
-    lease = await versions.acquire(keys, "test", 60_000)
-    assert lease is not None
-    trainee = Trainee((await Placements(store).get(keys.name)).placement)
-    for entry in (await entries(store, keys))[:n]:
-        trainee.learn(entry)
-    record, weights = trainee.version(0)
-    await versions.commit(lease, record, weights, keep=10)
-    await versions.release(lease)
-    return trainee.cursor
 
 
 async def test_a_row_says_what_the_log_says(store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path) -> None:
@@ -74,7 +49,8 @@ async def test_a_row_says_what_the_log_says(store: Store, pipe: Pipe, home: Plac
         own = [each for each in entry.outcomes if each.record.slot == row["slot"]]
         assert [each["value"] for each in row["outcomes"]] == [each.record.value for each in own]
         assert row["reward"] == (own[0].record.value if own else 0.0)
-    spec = json.loads(parquet.read_schema(Parts(tmp_path / "interactions", ".parquet").files()[0][2]).metadata[b"attune.reward_spec"])
+    written = Parts(tmp_path / "interactions", ".parquet").files()[0][2]
+    spec = json.loads(parquet.read_schema(written).metadata[b"attune.reward_spec"])
     assert spec["outcomes"] == [{"name": "click", "weight": 1.0, "aggregation": "AGGREGATION_FIRST"}]
     late = parquet.read_table(tmp_path / "late").to_pylist()
     assert [row["event_id"] for row in late] == [f"s1-e{i}" for i in range(0, 30, 5)]
@@ -98,27 +74,27 @@ async def test_an_export_goes_on_where_the_last_one_ended(
 
 
 async def test_every_file_is_of_one_day(store: Store, home: PlacementKeys, tmp_path: Path) -> None:
-    day_ms = 86_400_000
-    positions = [f"{1_795_219_199_999 + i * day_ms // 3}-{i}" for i in range(7)]
+    midnight_ms = int(datetime(2026, 11, 21, tzinfo=UTC).timestamp() * 1000)
+    times_ms = (midnight_ms - 1, midnight_ms, midnight_ms + 86_399_999, midnight_ms + 86_400_000)
+    positions = [f"{time_ms}-{i}" for i, time_ms in enumerate(times_ms)]
     for position in positions:
-        await store.redis.xadd(home.interactions, {"d": a_record()}, id=position)
+        await store.redis.xadd(home.interactions, {"d": decision("e", Random(1)).SerializeToString()}, id=position)
     await export(store, home, tmp_path)
-    days = sorted(path.name for path in (tmp_path / "interactions").iterdir())
-    assert days == ["day=2026-11-20", "day=2026-11-21", "day=2026-11-22", "day=2026-11-23"][: len(days)]
+    assert [path.parent.name for _, _, path in Parts(tmp_path / "interactions", ".parquet").files()] == [
+        "day=2026-11-20",
+        "day=2026-11-21",
+        "day=2026-11-22",
+    ]
     assert exported_positions(tmp_path) == positions
-
-
-def a_record() -> bytes:
-    from training_logs import decision
-
-    return decision("e", Random(1)).SerializeToString()
 
 
 async def test_two_exports_do_not_share_a_directory(store: Store, home: PlacementKeys, tmp_path: Path) -> None:
     placement = await Placements(store).get("home")
-    with destination.opened(tmp_path, ".parquet", placement):
-        with pytest.raises(SettingError, match="another export writes"):
-            await export(store, home, tmp_path)
+    with (
+        destination.opened(tmp_path, ".parquet", placement),
+        pytest.raises(SettingError, match="another export"),
+    ):
+        await export(store, home, tmp_path)
     await Placements(store).delete("home")
     await Placements(store).apply(with_defaults(Placement(name="home")), now_ms=5)
     with pytest.raises(SettingError, match="positions of one say nothing about the other"):

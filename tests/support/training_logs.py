@@ -1,8 +1,11 @@
 """Training logs for tests: decisions of every kind, made and joined by the real store, and what they teach."""
 
 import asyncio
+from pathlib import Path
 from random import Random
 
+from attune.evaluation import destination, formats
+from attune.evaluation.export import Exported, Exporter
 from attune.learning.trainee import Trainee
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, SlotRecord
 from attune.store.client import Store
@@ -13,13 +16,29 @@ from attune.store.keys import PlacementKeys
 from attune.store.outcomes import NewOutcome, Outcomes
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
+from attune.store.versions import Versions
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_LEARNED
 from attune.v1.features_pb2 import Features, Offer
 from messages import features
 
-WINDOW_MS = 300
+WINDOW_MS = 150
 # Names and values that mean something to Vowpal Wabbit, to JSON or to our own encodings.
-HOSTILE = ["_multi", "_label_cost", "_tag", "a|b", "x y:1", "100%", "%5F", "i~1", "e@0", 'q"\\', "\n", "\u2028", "é😀", ""]
+HOSTILE = [
+    "_multi",
+    "_label_cost",
+    "_tag",
+    "a|b",
+    "x y:1",
+    "100%",
+    "%5F",
+    "i~1",
+    "e@0",
+    'q"\\',
+    "\n",
+    "\u2028",
+    "é😀",
+    "",
+]
 
 
 def decision(event_id: str, rng: Random) -> DecisionRecord:
@@ -72,6 +91,30 @@ async def weights(store: Store, keys: PlacementKeys) -> bytes:
     for entry in await entries(store, keys):
         trainee.learn(entry)
     return trainee.version(0)[1]
+
+
+async def export(
+    store: Store, keys: PlacementKeys, to: Path, form: str = "parquet", per_file: int = 100_000
+) -> Exported:
+    """Exports a log into a directory."""
+    placement = await Placements(store).get(keys.name)
+    known = formats.named(form)
+    with destination.opened(to, known.suffix, placement) as place:
+        return await Exporter(store, placement, known, per_file).run(place, lambda *_: None)
+
+
+async def learn(store: Store, keys: PlacementKeys, n: int) -> str:
+    """Commits a version that has learned the first n entries of the log, and returns its cursor."""
+    versions = Versions(store)
+    lease = await versions.acquire(keys, "test", 60_000)
+    assert lease is not None
+    trainee = Trainee((await Placements(store).get(keys.name)).placement)
+    for entry in (await entries(store, keys))[:n]:
+        trainee.learn(entry)
+    record, weights = trainee.version(0)
+    await versions.commit(lease, record, weights, keep=10)
+    await versions.release(lease)
+    return trainee.cursor
 
 
 def _outcome(made: DecisionRecord, outcome_id: str, rng: Random) -> NewOutcome:

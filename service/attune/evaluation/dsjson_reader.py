@@ -95,7 +95,7 @@ def read(path: Path, outcome: str, observed: dict[str, Dangling]) -> Iterator[Re
                 yield Refused(where, "c: expected a decision or an observation, got neither `c` nor `EventId`")
         except RowError as error:
             yield Refused(where, str(error))
-        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
             yield Refused(where, f"expected a DSJSON line, got one that does not fit: {error!r}")
 
 
@@ -157,6 +157,8 @@ def _decision(event_id: str, decided_ms: int, context: Features, offers: Sequenc
 
 def _drawn(line: Mapping[str, Any], n_offers: int) -> tuple[list[float], int]:
     """Return the probability of each offer, in the order of `_multi`, and the position of the one that was drawn."""
+    if not n_offers:
+        raise RowError("c._multi: expected at least one action, got none")
     ranking, probabilities = _member(line, "a", list), _member(line, "p", list)
     are_whole = all(type(action) is int for action in ranking)
     if not are_whole or sorted(ranking) != list(range(1, n_offers + 1)) or len(probabilities) != n_offers:

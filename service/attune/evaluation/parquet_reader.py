@@ -68,7 +68,7 @@ def _read_row(where: str, values: Mapping[str, Any], *, is_late: bool) -> Readin
         return _slot(where, values)
     except RowError as error:
         return Refused(where, str(error))
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
         return Refused(where, f"expected a row as attune export writes it, got one that does not fit: {error}")
 
 
