@@ -20,7 +20,7 @@ from attune.v1.placement_pb2 import RewardSpec
 
 SUFFIX = ".parquet"
 
-_GROUP_BYTES = 32 << 20
+_GROUP_BYTES = 16 << 20
 _TIME = pa.timestamp("ms", tz="UTC")
 _FEATURES = pa.struct(
     [
