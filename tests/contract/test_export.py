@@ -1,6 +1,9 @@
 """`attune export` on a real store: every entry once, whatever is killed, and nothing trimmed that is still needed."""
 
+import asyncio
 import json
+import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -159,3 +162,27 @@ async def test_what_is_noted_as_exported_never_goes_back(store: Store, home: Pla
         await log.note_exported(home, position, BEGINNING)
         assert (await log.extent(home)).exported == noted
     assert order("9-9") < order("10-0") < order("10-11")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("form", ["parquet", "dsjson"])
+async def test_a_longer_log_takes_no_more_memory(
+    store: Store, store_url: str, home: PlacementKeys, tmp_path: Path, form: str
+) -> None:
+    rng, log = Random(1), TrainingLog(store)
+    made = [decision("", rng) for _ in range(200)]
+    peaks_kb: list[int] = []
+    for first, end in ((0, 15_000), (15_000, 45_000)):
+        for start in range(first, end, 200):
+            for i, each in enumerate(made):
+                each.event_id = f"e{start + i}"
+            await log.append(home, [(each, []) for each in made], restore=False)
+        options = ["--redis-url", store_url, "--to", str(tmp_path / str(end)), "--format", form]
+        command = [sys.executable, "-m", "attune", "export", "home", *options]
+        # Not subprocess: only wait4 says how much memory this one child took.
+        child = os.posix_spawn(sys.executable, command, os.environ)
+        _, status, usage = await asyncio.to_thread(os.wait4, child, 0)
+        assert status == 0
+        peaks_kb.append(usage.ru_maxrss)
+    assert peaks_kb[1] < 1.15 * peaks_kb[0], peaks_kb

@@ -252,7 +252,7 @@ BAD = [
     pytest.param("7", "expected a JSON object, got int", id="no object"),
     pytest.param('{"x": 1}', "c: expected a decision or an observation", id="neither"),
     pytest.param('{"EventId": "e", "RewardValue": "x"}', "RewardValue: expected a number", id="reward"),
-    pytest.param(dsjson(_attune={}), "expected a DSJSON line", id="ours, but not"),
+    pytest.param(dsjson(_attune={}), "decided_at_ms: expected a value, got none", id="ours, but not"),
     pytest.param(dsjson(_attune=7), "_attune: expected dict, got int", id="ours, but no object"),
 ]
 

@@ -22,6 +22,7 @@ from attune.evaluation.readings import (
     Refused,
     RowError,
     SlotReading,
+    present,
 )
 from attune.evaluation.rows import MODES
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
@@ -111,7 +112,7 @@ def _ours(where: str, line: Mapping[str, Any], said: Mapping[str, Any]) -> Readi
         return LateReading(where, line["EventId"], _outcome(line))
     c = _member(line, "c", dict)
     actions = [Offer(id=a["_tag"], features=from_namespaces(OFFER, a)) for a in _member(c, "_multi", list)]
-    decision = _decision(line["EventId"], said["decided_at_ms"], from_namespaces(CONTEXT, c), actions)
+    decision = _decision(present(line, "EventId"), present(said, "decided_at_ms"), from_namespaces(CONTEXT, c), actions)
     decision.mode = _MODES[said["mode"]]
     outcomes = [_outcome(observation) for observation in line["o"]]
     pmf, chosen = _drawn(line, len(actions))
@@ -186,7 +187,8 @@ def _rewards(outcome: str, found: Dangling, decided_ms: int) -> list[RecordedOut
 
 
 def _outcome(observation: Mapping[str, Any]) -> RecordedOutcome:
-    record = OutcomeRecord(name=observation["name"], value=observation["v"], slot=observation["slot"])
+    name, value, slot = (present(observation, key) for key in ("name", "v", "slot"))
+    record = OutcomeRecord(name=name, value=value, slot=slot)
     if "occurred_at_ms" in observation:
         record.occurred_at_ms = observation["occurred_at_ms"]
     return RecordedOutcome(observation["outcome_id"], observation["received_at_ms"], record)

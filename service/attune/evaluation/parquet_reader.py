@@ -8,7 +8,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from attune.evaluation.parquet import INTERACTIONS, LATE
-from attune.evaluation.readings import LateReading, Reading, Refused, RowError, SlotReading
+from attune.evaluation.readings import LateReading, Reading, Refused, RowError, SlotReading, present
 from attune.evaluation.rows import MODES
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.decisions import RecordedOutcome
@@ -64,7 +64,7 @@ def _without_times(kind: Any) -> Any:
 def _read_row(where: str, values: Mapping[str, Any], *, is_late: bool) -> Reading:
     try:
         if is_late:
-            return LateReading(where, values["event_id"], _outcome(values, values["slot"]))
+            return LateReading(where, values["event_id"], _outcome(values, present(values, "slot")))
         return _slot(where, values)
     except RowError as error:
         return Refused(where, str(error))
@@ -73,10 +73,10 @@ def _read_row(where: str, values: Mapping[str, Any], *, is_late: bool) -> Readin
 
 
 def _slot(where: str, values: Mapping[str, Any]) -> SlotReading:
-    offers = [Offer(id=offer["id"], features=_features(offer["features"])) for offer in values["offers"]]
+    offers = [Offer(id=offer["id"], features=_features(offer["features"])) for offer in present(values, "offers")]
     decision = DecisionRecord(
-        event_id=values["event_id"],
-        decided_at_ms=values["decided_at"],
+        event_id=present(values, "event_id"),
+        decided_at_ms=present(values, "decided_at"),
         context=_features(values["context"]).SerializeToString(deterministic=True),
         offers=[offer.SerializeToString(deterministic=True) for offer in offers],
         mode=_MODES[values["mode"]],
@@ -88,7 +88,7 @@ def _slot(where: str, values: Mapping[str, Any]) -> SlotReading:
 
 
 def _outcome(values: Mapping[str, Any], slot: int) -> RecordedOutcome:
-    record = OutcomeRecord(name=values["name"], value=values["value"], slot=slot)
+    record = OutcomeRecord(name=present(values, "name"), value=present(values, "value"), slot=slot)
     if values["occurred_at"] is not None:
         record.occurred_at_ms = values["occurred_at"]
     return RecordedOutcome(values["outcome_id"], values["received_at"], record)

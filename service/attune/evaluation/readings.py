@@ -4,10 +4,10 @@ Readers only read. Whether slots make a decision is seen in `attune.evaluation.a
 one that could have been logged, in `attune.evaluation.checks`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import RecordedOutcome
@@ -110,6 +110,17 @@ class Candidate:
 
 
 Reading: TypeAlias = SlotReading | LateReading | LeftOut | Refused
+
+
+def present(values: Mapping[str, Any], name: str) -> Any:
+    """Return a value that has to be there: to a protobuf message, None is a value that was not given, and means 0.
+
+    Raises:
+        RowError: It is not there.
+    """
+    if (value := values.get(name)) is None:
+        raise RowError(f"{name}: expected a value, got none")
+    return value
 
 
 def _check_types(texts: Sequence[object], numbers: Sequence[object], outcomes: Sequence[RecordedOutcome]) -> None:
