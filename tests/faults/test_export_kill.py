@@ -1,4 +1,4 @@
-"""`attune export` is killed at random moments: run once more, it has written every row once, in the log's order."""
+"""`attune export` and `attune import` are killed at random moments: run again, every row is there once, in order."""
 
 import asyncio
 import json
@@ -40,11 +40,17 @@ def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.stop()
 
 
+async def apply(url: str, name: str) -> None:
+    store = Store(url, timeout_s=5)
+    await Placements(store).apply(with_defaults(Placement(name=name)), now_ms=0)
+    await store.close()
+
+
 async def make(url: str, n: int) -> tuple[list[str], list[str]]:
     """Make a log of n decisions and n / 4 late outcomes; return the position of each decision and late outcome."""
     store = Store(url, timeout_s=5)
     await store.redis.flushall()
-    await Placements(store).apply(with_defaults(Placement(name="home")), now_ms=0)
+    await apply(url, "home")
     rng, log = Random(SEED), TrainingLog(store)
     made = [decision(f"e{i}", rng) for i in range(n)]
     click = RecordedOutcome("click", 1, OutcomeRecord(name="click", value=1.0))
@@ -59,7 +65,7 @@ async def make(url: str, n: int) -> tuple[list[str], list[str]]:
 
 
 def command(url: str, to: Path, form: str) -> list[str]:
-    options = ["--redis-url", url, "--to", str(to), "--format", form, "--entries-per-file", "3", "--json"]
+    options = ["--redis-url", url, "--to", str(to), "--format", form, "--entries-per-file", "2", "--json"]
     return [sys.executable, "-m", "attune", "export", "home", *options]
 
 
@@ -93,7 +99,7 @@ def kill_amid(arguments: list[str], to: Path, form: str, rng: Random) -> None:
 @pytest.mark.parametrize(
     ("form", "n", "kills"),
     [
-        ("parquet", 1200, 3),
+        ("parquet", 700, 3),
         pytest.param("parquet", 9000, 25, marks=[pytest.mark.long, pytest.mark.timeout(600)]),
         pytest.param("dsjson", 9000, 25, marks=[pytest.mark.long, pytest.mark.timeout(600)]),
     ],
@@ -105,10 +111,42 @@ def test_every_row_is_written_once_however_often_the_export_is_killed(
     rng = Random(SEED)
     for _ in range(kills):
         kill_amid(command(store_url, tmp_path, form), tmp_path, form, rng)
-    assert written(tmp_path, form) < (len(positions) + len(late)) / 3, "nothing was left to do after the last kill"
+    assert written(tmp_path, form) < (len(positions) + len(late)) / 2, "nothing was left to do after the last kill"
 
     done = subprocess.run(command(store_url, tmp_path, form), capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["position"] == positions[-1]
     assert positions_in(tmp_path, "interactions", form) == positions
     assert positions_in(tmp_path, "late", form) == late
     assert list(tmp_path.glob("*/day=*/.*")) == [], "nothing unfinished is left behind"
+
+
+async def events(url: str, name: str) -> list[str]:
+    store = Store(url, timeout_s=5)
+    log = await entries(store, PlacementKeys(name))
+    await store.close()
+    return [entry.decision.event_id for entry in log]
+
+
+async def length(url: str) -> int:
+    store = Store(url, timeout_s=5)
+    n: int = await store.redis.xlen(PlacementKeys("other").interactions)
+    await store.close()
+    return n
+
+
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
+def test_an_import_that_is_killed_is_the_same_as_one_that_is_not(store_url: str, tmp_path: Path, kills: int) -> None:
+    asyncio.run(make(store_url, 400 + 300 * kills))
+    subprocess.run([*command(store_url, tmp_path, "dsjson")[:-3], "--json"], stdout=subprocess.DEVNULL, check=True)
+    asyncio.run(apply(store_url, "other"))
+    arguments = [sys.executable, "-m", "attune", "import", "other", str(tmp_path), "--redis-url", store_url, "--json"]
+    rng = Random(SEED)
+    for _ in range(kills):
+        before = asyncio.run(length(store_url))
+        process = subprocess.Popen(bound(arguments), stdout=subprocess.DEVNULL)
+        wait_until(lambda: asyncio.run(length(store_url)) > before, "a row", every_s=0.001)  # noqa: B023
+        time.sleep(rng.uniform(0, 0.05))
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, "the import had ended before it was killed: the log is too short"
+    subprocess.run(arguments, stdout=subprocess.DEVNULL, check=True)
+    assert asyncio.run(events(store_url, "other")) == asyncio.run(events(store_url, "home"))

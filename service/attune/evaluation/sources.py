@@ -41,7 +41,7 @@ def found(paths: Sequence[Path], form: str | None) -> list[Source]:
         sources += _in_directory(path, form) if path.is_dir() else [_file(path, form)]
     if any(source.format == "parquet" for source in sources):
         formats.require_parquet()
-    return sources
+    return sorted(sources, key=lambda source: "late" in source.path.parts)  # after the decisions they belong to
 
 
 def read(sources: Sequence[Source], outcome: str) -> Iterator[Candidate | LateReading | LeftOut | Refused]:
@@ -87,6 +87,6 @@ def _is_ours_to_read(path: Path, directory: Path) -> bool:
     return not any(part.startswith((".", "_")) for part in path.relative_to(directory).parts)
 
 
-def _order(path: Path) -> tuple[bool, tuple[int, int], str]:
-    """Put late outcomes after the decisions they belong to, files of an export by position, others by name."""
-    return "late" in path.parts, positions(path)[0], str(path)
+def _order(path: Path) -> tuple[tuple[int, int], str]:
+    """Put files of an export in the order of their positions, others in that of their names."""
+    return positions(path)[0], str(path)
