@@ -156,6 +156,18 @@ async def test_an_export_never_leaves_a_hole(store: Store, pipe: Pipe, home: Pla
     assert fresh.missing_up_to == exported_positions(tmp_path / "two")[-2]
 
 
+async def test_files_of_another_log_are_not_taken_for_this_one(
+    store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path
+) -> None:
+    await make(store, pipe, home, 20)
+    await export(store, home, tmp_path)
+    (tmp_path / "_state.json").unlink()
+    await Placements(store).apply(with_defaults(Placement(name="other")), now_ms=0)
+    with pytest.raises(SettingError, match="expected a directory that ends within the log"):
+        await export(store, PlacementKeys("other"), tmp_path)
+    assert (await TrainingLog(store).extent(PlacementKeys("other"))).exported == BEGINNING
+
+
 async def test_what_is_noted_as_exported_never_goes_back(store: Store, home: PlacementKeys) -> None:
     log = TrainingLog(store)
     for position, noted in (("9-5", "9-5"), ("10-0", "10-0"), ("9-9", "10-0"), ("10-2", "10-2"), ("10-11", "10-11")):

@@ -100,8 +100,8 @@ def kill_amid(arguments: list[str], to: Path, form: str, rng: Random) -> None:
     ("form", "n", "kills"),
     [
         ("parquet", 700, 3),
-        pytest.param("parquet", 9000, 25, marks=[pytest.mark.long, pytest.mark.timeout(600)]),
-        pytest.param("dsjson", 9000, 25, marks=[pytest.mark.long, pytest.mark.timeout(600)]),
+        pytest.param("parquet", 5000, 12, marks=[pytest.mark.long, pytest.mark.timeout(600)]),
+        pytest.param("dsjson", 5000, 12, marks=[pytest.mark.long, pytest.mark.timeout(600)]),
     ],
 )
 def test_every_row_is_written_once_however_often_the_export_is_killed(

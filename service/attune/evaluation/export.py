@@ -75,11 +75,14 @@ class Exporter:
             progress: Is told how many entries are done, and how many there are.
 
         Raises:
-            SettingError: Entries that the directory has not seen were trimmed behind an export to elsewhere.
+            SettingError: Entries that the directory has not seen were trimmed behind an export to elsewhere, or the
+                directory holds more than the log.
             StoreUnavailableError: The store did not answer in time; run again later.
         """
         extent = await self._log.extent(self._keys)
         begun, begun_late = to.interactions.last(), to.late.last()
+        _check_ends(begun, extent.last)
+        _check_ends(begun_late, extent.last_late)
         rewards = reward_spec(self._spec)
 
         def interaction_rows(entry: LoggedInteraction) -> list[Mapping[str, Any]]:
@@ -192,3 +195,12 @@ async def _portions(
         yield [entry for entry in entries if order(entry.position) <= order(last)]
         after = entries[-1].position
         most = min(max(1, _READ_BYTES * len(entries) // max(1, size_bytes)), 2 * most, _MOST_PER_READ)
+
+
+def _check_ends(begun: str, last: str) -> None:
+    # What is noted as exported may be trimmed: that must not come from files of another log.
+    if order(begun) > order(last):
+        raise SettingError(
+            f"--to: expected a directory that ends within the log, which ends at position {last}, got one that ends at "
+            f"{begun}: it is of another log, or the store has lost its last entries. Choose another directory"
+        )
