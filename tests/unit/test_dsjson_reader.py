@@ -66,7 +66,7 @@ def readings(path: Path, *lines: Any) -> list[Candidate | LateReading | LeftOut 
 
 
 @given(tampered())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_whatever_a_line_says_it_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, line: Any) -> None:
     for reading in readings(tmp_path_factory.getbasetemp() / "tampered.dsjson", line):
         # What the checks refuse they name; what they let pass can be written.
