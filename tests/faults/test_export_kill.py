@@ -19,12 +19,11 @@ from attune.process import bound
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.client import Store
-from attune.store.decisions import RecordedOutcome
 from attune.store.embedded import EmbeddedStore
 from attune.store.interactions import BEGINNING
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Placements
-from attune.store.training_log import TrainingLog
+from attune.store.training_log import TrainingLog, recorded_elsewhere
 from attune.v1.placement_pb2 import Placement
 from service import wait_until
 from training_logs import decision, entries
@@ -53,10 +52,10 @@ async def make(url: str, n: int) -> tuple[list[str], list[str]]:
     await apply(url, "home")
     rng, log = Random(SEED), TrainingLog(store)
     made = [decision(f"e{i}", rng) for i in range(n)]
-    click = RecordedOutcome("click", 1, OutcomeRecord(name="click", value=1.0))
+    click = recorded_elsewhere("click", 1, OutcomeRecord(name="click", value=1.0))
     for start in range(0, n, 100):
         await log.append(KEYS, [(each, [click]) for each in made[start : start + 100]], restore=False)
-    refund = RecordedOutcome("refund", 2, OutcomeRecord(name="refund", value=1.0))
+    refund = recorded_elsewhere("refund", 2, OutcomeRecord(name="refund", value=1.0))
     await log.append_late(KEYS, [(each.event_id, refund) for each in made[::4]])
     positions = [entry.position for entry in await entries(store, KEYS)]
     late = [outcome.position for outcome in await log.late_after(KEYS, BEGINNING, n)]

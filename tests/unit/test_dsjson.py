@@ -17,14 +17,14 @@ from attune.evaluation.dsjson import interaction_line, late_line
 from attune.evaluation.rows import SlotRow, rows_of
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.decisions import LoggedInteraction, RecordedOutcome
-from attune.store.training_log import LateOutcome
+from attune.store.training_log import LateOutcome, recorded_elsewhere
 from attune.v1.features_pb2 import Features, Offer
 from attune_models.rewards import RewardSpec
 from strategies import NAME, TEXT, features
 from training_logs import decision
 
 ARGUMENTS = "--dsjson --cb_explore_adf --interactions co --hash all"
-LATE = LateOutcome("6-0", "e", RecordedOutcome("refund", 7, OutcomeRecord(name="refund", value=-3.0)))
+LATE = LateOutcome("6-0", "e", recorded_elsewhere("refund", 7, OutcomeRecord(name="refund", value=-3.0)))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_vowpal_wabbit_reads_what_was_decided(reader: Reader) -> None:
     for i in range(100):
         made = decision(f"e{i}", rng)
         click = OutcomeRecord(name="click", value=rng.uniform(-9, 9), slot=len(made.later_slots))
-        rows = rows_of(entry(made, [RecordedOutcome("click", 1, click)]), RewardSpec())
+        rows = rows_of(entry(made, [recorded_elsewhere("click", 1, click)]), RewardSpec())
         assert [row.reward for row in rows] == [0.0, click.value][-len(rows) :]
         for row in rows:
             check_reading(reader, row)

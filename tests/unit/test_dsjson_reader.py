@@ -19,12 +19,12 @@ from attune.evaluation.dsjson_reader import dangling, left_over, read
 from attune.evaluation.readings import Candidate, LateReading, LeftOut, Refused
 from attune.evaluation.rows import rows_of
 from attune.storage.v1.records_pb2 import OutcomeRecord
-from attune.store.decisions import LoggedInteraction, RecordedOutcome
-from attune.store.training_log import LateOutcome
+from attune.store.decisions import LoggedInteraction
+from attune.store.training_log import LateOutcome, recorded_elsewhere
 from attune_models.rewards import RewardSpec
 from training_logs import decision
 
-CLICK = RecordedOutcome("click", 1, OutcomeRecord(name="click", value=1.0, occurred_at_ms=5))
+CLICK = recorded_elsewhere("click", 1, OutcomeRecord(name="click", value=1.0, occurred_at_ms=5))
 ENTRY = LoggedInteraction("5-1", decision("e", Random(4)), [CLICK])
 OURS = [interaction_line("home", row) for row in rows_of(ENTRY, RewardSpec())]
 FOREIGN = {key: value for key, value in OURS[0].items() if key != "_attune"} | {"pdrop": 0.1, "_skipLearn": False}

@@ -27,6 +27,7 @@ from attune.evaluation.readings import (
 from attune.evaluation.rows import MODES
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.decisions import RecordedOutcome
+from attune.store.training_log import recorded_elsewhere
 from attune.v1.decision_service_pb2 import MODE_LEARNED
 from attune.v1.features_pb2 import Features, Offer
 
@@ -139,7 +140,7 @@ def _foreign(where: str, line: Mapping[str, Any], outcome: str, observed: dict[s
     outcomes: list[RecordedOutcome] = []
     # A cost of 0 without an observation is a reward that never came.
     if reward or any("v" in each for each in observations):
-        outcomes.append(RecordedOutcome(outcome, decided_ms, OutcomeRecord(name=outcome, value=reward)))
+        outcomes.append(recorded_elsewhere(outcome, decided_ms, OutcomeRecord(name=outcome, value=reward)))
     outcomes += _rewards(outcome, found, decided_ms)
     pmf, chosen = _drawn(line, len(actions))
     return SlotReading(where, decision, [action.id for action in actions], 0, pmf, chosen, outcomes)
@@ -181,7 +182,7 @@ def _drawn(line: Mapping[str, Any], n_offers: int) -> tuple[list[float], int]:
 
 def _rewards(outcome: str, found: Dangling, decided_ms: int) -> list[RecordedOutcome]:
     return [
-        RecordedOutcome(f"{outcome}-dangling-{n}", at_ms or decided_ms, OutcomeRecord(name=outcome, value=value))
+        recorded_elsewhere(f"{outcome}-dangling-{n}", at_ms or decided_ms, OutcomeRecord(name=outcome, value=value))
         for n, (value, at_ms) in enumerate(found.rewards)
     ]
 
@@ -191,7 +192,7 @@ def _outcome(observation: Mapping[str, Any]) -> RecordedOutcome:
     record = OutcomeRecord(name=name, value=value, slot=slot)
     if "occurred_at_ms" in observation:
         record.occurred_at_ms = observation["occurred_at_ms"]
-    return RecordedOutcome(observation["outcome_id"], observation["received_at_ms"], record)
+    return recorded_elsewhere(observation["outcome_id"], observation["received_at_ms"], record)
 
 
 def _member(parent: Mapping[str, Any], name: str, kind: type[_T]) -> _T:

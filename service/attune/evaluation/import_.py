@@ -18,7 +18,7 @@ from attune.store.client import Store
 from attune.store.decisions import RecordedOutcome
 from attune.store.interactions import BEGINNING
 from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
-from attune.store.training_log import ImportedLate, TrainingLog
+from attune.store.training_log import ImportedLate, TrainingLog, recorded_elsewhere
 
 _MOST_PER_CALL = 128
 _BYTES_PER_CALL = 256 << 10
@@ -175,7 +175,7 @@ def _dated(outcome: RecordedOutcome) -> RecordedOutcome:
     record.CopyFrom(outcome.record)
     if not record.HasField("occurred_at_ms") and outcome.received_ms:
         record.occurred_at_ms = outcome.received_ms
-    return RecordedOutcome(outcome.outcome_id, outcome.received_ms, record)
+    return recorded_elsewhere(outcome.outcome_id, outcome.received_ms, record)
 
 
 def _digest(event_id: str) -> bytes:

@@ -12,6 +12,7 @@ from attune.evaluation.readings import LateReading, Reading, Refused, RowError, 
 from attune.evaluation.rows import MODES
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.decisions import RecordedOutcome
+from attune.store.training_log import recorded_elsewhere
 from attune.v1.features_pb2 import Features, Offer, Tags, Vector
 
 _BATCH_ROWS = 256
@@ -91,7 +92,7 @@ def _outcome(values: Mapping[str, Any], slot: int) -> RecordedOutcome:
     record = OutcomeRecord(name=present(values, "name"), value=present(values, "value"), slot=slot)
     if values["occurred_at"] is not None:
         record.occurred_at_ms = values["occurred_at"]
-    return RecordedOutcome(values["outcome_id"], values["received_at"], record)
+    return recorded_elsewhere(values["outcome_id"], values["received_at"], record)
 
 
 def _features(values: Mapping[str, Any] | None) -> Features:

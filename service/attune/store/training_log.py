@@ -59,6 +59,17 @@ class Extent:
     exported: str
 
 
+def recorded_elsewhere(outcome_id: str, received_ms: int, record: OutcomeRecord) -> RecordedOutcome:
+    """Return an outcome that does not come from the store.
+
+    Args:
+        outcome_id: Its idempotency key.
+        received_ms: When it was received, milliseconds since the epoch.
+        record: What is known about it.
+    """
+    return RecordedOutcome(outcome_id, received_ms, record)
+
+
 def order(position: str) -> tuple[int, int]:
     """Return what positions are compared by: as text, 10-0 comes before 9-0."""
     milliseconds, _, sequence = position.partition("-")
@@ -184,8 +195,7 @@ class TrainingLog:
         args: list[str | bytes | int] = [TOMBSTONE_TTL_S]
         for event_id, outcome in outcomes:
             touched += (keys.event(event_id), keys.outcomes(event_id))
-            record = outcome.record.SerializeToString()
-            args += (event_id, outcome.outcome_id, record, outcome.received_ms)
+            args += (event_id, outcome.outcome_id, outcome.record.SerializeToString())
         return [ImportedLate(status) for status in await self._store.run("import_late", touched, args)]
 
     async def event_ids(self, keys: PlacementKeys, before_ms: int) -> AsyncIterator[str]:
@@ -202,5 +212,5 @@ class TrainingLog:
 def _late(position: str, entry: dict[bytes, bytes]) -> LateOutcome:
     record = OutcomeRecord.FromString(entry[b"o"])
     return LateOutcome(
-        position, entry[b"e"].decode(), RecordedOutcome(entry[b"i"].decode(), order(position)[0], record)
+        position, entry[b"e"].decode(), recorded_elsewhere(entry[b"i"].decode(), order(position)[0], record)
     )
