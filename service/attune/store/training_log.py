@@ -210,7 +210,6 @@ class TrainingLog:
 
 
 def _late(position: str, entry: dict[bytes, bytes]) -> LateOutcome:
-    record = OutcomeRecord.FromString(entry[b"o"])
-    return LateOutcome(
-        position, entry[b"e"].decode(), recorded_elsewhere(entry[b"i"].decode(), order(position)[0], record)
-    )
+    # The stream's own time is when the outcome was received.
+    received_ms, record = order(position)[0], OutcomeRecord.FromString(entry[b"o"])
+    return LateOutcome(position, entry[b"e"].decode(), recorded_elsewhere(entry[b"i"].decode(), received_ms, record))
