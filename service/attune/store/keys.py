@@ -82,6 +82,14 @@ class PlacementKeys:
         """Stream: `e` = event_id, `i` = outcome_id, `o` = storage.v1.OutcomeRecord. No expiry."""
         return self._key("late")
 
+    @property
+    def exported(self) -> str:
+        """Hash: last exported position of the streams `interactions` and `late`; `trimmed`, the last removed position.
+
+        No expiry. Only what is behind `interactions` in it may be trimmed.
+        """
+        return self._key("exported")
+
     def snapshot(self, version: int) -> str:
         """String: the weights of a version. UNCOMMITTED_TTL_S until it is committed, then no expiry."""
         return self._key(f"snapshot:{version}")
@@ -101,7 +109,7 @@ class PlacementKeys:
 
     @property
     def counts(self) -> str:
-        """Hash: `decisions`, `outcomes`, `late`, `interactions`. No expiry."""
+        """Hash: `decisions`, `outcomes`, `late`, `interactions`, `imported`. No expiry."""
         return self._key("counts")
 
     @property

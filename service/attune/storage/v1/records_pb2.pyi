@@ -20,7 +20,7 @@ class PlacementRecord(_message.Message):
     def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ..., created_at_ms: _Optional[int] = ...) -> None: ...
 
 class DecisionRecord(_message.Message):
-    __slots__ = ("event_id", "decided_at_ms", "context", "offers", "pmf", "chosen", "policy_version", "mode", "request_digest", "later_slots")
+    __slots__ = ("event_id", "decided_at_ms", "context", "offers", "pmf", "chosen", "policy_version", "mode", "request_digest", "later_slots", "imported")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     DECIDED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +31,7 @@ class DecisionRecord(_message.Message):
     MODE_FIELD_NUMBER: _ClassVar[int]
     REQUEST_DIGEST_FIELD_NUMBER: _ClassVar[int]
     LATER_SLOTS_FIELD_NUMBER: _ClassVar[int]
+    IMPORTED_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     decided_at_ms: int
     context: bytes
@@ -41,7 +42,8 @@ class DecisionRecord(_message.Message):
     mode: _decision_service_pb2.Mode
     request_digest: bytes
     later_slots: _containers.RepeatedCompositeFieldContainer[SlotRecord]
-    def __init__(self, event_id: _Optional[str] = ..., decided_at_ms: _Optional[int] = ..., context: _Optional[bytes] = ..., offers: _Optional[_Iterable[bytes]] = ..., pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[_decision_service_pb2.Mode, str]] = ..., request_digest: _Optional[bytes] = ..., later_slots: _Optional[_Iterable[_Union[SlotRecord, _Mapping]]] = ...) -> None: ...
+    imported: bool
+    def __init__(self, event_id: _Optional[str] = ..., decided_at_ms: _Optional[int] = ..., context: _Optional[bytes] = ..., offers: _Optional[_Iterable[bytes]] = ..., pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[_decision_service_pb2.Mode, str]] = ..., request_digest: _Optional[bytes] = ..., later_slots: _Optional[_Iterable[_Union[SlotRecord, _Mapping]]] = ..., imported: _Optional[bool] = ...) -> None: ...
 
 class SlotRecord(_message.Message):
     __slots__ = ("pmf", "chosen")

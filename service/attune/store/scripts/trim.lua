@@ -1,0 +1,35 @@
+-- Removes entries of the training log that were exported and are behind the head's cursor, a limited number of them.
+-- KEYS: spec, head, interactions, exported
+-- ARGV: the version that the caller found to be the head, its cursor, most entries to look at
+-- Returns how many were removed, 0 when there is nothing left to remove; -1 when there is another head by now.
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return redis.error_reply('NOPLACEMENT')
+end
+if redis.call('HGET', KEYS[2], 'version') ~= ARGV[1] then
+  return -1
+end
+local function is_less(one, other)
+  local ms, n = string.match(one, '^(%d+)-(%d+)$')
+  local other_ms, other_n = string.match(other, '^(%d+)-(%d+)$')
+  ms, n, other_ms, other_n = tonumber(ms), tonumber(n), tonumber(other_ms), tonumber(other_n)
+  return ms < other_ms or (ms == other_ms and n < other_n)
+end
+local bound = redis.call('HGET', KEYS[4], 'interactions')
+if not bound then
+  return 0
+end
+if is_less(ARGV[2], bound) then
+  bound = ARGV[2]
+end
+-- The entry at the bound stays, so that a log that had entries never looks as if it had none.
+local last = redis.call('XREVRANGE', KEYS[3], '(' .. bound, '-', 'COUNT', 1)[1]
+if not last then
+  return 0
+end
+redis.call('HSET', KEYS[4], 'trimmed', last[1])
+-- Whole blocks first, a limited number a call: other callers wait meanwhile. What is left is less than a block.
+local removed = redis.call('XTRIM', KEYS[3], 'MINID', '~', bound, 'LIMIT', ARGV[3])
+if removed == 0 then
+  removed = redis.call('XTRIM', KEYS[3], 'MINID', '=', bound)
+end
+return removed

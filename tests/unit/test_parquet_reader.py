@@ -1,0 +1,63 @@
+"""Parquet files that are not what `attune export` writes."""
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from attune.evaluation.assembly import assembled
+from attune.evaluation.parquet import INTERACTIONS, ParquetSheet, interaction_row
+from attune.evaluation.parquet_reader import read
+from attune.evaluation.readings import Candidate, Refused
+from attune.evaluation.rows import rows_of
+from attune.store.decisions import LoggedInteraction
+from attune_models.rewards import RewardSpec
+from training_logs import decision
+
+
+def write(path: Path, **changes: Any) -> None:
+    sheet = ParquetSheet(path, INTERACTIONS)
+    rows = rows_of(LoggedInteraction("5-1", decision("e", Random(4)), []), RewardSpec())
+    sheet.add([interaction_row("home", row) | changes for row in rows])
+    sheet.close()
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    write(tmp_path / "x.parquet")
+    (made,) = assembled(read(tmp_path / "x.parquet"))
+    assert isinstance(made, Candidate)
+    assert made.decision.later_slots == decision("e", Random(4)).later_slots
+
+
+def test_a_file_that_is_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    path.write_bytes(b"PAR1 and nothing more")
+    (refused,) = read(path)
+    assert str(refused).startswith(f"{path}: expected a Parquet file as attune export writes it")
+    parquet.write_table(pa.table({"event_id": ["e"], "pmf": [[1.0]]}), path)
+    (refused,) = read(path)
+    assert "got none called slot, decided_at, mode, context, offers, chosen, outcomes" in str(refused)
+
+
+# A column, what it holds instead, and what is said.
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("event_id", None, "event_id: expected a value, got none"),
+        ("chosen", None, "slot, chosen, received_at: expected a whole number"),
+        ("chosen", 9, "chosen: expected a position from 0 to 3, got 9"),
+        ("pmf", [1.0], "pmf: expected a probability for each of 4 offers, got 1"),
+        ("pmf", None, "expected a row as attune export writes it"),
+        ("offers", None, "offers: expected a value, got none"),
+        ("mode", "guessed", "expected a row as attune export writes it"),
+    ],
+)
+def test_a_row_with_a_wrong_value_is_refused(tmp_path: Path, column: str, value: Any, said: str) -> None:
+    write(tmp_path / "x.parquet", **{column: value})
+    first, *_ = read(tmp_path / "x.parquet")
+    assert isinstance(first, Refused)
+    assert said in first.problem
+    assert first.where == f"{tmp_path}/x.parquet:1"
