@@ -54,6 +54,7 @@ async def test_a_refusal_leaves_the_connection_in_order(store: Store, pipe: Pipe
     await pipe.ping()
 
 
+@pytest.mark.one_server
 async def test_an_answer_that_does_not_come_in_time_costs_the_connection_only(
     store: Store, store_url: str, home: PlacementKeys
 ) -> None:
@@ -82,6 +83,7 @@ async def test_a_store_that_is_restarted_is_found_again(tmp_path: Path) -> None:
     server.stop()
 
 
+@pytest.mark.one_server
 async def test_password_user_and_database_of_the_url_are_used(store: Store, store_url: str) -> None:
     await store.redis.acl_setuser("reader", enabled=True, passwords=["+secret"], categories=["+@all"], keys=["*"])
     path = store_url.removeprefix("unix://")

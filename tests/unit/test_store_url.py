@@ -25,7 +25,9 @@ BOB = {"username": "bob", "password": "p@ss/1"}
         ("rediss://host", StoreUrl(Kind.SERVER, (("host", 6379),), tls=TLS)),
         (
             "rediss://host?ssl_ca_certs=/ca.pem&ssl_check_hostname=no",
-            StoreUrl(Kind.SERVER, (("host", 6379),), tls={**TLS, "ssl_ca_certs": "/ca.pem", "ssl_check_hostname": False}),
+            StoreUrl(
+                Kind.SERVER, (("host", 6379),), tls={**TLS, "ssl_ca_certs": "/ca.pem", "ssl_check_hostname": False}
+            ),
         ),
         (
             "rediss://host?ssl_cert_reqs=none",
