@@ -14,11 +14,10 @@ from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.v1.placement_pb2 import Placement
 
-
 # Every test runs against the embedded server; with `-m ""` also against the others, of which some tests of
 # `ALSO_ON_A_CLUSTER` always run against the one with the most to get wrong.
 SERVERS = ("valkey", "redis", "cluster-1", "cluster-3")
-ALSO_ON_A_CLUSTER = ("test_pipe.py", "test_learners.py", "test_placements.py", "test_outcomes.py", "test_cluster.py")
+ALSO_ON_A_CLUSTER = ("test_pipe.py", "test_journal.py", "test_placements.py", "test_outcomes.py", "test_cluster.py")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -16,13 +16,16 @@ from typing import Any
 
 import pytest
 import redis
+from redis.asyncio import RedisCluster
 from redis.exceptions import RedisError
 
 from attune.process import bound
+from attune.store.client import Store
 from attune.store.embedded import EmbeddedStore
 
 _READY_S = 20.0
 _SLOTS = 16384
+_IN_A_CLUSTER = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
 _NO_SERVER = "no redis-server on PATH: apt-get install redis-server"
 
 
@@ -133,7 +136,9 @@ def cluster(directory: Path, n_nodes: int) -> Iterator[Cluster]:
     """A cluster of this many servers."""
     with ExitStack() as stack:
         nodes = [
-            stack.enter_context(server(directory / str(n), "--cluster-enabled", "yes", "--cluster-node-timeout", "2000"))
+            stack.enter_context(
+                server(directory / str(n), "--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+            )
             for n in range(n_nodes)
         ]
         for n, node in enumerate(nodes):
@@ -198,7 +203,16 @@ def certificates(directory: Path) -> Path:
     new = [openssl, "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-x509", "-days", "2"]
     ca = ["-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=attune test CA"]
     _run([*new, *ca], directory)
-    leaf = ["-keyout", "server.key", "-out", "server.pem", "-subj", "/CN=store", "-addext", "subjectAltName=IP:127.0.0.1"]
+    leaf = [
+        "-keyout",
+        "server.key",
+        "-out",
+        "server.pem",
+        "-subj",
+        "/CN=store",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+    ]
     _run([*new, *leaf, "-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "basicConstraints=critical,CA:FALSE"], directory)
     return directory
 
@@ -238,3 +252,9 @@ def wait_until(condition: Callable[[], object], what: str, timeout_s: float = _R
             pass
         assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}"
         time.sleep(0.05)
+
+
+async def every_key(store: Store) -> list[bytes]:
+    """Every key of a store, on whatever server of a cluster it lives."""
+    everywhere = {"target_nodes": RedisCluster.ALL_NODES} if isinstance(store.redis, RedisCluster) else {}
+    return sorted(await store.redis.keys("*", **everywhere))

@@ -47,6 +47,7 @@ class Store:
         # Any: redis-py declares every answer as bytes | str, whatever the client was told to decode.
         self.redis: Any
         self.redis, self._sentinel = _clients(parse(url), timeout_s)
+        self._is_cluster = isinstance(self.redis, RedisCluster)
         # A burst waits for a connection: the pool would refuse it.
         self._free = asyncio.Semaphore(_MAX_CONNECTIONS)
 
@@ -59,7 +60,7 @@ class Store:
             StoreUnavailableError: No answer in time, or no connection.
         """
         async with self._free, reaching(self.place):
-            if isinstance(self.redis, RedisCluster):
+            if self._is_cluster:
                 await self.redis.initialize()  # does nothing while it is known which server has which slot
             yield
 
@@ -105,7 +106,7 @@ class Store:
         cursor, started = 0, False
         while cursor or not started:
             async with self.reaching():
-                if isinstance(self.redis, RedisCluster):
+                if self._is_cluster:
                     node = self.redis.get_node_from_key(near)
                     cursors, found = await self.redis.scan(cursor, pattern, count, target_nodes=node)
                     [cursor] = cursors.values()
@@ -131,7 +132,7 @@ def _clients(url: StoreUrl, timeout_s: float) -> tuple[Any, Sentinel | None]:
         return RedisCluster(startup_nodes=[ClusterNode(*address) for address in url.addresses], **options), None
     if url.kind is Kind.SENTINEL:
         asking = {**limits, **tls, **url.sentinel_login, "retry": Retry(NoBackoff(), 0)}
-        sentinel = Sentinel(url.addresses, sentinel_kwargs=asking, **options)
+        sentinel = Sentinel(url.addresses, sentinel_kwargs=asking, **options)  # type: ignore[no-untyped-call]
         return sentinel.master_for(url.service, db=url.db), sentinel
     if url.path:
         return Redis(unix_socket_path=url.path, db=url.db, **options), None
