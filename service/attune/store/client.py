@@ -92,6 +92,16 @@ class Store:
             except NoScriptError:  # the store was restarted, or has never seen it
                 return await self.redis.eval(text, len(keys), *keys, *args)
 
+    async def info(self, section: str) -> list[dict[str, Any]]:
+        """Return a section of INFO of each server that takes writes.
+
+        Raises:
+            StoreUnavailableError: The store did not answer in time, or does not tell.
+        """
+        async with self.reaching():
+            nodes = self.redis.get_primaries() if self._is_cluster else [None]
+            return [await self.redis.info(section, **({"target_nodes": node} if node else {})) for node in nodes]
+
     async def scan(self, near: str, pattern: str, count: int) -> AsyncIterator[list[str]]:
         """Look for keys, a few at a time.
 
