@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from attune.errors import StoreUnavailableError
+from attune.errors import FencedError, StoreUnavailableError
 from attune.serving.specs import with_defaults
-from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
+from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, VersionRecord
 from attune.store.client import Store
 from attune.store.decisions import Decisions
 from attune.store.journal import Journal
@@ -17,8 +17,9 @@ from attune.store.keys import PlacementKeys
 from attune.store.outcomes import NewOutcome, Outcomes, Recorded
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
+from attune.store.versions import Versions
 from attune.v1.placement_pb2 import Placement
-from servers import Cluster, certificates, cluster, secured, wait_until, watched
+from servers import Cluster, certificates, cluster, secured, server, wait_until, watched
 
 WINDOW_MS = 60_000
 HOME = PlacementKeys("home")
@@ -98,6 +99,44 @@ async def test_a_master_that_was_made_a_replica_is_left(short_path: Path) -> Non
                 await asyncio.sleep(0.1)
             else:
                 pytest.fail("the former master is still written to")
+
+
+async def test_what_was_learned_from_a_former_master_is_not_committed_to_the_next(short_path: Path) -> None:
+    """The end of its log may not have got there: the learner has to begin again from the head that did."""
+    with server(short_path / "a") as former, server(short_path / "b") as after:
+        after.client().replicaof("127.0.0.1", former.port)
+        async with clients(f"redis://127.0.0.1:{former.port}") as (store, _):
+            await apply(store, "home")
+            lease = await Versions(store).acquire(HOME, "host:1", 60_000)
+            assert lease is not None
+            await Versions(store).commit(lease, VersionRecord(cursor="1-0"), b"one", 10)
+            wait_until(lambda: after.client().hget(HOME.head, "version") == b"1", "the replica to follow")
+            after.client().replicaof("NO", "ONE")
+        async with clients(f"redis://127.0.0.1:{after.port}") as (store, _):
+            await Versions(store).renew(lease)  # it has heard of the lease
+            with pytest.raises(FencedError, match="another server of the store"):
+                await Versions(store).commit(lease, VersionRecord(cursor="2-0"), b"two", 10)
+            await Versions(store).release(lease)
+            again = await Versions(store).acquire(HOME, "host:1", 60_000)
+            assert again is not None
+            assert await Versions(store).commit(again, VersionRecord(cursor="1-1"), b"three", 10) == 2
+
+
+async def test_a_server_that_is_a_replica_for_a_while_is_written_to_again(tmp_path: Path) -> None:
+    """As behind a name that leads to another server after a failover: the connections are made anew."""
+    with server(tmp_path) as one:
+        async with clients(f"redis://127.0.0.1:{one.port}") as (store, journal):
+            await apply(store, "home")
+            await decide(journal, HOME, "before")
+            before = {client["id"] for client in one.client().client_list()}
+            one.client().replicaof("127.0.0.1", "1")
+            for attempt in (apply(store, "other"), decide(journal, HOME, "during")):
+                with pytest.raises(StoreUnavailableError, match="(?i)read.?only"):
+                    await attempt
+            one.client().replicaof("NO", "ONE")
+            await decide(journal, HOME, "after")
+            await apply(store, "other")
+            assert before.isdisjoint(client["id"] for client in one.client().client_list())
 
 
 def move(servers: Cluster, keys: PlacementKeys) -> None:

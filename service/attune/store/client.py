@@ -62,7 +62,13 @@ class Store:
         async with self._free, reaching(self.place):
             if self._is_cluster:
                 await self.redis.initialize()  # does nothing while it is known which server has which slot
-            yield
+            try:
+                yield
+            except ReadOnlyError:
+                # The master has become a replica. Its name may lead to the new one by now: connect again.
+                if not self._is_cluster:
+                    await self.redis.connection_pool.disconnect(inuse_connections=False)
+                raise
 
     async def ping(self) -> None:
         """Ask for a sign of life.
@@ -164,8 +170,6 @@ async def reaching(place: str) -> AsyncIterator[None]:
     """
     try:
         yield
-    except ReadOnlyError as error:
-        raise StoreUnavailableError(f"the store at {place} has become a replica: {error}") from error
     except ResponseError as error:
         if "EXPIRED" in str(error):
             raise StoreUnavailableError(f"the store at {place} was too slow: nothing was written") from error

@@ -111,10 +111,9 @@ class Pipe:
             self._routes.forget()
             raise
         except ResponseError as error:
-            if str(error).startswith("READONLY"):  # a master no longer: the next connection goes to the new one
+            if str(error).startswith("READONLY"):  # a master no longer: the next connection may lead to the new one
                 link.close()
                 self._routes.forget()
-                raise ConnectionError(f"the server has become a replica: {error}") from error
             raise
 
     async def _open_link(self, key: str) -> Link:
