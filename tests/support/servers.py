@@ -26,6 +26,7 @@ from attune.store.embedded import EmbeddedStore
 _READY_S = 20.0
 _SLOTS = 16384
 _IN_A_CLUSTER = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+_SENTINEL_PASSWORD = "not-for-you"
 _NO_SERVER = "no redis-server on PATH: apt-get install redis-server"
 
 
@@ -86,7 +87,7 @@ def server(directory: Path, *options: str, port: int | None = None) -> Iterator[
     running = Server(port, process, directory)
     try:
         if port:
-            wait_until(lambda: running.client().ping(), f"redis-server, see {directory}/log")
+            wait_until(lambda: _listens(port), f"redis-server, see {directory}/log")
         yield running
     finally:
         running.kill()
@@ -167,12 +168,18 @@ class Watched:
 
     @property
     def url(self) -> str:
-        """For attune; the first Sentinel it names does not exist."""
-        return f"redis+sentinel://127.0.0.1:1,127.0.0.1:{self.sentinel.port}/shop"
+        """For attune; the first Sentinel it names does not exist, the second one has a password."""
+        return (
+            f"redis+sentinel://127.0.0.1:1,127.0.0.1:{self.sentinel.port}/shop?sentinel_password={_SENTINEL_PASSWORD}"
+        )
+
+    def ask(self) -> redis.Redis:
+        """A client of the Sentinel."""
+        return self.sentinel.client(password=_SENTINEL_PASSWORD)
 
     def is_settled(self) -> bool:
         """Whether the Sentinel knows the replica, and the replica has the master's data."""
-        [[_, master]] = self.sentinel.client().sentinel_masters().items()
+        [[_, master]] = self.ask().sentinel_masters().items()
         return master["num-slaves"] == 1 and self.replica.client().info("replication")["master_link_status"] == "up"
 
 
@@ -184,7 +191,7 @@ def watched(directory: Path) -> Iterator[Watched]:
         replica = stack.enter_context(server(directory / "replica", "--replicaof", "127.0.0.1", str(master.port)))
         config = directory / "sentinel.conf"
         config.write_text(
-            f"sentinel monitor shop 127.0.0.1 {master.port} 1\n"
+            f"requirepass {_SENTINEL_PASSWORD}\nsentinel monitor shop 127.0.0.1 {master.port} 1\n"
             "sentinel down-after-milliseconds shop 500\nsentinel failover-timeout shop 3000\n"
         )
         sentinel = stack.enter_context(server(directory / "sentinel", str(config), "--sentinel"))

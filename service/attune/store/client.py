@@ -15,7 +15,7 @@ from typing import Any
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ReadOnlyError, RedisClusterException, RedisError, ResponseError
@@ -176,6 +176,8 @@ async def reaching(place: str) -> AsyncIterator[None]:
         if "NOPLACEMENT" in str(error):
             raise NotFoundError("placement: expected an applied placement, got one that was deleted") from error
         raise StoreRefusedError(f"the store at {place} refuses: {error}") from error
+    except MasterNotFoundError as error:  # its text is a description of every object involved
+        raise StoreUnavailableError(f"the store at {place} is out of reach: the Sentinels name no master") from error
     # The last one is no RedisError: no server of the cluster answers, or none has the slot.
     except (RedisConnectionError, RedisTimeoutError, OSError, RedisClusterException) as error:
         reason = str(error) or type(error).__name__
