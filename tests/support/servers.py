@@ -95,9 +95,12 @@ def server(directory: Path, *options: str, port: int | None = None) -> Iterator[
 
 @contextmanager
 def valkey(directory: Path) -> Iterator[str]:
-    """The embedded server."""
+    """The embedded server of the wheel, whatever the machine has."""
     embedded = EmbeddedStore(directory)
-    yield embedded.start(give_up=lambda: False)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PATH", "")  # what is there would be preferred
+        url = embedded.start(give_up=lambda: False)
+    yield url
     embedded.stop()
 
 
