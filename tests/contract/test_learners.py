@@ -31,7 +31,7 @@ async def apply(store: Store, names: list[str]) -> None:
 async def learning(store: Store, owner: str) -> AsyncIterator[asyncio.Task[None]]:
     """A learner; cancelled inside the block it is dead: it neither gives anything back nor says that it leaves."""
     stopping = asyncio.Event()
-    task = asyncio.create_task(Learners(store, SETTINGS, owner).run(stopping))
+    task = asyncio.create_task(Learners(store, SETTINGS, owner=owner).run(stopping))
     try:
         yield task
     finally:

@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 class Learners:
     """Learns for its share of the placements; other processes learn for the rest, and take over."""
 
-    def __init__(self, store: Store, settings: LearnerSettings, owner: str = "") -> None:
+    def __init__(self, store: Store, settings: LearnerSettings, *, owner: str = "") -> None:
         """Learn from and into this store.
 
         Args:
