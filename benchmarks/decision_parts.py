@@ -15,7 +15,7 @@ from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.client import Store
 from attune.store.embedded import EmbeddedStore
-from attune.store.keys import PlacementKeys
+from attune.store.keys import DEFERRED_TTL_S, PlacementKeys
 from attune.store.pipe import Pipe
 from attune.v1.decision_service_pb2 import DecideRequest, Decision, EligibleOffer
 from benchmarks import workload
@@ -23,6 +23,7 @@ from benchmarks import workload
 CALLS = 2000
 REPEATS = 5
 RECORD = b"x" * 900
+NO_DEADLINE_MS = 10**13
 KEYS = PlacementKeys("parts")
 
 
@@ -39,7 +40,7 @@ async def script_calls(run: Callable[..., Awaitable[object]], name: str) -> floa
         for i in range(CALLS):
             event_id = f"{name}-{repeat}-{i}"
             keys = [KEYS.spec, KEYS.due, KEYS.counts, KEYS.event(event_id)]
-            await run("journal", keys, [60_000, event_id, RECORD])
+            await run("journal", keys, [60_000, NO_DEADLINE_MS, DEFERRED_TTL_S, event_id, RECORD])
         times.append(time.process_time() - started)
     return median_us(times)
 

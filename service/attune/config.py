@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
-from urllib.parse import urlsplit
 
 from attune.errors import SettingError
+from attune.store_url import FORMS, problem, redacted
 
 ENVIRONMENT_PREFIX = "ATTUNE__"
 CONFIG_VARIABLE = "ATTUNE_CONFIG"
@@ -40,10 +40,12 @@ class Rule:
     Attributes:
         expected: Completes the sentence "expected ...".
         accepts: Whether a value of the right type is acceptable.
+        problem: Says of one that is not what is wrong with it; empty when the expectation says it all.
     """
 
     expected: str
     accepts: Callable[[Any], bool]
+    problem: Callable[[Any], str] = lambda _: ""
 
 
 def _between(low: float, high: float, unit: str = "") -> dict[str, Rule]:
@@ -60,26 +62,19 @@ def _is_address(value: str) -> bool:
     return bool(host and colon) and host_is_plain and port.isascii() and port.isdecimal() and int(port) <= MAX_PORT
 
 
-def _is_store_url(value: str) -> bool:
-    if not value:
-        return True
-    try:
-        parts = urlsplit(value)
-        port_is_valid = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    if parts.scheme == "unix":
-        return bool(parts.path)
-    return parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and port_is_valid
-
-
 _ADDRESS = {"rule": Rule("host:port with a port of 0 to 65535", _is_address)}
 _ADDRESS_OR_NONE = {
     "rule": Rule(
         "host:port with a port of 0 to 65535 (empty: no metrics)", lambda value: not value or _is_address(value)
     )
 }
-_STORE_URL = {"rule": Rule("redis://..., rediss://... or unix://... (empty: an embedded store)", _is_store_url)}
+_STORE_URL = {
+    "rule": Rule(
+        f"{FORMS} (empty: an embedded store)",
+        lambda value: not value or not problem(value),
+        lambda value: problem(value) if isinstance(value, str) else "",
+    )
+}
 _PATH = {"rule": Rule("a path", lambda value: bool(value) and "\0" not in value)}
 
 
@@ -103,7 +98,8 @@ class StoreSettings:
     """Where everything is kept.
 
     Attributes:
-        url: URL of a Redis or Valkey server. Empty: `attune serve` runs one of its own, in `data_dir`.
+        url: URL of a Redis or Valkey server, its Sentinels or its cluster; see docs/stores.md. Empty: `attune serve`
+            runs one of its own, in `data_dir`.
         data_dir: Directory of the embedded store.
         decision_timeout_ms: Milliseconds that a decision may wait for the store.
         timeout_ms: Milliseconds that anything else may wait for the store.
@@ -278,8 +274,10 @@ def _checked(given: _Given, kind: type, rule: Rule) -> object:
     value = _converted(given.value, kind)
     if value is None or not rule.accepts(value):
         noun = {str: "", int: "a whole number, ", float: "a number, "}[kind]
+        got = f"got {_shown(given.setting, given.value)}"
+        why = rule.problem(given.value)
         raise SettingError(
-            f"{given.source}: {given.setting}: expected {noun}{rule.expected}, got {_shown(given.setting, given.value)}"
+            f"{given.source}: {given.setting}: expected {noun}{rule.expected}, {got}{why and f': {why}'}"
         )
     return value
 
@@ -309,11 +307,3 @@ def reachable(address: str) -> str:
     host, _, port = address.rpartition(":")
     loopback = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - nothing is bound here
     return f"{loopback.get(host, host)}:{port}"
-
-
-def redacted(url: str) -> str:
-    """Return the URL with `***` in place of user, password and parameters, of which one may be a password."""
-    scheme, separator, rest = url.partition("://")
-    user, at, place = rest.rpartition("@")
-    host, question_mark, parameters = place.partition("?")
-    return f"{scheme}{separator}{'***' if user else ''}{at}{host}{question_mark}{'***' if parameters else ''}"

@@ -34,6 +34,7 @@ from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
 from attune.store.client import Store
 from attune.store.decisions import Decisions
+from attune.store.hazards import hazards
 from attune.store.journal import Journal
 from attune.store.outcomes import Outcomes
 from attune.store.pipe import Pipe
@@ -136,6 +137,8 @@ async def _store(settings: Settings) -> AsyncIterator[Store]:
     store = Store(settings.store.url, settings.store.timeout_ms / 1000)
     try:
         await store.ping()
+        for hazard in await hazards(store):
+            _log.warning("%s", hazard)
         yield store
     finally:
         await store.close()

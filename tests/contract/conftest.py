@@ -1,24 +1,53 @@
-"""A real store for each test: the embedded server, emptied in between."""
+"""A real store for each test, emptied in between: the embedded server and, with `-m ""`, every other kind."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+import servers
 from attune.serving.specs import with_defaults
 from attune.store.client import Store
-from attune.store.embedded import EmbeddedStore
 from attune.store.keys import PlacementKeys
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.v1.placement_pb2 import Placement
 
+# Every test runs against the embedded server; with `-m ""` also against the others, of which some tests of
+# `ALSO_ON_A_CLUSTER` always run against the one with the most to get wrong.
+SERVERS = ("valkey", "redis", "cluster-1", "cluster-3")
+ALSO_ON_A_CLUSTER = ("test_pipe.py", "test_journal.py", "test_placements.py", "test_outcomes.py", "test_cluster.py")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "store_url" not in metafunc.fixturenames:
+        return
+    one_only = metafunc.definition.get_closest_marker("one_server") is not None
+    always = {"valkey"} | ({"cluster-3"} if metafunc.definition.path.name in ALSO_ON_A_CLUSTER else set())
+    kinds = [
+        pytest.param(name, marks=() if name in always else pytest.mark.long, id=name)
+        for name in SERVERS
+        if not (one_only and name.startswith("cluster"))
+    ]
+    metafunc.parametrize("store_url", kinds, indirect=True, scope="session")
+
 
 @pytest.fixture(scope="session")
-def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = EmbeddedStore(str(tmp_path_factory.mktemp("store") / Path("data")))
-    yield server.start(give_up=lambda: False)
-    server.stop()
+def store_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with started(request.param, tmp_path_factory.mktemp(request.param)) as url:
+        yield url
+
+
+@contextmanager
+def started(name: str, directory: Path) -> Iterator[str]:
+    """A server of one of the kinds `SERVERS`."""
+    if name.startswith("cluster"):
+        with servers.cluster(directory, int(name.rpartition("-")[2])) as cluster:
+            yield cluster.url
+    else:
+        with {"valkey": servers.valkey, "redis": servers.single}[name](directory / "data") as url:
+            yield url
 
 
 @pytest.fixture

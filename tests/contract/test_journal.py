@@ -14,6 +14,7 @@ from attune.store.journal import DEFERRED, Journal
 from attune.store.keys import DEFERRED_TTL_S, PlacementKeys
 from attune.store.outcomes import NewOutcome, Outcomes
 from attune.store.pipe import Pipe
+from servers import every_key
 
 WINDOW_MS = 60_000
 
@@ -66,7 +67,7 @@ async def test_a_deleted_placement_takes_no_decisions(store: Store, pipe: Pipe, 
     await store.redis.delete(home.spec)
     with pytest.raises(NotFoundError, match="placement"):
         await Journal(pipe).append(home, WINDOW_MS, "e1", b"record")
-    assert await store.redis.keys("*") == [b"attune:placements"]
+    assert await every_key(store) == [b"attune:placements"]
 
 
 async def test_a_caller_that_went_away_does_not_take_others_along(pipe: Pipe, home: PlacementKeys) -> None:
@@ -105,6 +106,7 @@ async def test_a_burst_on_many_placements_waits_for_its_turn(store: Store, pipe:
     assert answers == [None] * 200
 
 
+@pytest.mark.one_server
 async def test_a_decision_does_not_wait_longer_than_its_limit_behind_others(store: Store, store_url: str) -> None:
     """The store answers each call just in time; what would have to wait for many of them is refused."""
     pipe = Pipe(store_url, timeout_s=0.5)
@@ -124,6 +126,7 @@ async def test_a_decision_does_not_wait_longer_than_its_limit_behind_others(stor
     pipe.close()
 
 
+@pytest.mark.one_server
 async def test_a_store_that_is_full_is_no_outage_and_does_not_flood_the_log(
     store: Store, pipe: Pipe, home: PlacementKeys, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -22,6 +22,7 @@ from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import Belief, EpsilonSpec, Placement, PolicySpec, VwSpec
+from servers import every_key
 
 QUICK = LearnerSettings(lease_s=1.0, snapshot_interval_s=0.05, poll_ms=10)
 
@@ -227,4 +228,5 @@ async def test_a_deleted_placement_is_no_longer_learned(store: Store, pipe: Pipe
         await until(has_learned(store, home, 30), "30 interactions")
         await Placements(store).delete("home")
         await asyncio.sleep(0.3)
-        assert await store.redis.keys("*") == []
+        assert await every_key(store) == [b"attune:learners"]
+    assert await every_key(store) == []

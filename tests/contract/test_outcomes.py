@@ -15,6 +15,7 @@ from attune.store.keys import PlacementKeys
 from attune.store.outcomes import MAX_OUTCOMES_PER_DECISION, NewOutcome, Outcomes, Recorded
 from attune.store.pipe import Pipe
 from attune.v1.decision_service_pb2 import DECISION_STATE_CLOSED, DECISION_STATE_PENDING
+from servers import every_key
 
 LONG_MS = 60_000
 
@@ -38,9 +39,9 @@ async def test_an_outcome_counts_once(store: Store, pipe: Pipe, home: PlacementK
 
 
 async def test_an_outcome_of_an_unknown_event_writes_nothing(store: Store, home: PlacementKeys) -> None:
-    before = sorted(await store.redis.keys("*"))
+    before = await every_key(store)
     assert await Outcomes(store).record(home, [outcome("nobody")]) == [Recorded.UNKNOWN_EVENT]
-    assert sorted(await store.redis.keys("*")) == before
+    assert await every_key(store) == before
 
 
 async def test_an_outcome_after_the_window_is_late_even_before_the_decision_is_joined(

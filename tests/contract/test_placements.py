@@ -12,6 +12,7 @@ from attune.store.keys import PLACEMENTS, PlacementKeys
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.v1.placement_pb2 import Placement
+from servers import every_key
 
 NOW_MS = 1_700_000_000_000
 
@@ -48,7 +49,7 @@ async def test_changes_at_once_all_count(store: Store) -> None:
 async def test_deleting_leaves_no_key(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     await Journal(pipe).append(home, 1000, "e1", b"record")
     await Placements(store).delete("home")
-    assert await store.redis.keys("*") == []
+    assert await every_key(store) == []
     assert await store.redis.smembers(PLACEMENTS) == set()
     with pytest.raises(NotFoundError, match='expected the name of an applied placement, got "home"'):
         await Placements(store).delete("home")
@@ -83,7 +84,7 @@ async def test_what_a_deletion_cut_short_left_behind_does_not_come_back(
 async def test_a_deletion_cut_short_can_be_finished(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     await cut_short(store, pipe, home)
     await Placements(store).delete("home")
-    assert await store.redis.keys("*") == []
+    assert await every_key(store) == []
 
 
 async def test_a_deletion_that_was_overtaken_touches_nothing_new(store: Store, pipe: Pipe, home: PlacementKeys) -> None:

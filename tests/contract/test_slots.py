@@ -208,6 +208,7 @@ async def test_the_slots_of_a_decision_that_was_trimmed_from_the_log_are_not_kno
     assert await Decisions(store).slots(home, ["gone"]) == {}
 
 
+@pytest.mark.one_server
 async def test_very_large_decisions_are_read_in_portions(
     store: Store, pipe: Pipe, home: PlacementKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,7 +61,7 @@ async def test_a_commit_that_was_overtaken_half_way_leaves_weights_that_expire(
     store: Store, home: PlacementKeys
 ) -> None:
     stale = await held(store, home, ttl_ms=20)
-    version = await store.run("reserve", [home.spec, home.head], [stale.epoch])
+    version = await store.run("reserve", [home.spec, home.head], [stale.epoch, stale.history])
     await store.redis.set(home.snapshot(version), b"stale", ex=600)
     await asyncio.sleep(0.04)
     current = await held(store, home, owner="host:2")
@@ -135,7 +135,7 @@ async def test_a_version_that_is_promoted_while_a_commit_would_drop_it_is_kept(
     for _ in range(2):
         await versions.commit(lease, VersionRecord(), b"weights", keep=10)
     await versions.promote(home, 1)
-    version = await store.run("reserve", [home.spec, home.head], [lease.epoch])
+    version = await store.run("reserve", [home.spec, home.head], [lease.epoch, lease.history])
     await store.redis.set(home.snapshot(version), b"new")
     touched = [home.spec, home.head, home.versions, *(home.snapshot(each) for each in (version, 1, 2))]
     record = VersionRecord(version=version).SerializeToString()

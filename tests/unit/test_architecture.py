@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # Room -> the rooms of ours that it may import. `attune` stands for the small modules at the top that everybody may
-# use: config, errors, process. Messages (v1, storage) are values: every room may hold them, only api implements
-# services. See docs/decisions/0003-messages-are-values.md.
+# use: config, errors, process, store_url. Messages (v1, storage) are values: every room may hold them, only api
+# implements services. See docs/decisions/0003-messages-are-values.md.
 MESSAGES = {"attune.v1", "attune.storage", "attune.internal"}
 ALLOWED = {
     "attune_models": set(),
@@ -33,6 +33,7 @@ BASE = {
     "attune.errors",
     "attune.metrics",
     "attune.process",
+    "attune.store_url",
     "attune.telemetry",
     "attune.child",
     "attune.tasks",

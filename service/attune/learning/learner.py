@@ -60,26 +60,23 @@ class PlacementLearner:
         self._versions = Versions(store)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Learn until told to stop or the placement is gone; give the lease back in the end.
+        """Learn until told to stop, or another learner has the lease; give it back in the end.
 
         Raises:
             NotFoundError: The placement is gone.
             StoreUnavailableError: The store did not answer in time; run again later.
         """
-        while not stopping.is_set():
-            lease = await self._versions.acquire(self._keys, self._owner, int(self._settings.lease_s * 1000))
-            if lease is None:
-                await self._placements.get(self._keys.name)
-                await pause(stopping, self._settings.lease_s / 4)
-                continue
-            try:
-                await self._hold(lease, stopping)
-            except FencedError as error:
-                _log.warning("%s", error)
-            finally:
-                self._metrics.forget(self._keys.name)
-                with contextlib.suppress(ExpectedError):
-                    await self._versions.release(lease)
+        lease = await self._versions.acquire(self._keys, self._owner, int(self._settings.lease_s * 1000))
+        if lease is None:
+            return
+        try:
+            await self._hold(lease, stopping)
+        except FencedError as error:
+            _log.warning("%s", error)
+        finally:
+            self._metrics.forget(self._keys.name)
+            with contextlib.suppress(ExpectedError):
+                await self._versions.release(lease)
 
     async def _hold(self, lease: Lease, stopping: asyncio.Event) -> None:
         session = await self._take_up(lease)

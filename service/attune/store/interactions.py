@@ -59,13 +59,7 @@ class Interactions:
 
     async def _due(self, keys: PlacementKeys, most: int) -> list[list[str]]:
         """Return what is due, in portions that the store can move without keeping others waiting."""
-        async with self._store.reaching():
-            pipeline = self._store.redis.pipeline(transaction=False)
-            pipeline.time()
-            pipeline.zrange(keys.due, 0, most - 1, withscores=True)
-            (seconds, microseconds), earliest = await pipeline.execute()
-        now_ms = seconds * 1000 + microseconds // 1000
-        due = [event_id.decode() for event_id, due_ms in earliest if due_ms <= now_ms]
+        due = [event_id.decode() for event_id in await self._store.run("due", [keys.due], [most])]
         if not due:
             return []
         async with self._store.reaching():

@@ -35,7 +35,7 @@ _COMPLAIN_S = 1.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Batch:
     """Decisions of one placement that leave together."""
 
@@ -57,7 +57,7 @@ class Journal:
     """Writes decisions into the store.
 
     While the store is out of reach decisions are refused at once, and a probe finds out when it is back: a frozen
-    store must not make every caller wait for a time limit of its own.
+    store must not make every caller wait for a time limit of its own. Of a cluster, the servers count one by one.
     """
 
     def __init__(self, pipe: Pipe, metrics: ServingMetrics | None = None) -> None:
@@ -70,8 +70,8 @@ class Journal:
         self._last_s = 0.0
         self._complained_s = -_COMPLAIN_S
         self._writes: set[asyncio.Task[None]] = set()
-        self._probing: asyncio.Task[None] | None = None
-        self._outage: StoreUnavailableError | None = None
+        self._probing: dict[str, asyncio.Task[None]] = {}
+        self._outages: dict[str, StoreUnavailableError] = {}
 
     async def append(self, keys: PlacementKeys, window_ms: int, event_id: str, record: bytes) -> bytes | None:
         """Write a decision unless there is one with its id.
@@ -89,8 +89,8 @@ class Journal:
             NotFoundError: The placement is gone.
             StoreUnavailableError: The store did not answer in time; the decision may or may not have been written.
         """
-        if self._outage is not None:
-            raise StoreUnavailableError(str(self._outage))
+        if self._outages and (outage := self._outages.get(self._pipe.shard(keys.spec))):
+            raise StoreUnavailableError(str(outage))
         batch = self._open_batch(keys, window_ms)
         batch.event_keys.append(keys.event(event_id))
         batch.args += (event_id, record)
@@ -108,8 +108,8 @@ class Journal:
             self._leave(batch)
         while self._writes:
             await asyncio.wait(self._writes)
-        if self._probing is not None:
-            self._probing.cancel()
+        for probing in self._probing.values():
+            probing.cancel()
 
     def _open_batch(self, keys: PlacementKeys, window_ms: int) -> _Batch:
         loop = asyncio.get_running_loop()
@@ -154,7 +154,8 @@ class Journal:
     async def _write(self, batch: _Batch) -> None:
         keys = batch.keys
         try:
-            deadline_ms = await self._pipe.store_ms(asyncio.get_running_loop().time() + self._pipe.timeout_s)
+            until_s = asyncio.get_running_loop().time() + self._pipe.timeout_s
+            deadline_ms = await self._pipe.store_ms(until_s, keys.spec)
             args = [batch.window_ms, deadline_ms, DEFERRED_TTL_S, *batch.args]
             found = await self._pipe.run("journal", [keys.spec, keys.due, keys.counts, *batch.event_keys], args)
         except StoreRefusedError as error:
@@ -163,7 +164,7 @@ class Journal:
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller waits for an answer
             if isinstance(error, StoreUnavailableError):
-                self._begin_outage(error)
+                self._begin_outage(keys, error)
             _refuse(batch, error)
             return
         for answer, value in zip(batch.answers, found, strict=True):
@@ -176,26 +177,29 @@ class Journal:
             self._complained_s = now_s
             _log.error("decisions are not journaled: %s", error)
 
-    def _begin_outage(self, error: StoreUnavailableError) -> None:
-        while self._leaving:
-            batch = self._leaving.popleft()
+    def _begin_outage(self, keys: PlacementKeys, error: StoreUnavailableError) -> None:
+        """Refuse what the same server would have to take, until it answers again."""
+        shard = self._pipe.shard(keys.spec)
+        affected = [batch for batch in self._leaving if self._pipe.shard(batch.keys.spec) == shard]
+        for batch in affected:
+            self._leaving.remove(batch)
             self._close(batch)
             _refuse(batch, error)
-        if self._outage is None:
+        if shard not in self._outages:
             _log.error("decisions are not journaled: %s", error)
-            self._outage = error
+            self._outages[shard] = error
             self._metrics.lost_store()
-            self._probing = asyncio.get_running_loop().create_task(self._probe())
+            self._probing[shard] = asyncio.get_running_loop().create_task(self._probe(shard, keys))
 
-    async def _probe(self) -> None:
-        while self._outage is not None:
+    async def _probe(self, shard: str, keys: PlacementKeys) -> None:
+        while shard in self._outages:
             try:
-                await self._pipe.ping()
+                await self._pipe.ping(keys.spec)
             except ExpectedError:
                 await asyncio.sleep(_PROBE_S)
                 continue
             _log.warning("decisions are journaled again")
-            self._outage = None
+            del self._outages[shard]
 
 
 def _refuse(batch: _Batch, error: Exception) -> None:

@@ -15,6 +15,9 @@ PLACEMENT_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 PLACEMENTS = "attune:placements"
 """Set: names of the applied placements. No expiry."""
 
+LEARNERS = "attune:learners"
+"""Sorted set: learners, as `host:pid`, by the time they are forgotten unless they are heard of, ms by Redis TIME."""
+
 TOMBSTONE_TTL_S = 30 * 24 * 3600
 """How long a closed decision can still be asked for, and how long its outcomes are told apart from unknown ones."""
 

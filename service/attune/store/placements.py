@@ -176,30 +176,15 @@ class Placements:
             interactions=int(counts.get(b"interactions", 0)),
             head=head,
             serving=serving,
-            waiting_ms=await self._waiting_ms(keys, head.cursor if head else "-"),
+            waiting_ms=await self._store.run("waiting", [keys.interactions], [head.cursor if head else "-"]),
             learner=(learner or b"").decode(),
             findings=_findings(name, findings),
         )
 
-    async def _waiting_ms(self, keys: PlacementKeys, cursor: str) -> int | None:
-        async with self._store.reaching():
-            pipeline = self._store.redis.pipeline(transaction=False)
-            pipeline.xrange(keys.interactions, cursor if cursor == "-" else f"({cursor}", "+", count=1)
-            pipeline.time()
-            entries, (seconds, microseconds) = await pipeline.execute()
-        if not entries:
-            return None
-        entered_ms = int(entries[0][0].partition(b"-")[0])
-        return max(0, int(seconds) * 1000 + int(microseconds) // 1000 - entered_ms)
-
     async def _keys(self, keys: PlacementKeys) -> AsyncIterator[list[str]]:
         """Yield every key of a placement, but for its mark, in chunks."""
-        cursor, started = 0, False
-        while cursor or not started:
-            async with self._store.reaching():
-                cursor, found = await self._store.redis.scan(cursor, match=keys.pattern, count=_PURGE_CHUNK)
-            started = True
-            if chunk := [key.decode() for key in found if key.decode() != keys.deleting]:
+        async for found in self._store.scan(keys.spec, keys.pattern, _PURGE_CHUNK):
+            if chunk := [key for key in found if key != keys.deleting]:
                 yield chunk
 
 

@@ -18,12 +18,15 @@ class Lease:
         keys: The placement's keys.
         owner: Who holds it, as `host:pid`.
         epoch: Grows with every lease of the placement.
+        history: What the server's data goes back to. Another one after a failover: then the end of the log that was
+            learned from may be lost.
         ttl_ms: How long it lasts unless it is renewed, in milliseconds.
     """
 
     keys: PlacementKeys
     owner: str
     epoch: str
+    history: str
     ttl_ms: int
 
 
@@ -36,8 +39,8 @@ class Versions:
 
     async def acquire(self, keys: PlacementKeys, owner: str, ttl_ms: int) -> Lease | None:
         """Take the lease of a placement; None when somebody else holds it or the placement is gone."""
-        epoch = await self._store.run("acquire", [keys.spec, keys.lease, keys.head], [owner, ttl_ms])
-        return Lease(keys, owner, epoch.decode(), ttl_ms) if epoch else None
+        taken = await self._store.run("acquire", [keys.spec, keys.lease, keys.head], [owner, ttl_ms])
+        return Lease(keys, owner, taken[0].decode(), taken[1].decode(), ttl_ms) if taken else None
 
     async def renew(self, lease: Lease) -> None:
         """Make a lease last for its full time again.
@@ -70,7 +73,8 @@ class Versions:
             The new version.
 
         Raises:
-            FencedError: Another learner has taken over, or the placement is gone; the head is as it was.
+            FencedError: Another learner has taken over, another server has, or the placement is gone; the head is as it
+                was.
             StoreUnavailableError: The store did not answer in time; the head is the old or the new one.
         """
         keys = lease.keys
@@ -84,7 +88,8 @@ class Versions:
             args: list[str | bytes | int] = [lease.epoch, version, record.SerializeToString(), *dropped]
             committed = bool(await self._store.run("commit", touched, args))
         if not committed:
-            raise FencedError(f'placement "{keys.name}": a commit was refused, another learner has taken over')
+            reason = "another learner has taken over, or another server of the store"
+            raise FencedError(f'placement "{keys.name}": a commit was refused, {reason}')
         return version
 
     async def _write(self, lease: Lease, weights: bytes) -> int:
@@ -96,7 +101,8 @@ class Versions:
         written = False
         version = 0
         while not written:
-            version = await self._store.run("reserve", [lease.keys.spec, lease.keys.head], [lease.epoch])
+            touched = [lease.keys.spec, lease.keys.head]
+            version = await self._store.run("reserve", touched, [lease.epoch, lease.history])
             if not version:
                 return 0
             async with self._store.reaching():
