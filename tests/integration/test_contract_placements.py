@@ -85,7 +85,8 @@ def filled(name: str, **fields: Any) -> placement_pb2.Placement:
 def vw(**exploration: Any) -> PolicySpec:
     spec = VwSpec(
         crossings=placement_pb2.CROSSINGS_CONTEXT_PAIRS_OFFER,
-        learning_rate=0.5,
+        context_alone=False,
+        learning_rate=1.5,
         bits=18,
         cb_type=placement_pb2.CB_TYPE_MTR,
         power_t=0.5,
