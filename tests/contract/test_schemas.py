@@ -16,6 +16,7 @@ from attune.store.schemas import Schemas
 from attune.store.versions import Versions
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_service_pb2 import FEATURE_PROBLEM_CONSTANT, FeatureFinding
+from servers import every_key
 
 FOUND = FindingsRecord(findings=[FeatureFinding(name="device")])
 DAY_MS = 86_400_000
@@ -91,7 +92,7 @@ async def test_findings_are_shown_and_go_with_the_placement(store: Store, home: 
     await Schemas(store).write(lease, b"state", FOUND)
     assert list((await Placements(store).numbers("home")).findings) == list(FOUND.findings)
     await Placements(store).delete("home")
-    assert await store.redis.keys("*") == []
+    assert await every_key(store) == []
     with pytest.raises(FencedError):
         await Schemas(store).write(lease, b"state", FOUND)
 

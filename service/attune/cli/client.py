@@ -16,6 +16,7 @@ from attune.cli.failures import FAILED, UNAVAILABLE, CallError
 from attune.errors import Violation
 
 TIMEOUT_S = 10.0  # for one call
+MAX_REPLY_BYTES = 256 << 20  # hundreds of placements, each with the largest spec there may be
 _LOOPBACK = ("127.", "localhost:", "[::1]:")
 
 _Response = TypeVar("_Response")
@@ -57,8 +58,9 @@ def connect(address: str | None) -> Iterator[Service]:
     """
     settings = config.load(None, os.environ, {"server.address": address})
     target = config.reachable(settings.server.address)
+    options: list[tuple[str, int]] = [("grpc.max_receive_message_length", MAX_REPLY_BYTES)]
     # A proxy for the outside world must not be asked for a service on this machine.
-    options = [("grpc.enable_http_proxy", 0)] if target.startswith(_LOOPBACK) else []
+    options += [("grpc.enable_http_proxy", 0)] if target.startswith(_LOOPBACK) else []
     with grpc.insecure_channel(target, options=options) as channel:
         yield Service(target, channel)
 

@@ -134,7 +134,7 @@ class PlacementLearner:
         self._metrics.learned(name, learned, trainee.clipped - clipped, trainee.refused - refused)
         session.counted = (trainee.clipped, trainee.refused)
         is_behind = learned < len(entries) or learned == self._settings.batch
-        self._metrics.lags(name, _age_s(entries[learned - 1]) if is_behind else 0.0)
+        self._metrics.lags(name, _age_s(entries[max(learned, 1) - 1]) if is_behind else 0.0)
         self._metrics.found(name, (found.problem.value for found in guard.findings), _PROBLEMS)
 
     async def _renew(self, session: "_Session") -> None:

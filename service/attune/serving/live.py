@@ -122,8 +122,11 @@ class LivePlacements:
             look = next(self._looks)
             try:
                 seen = await self._placements.glance({*self._live, *await self._placements.names()})
-                for name, (record, version) in seen.items():
-                    await self._take_over_safely(look, name, record, version)
+                # Side by side: one that takes long to start or load must not keep the others waiting.
+                taken = (self._take_over_safely(look, name, *found) for name, found in seen.items())
+                for error in await asyncio.gather(*taken, return_exceptions=True):
+                    if error is not None:
+                        raise error
             except ExpectedError as error:
                 _log.debug("placements stay as they are: %s", error)
             await asyncio.sleep(POLL_S)
