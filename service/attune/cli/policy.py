@@ -195,12 +195,8 @@ def versions_table(versions: Sequence[PolicyVersion]) -> Table:
 def _facts(version: PolicyVersion) -> dict[str, str]:
     spec = json_format.MessageToDict(version.policy, preserving_proto_field_name=True)
     counts = {"interactions": f"{version.interactions:,}", "bytes": f"{version.size_bytes:,}"}
-    return {
-        **dict(_flat("policy", spec)),
-        "generation": str(version.generation),
-        **counts,
-        "sha256": version.sha256[:12],
-    }
+    trained = {"generation": str(version.generation), **counts}
+    return {**dict(_flat("policy", spec)), **trained, "sha256": version.sha256[:12]}
 
 
 def _flat(name: str, value: object) -> list[tuple[str, str]]:
