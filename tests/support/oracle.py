@@ -88,6 +88,7 @@ async def _learned(url: str, keys: PlacementKeys) -> Learned:
     events = [entry.decision.event_id for entry in entries if not entry.revises]
     assert len(set(events)) == len(events), "a decision is in the log twice"
     weights = await Versions(store).weights(keys, head)
+    assert head.cursor == entries[-1].position, "the newest version has not learned everything"
     replayed = await replay(store, keys, head)
     await store.close()
     return Learned(weights, replayed, len(events), head.generation)
@@ -106,7 +107,7 @@ async def replay(store: Store, keys: PlacementKeys, head: VersionRecord) -> byte
     trainee = Trainee((await Placements(store).get(keys.name)).placement, start_of(head))
     late = await late_outcomes(store, keys)
     for entry in await whole_log(store, keys):
-        if order(entry.position) > order(trainee.start.trains_from):
+        if order(trainee.start.trains_from) < order(entry.position) <= order(head.cursor):
             trainee.learn(replace(entry, late=[*entry.late, *_late_of(entry, late)]))
     return trainee.version(0)[1]
 
