@@ -9,6 +9,7 @@ import pytest
 import oracle
 from attune.config import LearnerSettings
 from attune.learning import final_rewards
+from attune.learning.final_rewards import FinalRewards
 from attune.learning.learners import Learners
 from attune.learning.trainee import Start, Trainee, start_of
 from attune.serving.live import LivePlacements
@@ -363,3 +364,47 @@ async def test_progress_is_shown_until_the_next_commit(store: Store, home: Place
     assert (await Placements(store).numbers("home")).training == 45
     await versions.commit(lease, VersionRecord(cursor=BEGINNING), b"weights", keep=2)
     assert (await Placements(store).numbers("home")).training is None
+
+
+async def test_a_first_training_that_is_cut_short_goes_on_with_final_rewards(
+    store: Store, pipe: Pipe, home: PlacementKeys
+) -> None:
+    """What a committed version has not passed yet still gets the late outcomes of before it began, and no more."""
+    await some_history(store, pipe, home)
+    expected = await folded(store, home)
+    start = Start(0, BEGINNING, *await LateOutcomes(store).ends(home))
+    trainee = Trainee((await Placements(store).get("home")).placement, start)
+    late, half = FinalRewards(LateOutcomes(store), home, start), (await oracle.whole_log(store, home))[:25]
+    while not (complete := await late.add(half)):
+        pass
+    for entry in complete:
+        trainee.learn(entry)
+    lease = await Versions(store).acquire(home, "a:1", 60_000)
+    assert lease is not None
+    await Versions(store).commit(lease, *trainee.version(0), keep=10)
+    await Versions(store).release(lease)
+
+    await Outcomes(store).record(home, [click("e57", "too late for this training", 9.0)])
+    async with learning(store):
+        head = await until(lambda head: head.interactions == 60, store, home)
+    assert start_of(head) == start
+    assert await Versions(store).weights(home, head) == expected
+    assert await is_as_replayed(store, home, head)
+
+
+async def test_a_learner_says_how_far_a_rebuild_is(
+    store: Store, pipe: Pipe, home: PlacementKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attune.learning.learner._SLICE_S", 0.0)
+    monkeypatch.setattr("attune.learning.learner._PROGRESS_S", 0.0)
+    async with learning(store):
+        await some_history(store, pipe, home)
+        await until(lambda head: head.interactions == 60, store, home)
+        await Generations(store).rebuild("home", whole_log=False)
+        seen: list[int] = []
+        while (numbers := await Placements(store).numbers("home")).head is None or not numbers.head.generation:
+            seen += [numbers.training] if numbers.training is not None else []
+            await asyncio.sleep(0)
+    assert sorted(seen) == seen
+    assert 0 < seen[-1] <= 60
+    assert numbers.training is None
