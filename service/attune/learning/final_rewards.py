@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from attune.learning.trainee import Start
-from attune.store.decisions import LoggedInteraction, RecordedOutcome, outcome_of
+from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import BEGINNING, order
 from attune.store.keys import PlacementKeys
 from attune.store.late import LateOutcome, LateOutcomes
@@ -92,9 +92,5 @@ class FinalRewards:
     def _added(self, entry: LoggedInteraction) -> LoggedInteraction:
         # Not taken out: the caller may have no time left to learn it, and ask for it again.
         found = self._found.get(order(entry.position), [])
-        return replace(entry, late=[*entry.late, *(_recorded(late, entry) for late in found)]) if found else entry
-
-
-def _recorded(late: LateOutcome, entry: LoggedInteraction) -> RecordedOutcome:
-    value = b"L%b:%b" % (late.position.encode(), late.record)
-    return outcome_of(late.outcome_id.decode(), value, entry.decision.decided_at_ms)
+        late = [outcome.decoded(entry.decision.decided_at_ms) for outcome in found]
+        return replace(entry, late=[*entry.late, *late]) if late else entry

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from attune.store.client import Store
+from attune.store.decisions import RecordedOutcome, outcome_of
 from attune.store.interactions import BEGINNING
 from attune.store.keys import PlacementKeys
 
@@ -23,6 +24,11 @@ class LateOutcome:
     of: str
     outcome_id: bytes
     record: bytes
+
+    def decoded(self, decided_at_ms: int) -> RecordedOutcome:
+        """Decode it, as it stands in `PlacementKeys.outcomes` of a decision made at this time, ms since the epoch."""
+        value = b"L%b:%b" % (self.position.encode(), self.record)
+        return outcome_of(self.outcome_id.decode(), value, decided_at_ms)
 
 
 class LateOutcomes:
