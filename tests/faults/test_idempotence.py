@@ -236,4 +236,4 @@ def machine(examples: int) -> Any:
 
 
 TestAFewOrders = machine(12)
-TestManyOrders = pytest.mark.long(machine(300))
+TestManyOrders = pytest.mark.timeout(900)(pytest.mark.long(machine(300)))
