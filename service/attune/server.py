@@ -34,6 +34,7 @@ from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
 from attune.store.client import Store
 from attune.store.decisions import Decisions
+from attune.store.generations import Generations
 from attune.store.hazards import hazards
 from attune.store.journal import Journal
 from attune.store.outcomes import Outcomes
@@ -100,11 +101,12 @@ async def _serve(settings: Settings) -> None:
         decisions = Decisions(store)
         decider, explainer = Decider(live, journal, decisions), Explainer(versions)
         decision_servicer = DecisionServicer(decider, explainer, decisions, live, metrics)
+        placement_servicer = PlacementServicer(placements, versions, Generations(store), live)
         server.add_generic_rpc_handlers(
             [
                 handler(_DECISIONS, decision_servicer, {"Decide": DecideEnvelope}, metrics),
                 handler(_REWARDS, RewardServicer(live, Outcomes(store), decisions, metrics), metrics=metrics),
-                handler(_PLACEMENTS, PlacementServicer(placements, versions, live), metrics=metrics),
+                handler(_PLACEMENTS, placement_servicer, metrics=metrics),
             ]
         )
         reflection.enable_server_reflection([*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)

@@ -7,13 +7,13 @@ from hashlib import sha256
 
 import pytest
 
+import oracle
 from attune.config import LearnerSettings
 from attune.learning.learners import Learners
-from attune.learning.trainee import Trainee
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, VersionRecord
 from attune.store.client import Store
-from attune.store.interactions import BEGINNING, Interactions
+from attune.store.interactions import Interactions
 from attune.store.journal import Journal
 from attune.store.keys import PlacementKeys
 from attune.store.outcomes import NewOutcome, Outcomes
@@ -76,10 +76,8 @@ async def head_of(store: Store, keys: PlacementKeys) -> tuple[VersionRecord, byt
 
 async def replayed(store: Store, keys: PlacementKeys) -> bytes:
     """The weights after one pass over the log."""
-    trainee = Trainee((await Placements(store).get(keys.name)).placement)
-    for entry in await Interactions(store).after(keys, BEGINNING, 10_000):
-        trainee.learn(entry)
-    return trainee.version(0)[1]
+    head, _ = await head_of(store, keys)
+    return await oracle.replay(store, keys, head)
 
 
 async def test_everything_is_learned_once_and_in_order(store: Store, pipe: Pipe, home: PlacementKeys) -> None:

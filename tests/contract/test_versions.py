@@ -116,12 +116,12 @@ async def test_the_promoted_version_is_kept(store: Store, home: PlacementKeys) -
     kept = await versions.kept(home)
     assert [record.version for record in kept] == [6, 5, 2]
     assert await versions.weights(home, kept[-1]) == b"weights 1"
-    assert await versions.promoted(home) == 2
+    assert (await versions.serving(home))[0] == 2
     head = await versions.head(home)
     assert head is not None
     assert head.version == 6, "the learner goes on from the newest one"
     await versions.promote(home, 0)
-    assert await versions.promoted(home) == 0
+    assert (await versions.serving(home))[0] == 0
     await versions.commit(lease, VersionRecord(), b"weights", keep=2)
     assert [record.version for record in await versions.kept(home)] == [7, 6]
 
@@ -151,7 +151,7 @@ async def test_a_version_that_is_not_kept_cannot_be_promoted(store: Store, home:
     await versions.commit(await held(store, home), VersionRecord(), b"weights", keep=10)
     with pytest.raises(NotFoundError, match=r"expected one that is kept \(1\), got 2"):
         await versions.promote(home, 2)
-    assert await versions.promoted(home) == 0
+    assert (await versions.serving(home))[0] == 0
 
 
 async def test_the_last_version_of_the_former_specs_is_kept(store: Store, home: PlacementKeys) -> None:

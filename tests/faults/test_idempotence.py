@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ from attune.errors import NotFoundError
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.client import Store
-from attune.store.decisions import Decisions
+from attune.store.decisions import Decisions, RecordedOutcome
 from attune.store.embedded import EmbeddedStore
 from attune.store.interactions import BEGINNING, Interactions
 from attune.store.journal import DEFERRED, Journal
@@ -58,7 +58,8 @@ class Expected:
         is_over: Its window has ended.
         position: In the training log; None before it is there.
         outcomes: outcome_id -> value, those that count.
-        late: Ids of the others.
+        late: The others.
+        counted: Those of the others that count, because they came before it was in the log, where that is wanted.
     """
 
     record: bytes
@@ -66,7 +67,8 @@ class Expected:
     is_over: bool = False
     position: int | None = None
     outcomes: dict[str, float] = field(default_factory=dict)
-    late: set[str] = field(default_factory=set)
+    late: dict[str, float] = field(default_factory=dict)
+    counted: dict[str, float] = field(default_factory=dict)
 
 
 class Idempotence(RuleBasedStateMachine):
@@ -80,6 +82,7 @@ class Idempotence(RuleBasedStateMachine):
         self.server = EmbeddedStore(self.directory)
         self.expected: dict[str, Expected] = {}
         self.log: list[str] = []
+        self.revisions: list[tuple[str, dict[str, float]]] = []
         self.written = 0
 
     def run_now(self, work: Coroutine[Any, Any, _T]) -> _T:
@@ -139,11 +142,11 @@ class Idempotence(RuleBasedStateMachine):
             assert self.run_now(work) == known.is_deferred
             known.is_deferred = False
 
-    @rule(event_id=event_ids, outcome_id=outcome_ids, value=values)
-    def record_outcome(self, event_id: str, outcome_id: str, value: float) -> None:
-        """Record an outcome, perhaps once more, perhaps too late."""
+    @rule(event_id=event_ids, outcome_id=outcome_ids, value=values, revise=st.booleans())
+    def record_outcome(self, event_id: str, outcome_id: str, value: float, *, revise: bool) -> None:
+        """Record an outcome, perhaps once more, perhaps too late; what is late may revise what is in the log."""
         new = NewOutcome(event_id, outcome_id, OutcomeRecord(name="click", value=value))
-        [recorded] = self.run_now(Outcomes(self.store).record(KEYS, [new]))
+        [recorded] = self.run_now(Outcomes(self.store).record(KEYS, [new], revise=revise))
         known = self.expected.get(event_id)
         if known is None:
             assert recorded is Recorded.UNKNOWN_EVENT
@@ -151,7 +154,9 @@ class Idempotence(RuleBasedStateMachine):
             assert recorded is Recorded.DUPLICATE
         elif known.is_over:
             assert recorded is Recorded.LATE
-            known.late.add(outcome_id)
+            known.late[outcome_id] = value
+            if revise and known.position is not None:
+                self.revisions.append((event_id, known.outcomes | known.late))
         else:
             assert recorded is Recorded.ACCEPTED
             known.outcomes[outcome_id] = value
@@ -164,18 +169,20 @@ class Idempotence(RuleBasedStateMachine):
             self.run_now(self.store.redis.zadd(KEYS.due, {event_id: PAST_MS}, xx=True))
             known.is_over = True
 
-    @rule()
-    def join(self) -> None:
+    @rule(revise=st.booleans())
+    def join(self, *, revise: bool) -> None:
         """Move what is over into the training log, in two processes at once."""
         interactions = Interactions(self.store)
 
         async def both() -> int:
-            return sum(await asyncio.gather(interactions.join(KEYS, 10), interactions.join(KEYS, 10)))
+            return sum(await asyncio.gather(*(interactions.join(KEYS, 10, revise=revise) for _ in range(2))))
 
         ready = sorted(name for name, each in self.expected.items() if each.is_over and each.position is None)
         assert self.run_now(both()) == len(ready)
         for event_id in ready:
-            self.expected[event_id].position = len(self.log)
+            known = self.expected[event_id]
+            known.position = len(self.log)
+            known.counted = dict(known.late) if revise else {}
             self.log.append(event_id)
 
     @precondition(lambda self: self.expected)
@@ -194,17 +201,25 @@ class Idempotence(RuleBasedStateMachine):
         for event_id, known in self.expected.items():
             stored = self.run_now(Decisions(self.store).get(KEYS, event_id))
             assert stored.record.SerializeToString() == known.record
-            assert {each.outcome_id: each.record.value for each in stored.outcomes} == known.outcomes
+            assert values_of(stored.outcomes) == known.outcomes | known.counted
             is_open = DECISION_STATE_DEFERRED if known.is_deferred else DECISION_STATE_PENDING
             assert stored.state == (is_open if known.position is None else DECISION_STATE_CLOSED)
-        entries = self.run_now(Interactions(self.store).after(KEYS, BEGINNING, 100))
-        assert [entry.decision.event_id for entry in entries] == self.log
+        entries = self.run_now(Interactions(self.store).after(KEYS, BEGINNING, 200))
+        assert [entry.decision.event_id for entry in entries if not entry.revises] == self.log
+        revisions = [entry for entry in entries if entry.revises]
+        assert [(entry.decision.event_id, values_of(entry.outcomes)) for entry in revisions] == self.revisions
         counts = self.run_now(self.store.redis.hgetall(KEYS.counts))
         active = [each for each in self.expected.values() if not each.is_deferred]
         assert int(counts.get(b"decisions", 0)) == len(active)
         assert int(counts.get(b"interactions", 0)) == len(self.log)
+        assert int(counts.get(b"revisions", 0)) == len(self.revisions)
         assert int(counts.get(b"outcomes", 0)) == sum(len(each.outcomes) for each in self.expected.values())
         assert int(counts.get(b"late", 0)) == sum(len(each.late) for each in self.expected.values())
+
+
+def values_of(outcomes: Iterable[RecordedOutcome]) -> dict[str, float]:
+    """Return value by outcome_id."""
+    return {each.outcome_id: each.record.value for each in outcomes}
 
 
 def machine(examples: int) -> Any:
@@ -221,4 +236,4 @@ def machine(examples: int) -> Any:
 
 
 TestAFewOrders = machine(12)
-TestManyOrders = pytest.mark.long(machine(300))
+TestManyOrders = pytest.mark.timeout(900)(pytest.mark.long(machine(300)))

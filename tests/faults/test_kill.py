@@ -27,7 +27,11 @@ SEED = 20261121
 # SUM, so that an outcome that is counted twice shows; 2 s, so that windows close all the time.
 PLACEMENT = {
     "name": "home",
-    "reward": {"window": "2s", "outcomes": [{"name": "click", "aggregation": "AGGREGATION_SUM"}]},
+    "reward": {
+        "window": "2s",
+        "outcomes": [{"name": "click", "aggregation": "AGGREGATION_SUM"}],
+        "revise_late": True,
+    },
 }
 
 # Short, and forgetful: matrices are inverted again every dozen interactions, before and after every kill.

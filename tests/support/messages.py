@@ -70,7 +70,8 @@ def outcome(
     """Builds an outcome; `at_s` is when it happened, in seconds since the epoch."""
     if at_s is not None:
         fields["occurred_at"] = Timestamp()
-        fields["occurred_at"].FromNanoseconds(round(at_s * 1e9))
+        # Whole microseconds: a double has no more, and 20 ms must not become 19.9999.
+        fields["occurred_at"].FromMicroseconds(round(at_s * 1e6))
     return reward_service_pb2.Outcome(placement=placement, event_id=event_id, name=name, **fields)
 
 

@@ -1,16 +1,19 @@
 """The sequential oracle: the training log read once from its beginning, one interaction after the other.
 
-Whatever crashed, froze or was overtaken on the way, the model that serves has to be the same to the last bit.
+It adds to each interaction the late outcomes that the version counts, which it looks up in plain Python. Whatever
+crashed, froze or was overtaken on the way, the model that serves has to be the same to the last bit.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc
 
-from attune.learning.trainee import Trainee
+from attune.learning.trainee import Trainee, start_of
+from attune.storage.v1.records_pb2 import VersionRecord
 from attune.store.client import Store
-from attune.store.interactions import Interactions
+from attune.store.decisions import LoggedInteraction, RecordedOutcome, outcome_of
+from attune.store.interactions import BEGINNING, Interactions, order
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Placements
 from attune.store.versions import Versions
@@ -29,12 +32,14 @@ class Learned:
     Attributes:
         serving: The weights that the service has arrived at.
         replayed: Those of one pass over the log.
-        interactions: Entries of the log.
+        interactions: Entries of the log, without revisions.
+        generation: Of the version that serves.
     """
 
     serving: bytes
     replayed: bytes
     interactions: int
+    generation: int
 
 
 def status(address: str, placement: str) -> placements.PlacementStatus:
@@ -49,7 +54,9 @@ def settled(address: str, placement: str, timeout_s: float = 30.0) -> placements
 
     def everything_learned() -> placements.PlacementStatus | None:
         now = status(address, placement)
-        return now if now.pending == 0 and now.learned == now.interactions == now.decisions else None
+        learned = now.learned + now.set_aside == now.interactions == now.decisions
+        is_settled = now.pending == 0 and learned and not now.HasField("learner_lag")
+        return now if is_settled and not now.HasField("training") else None
 
     return wait_until(everything_learned, "everything to be learned", timeout_s)
 
@@ -75,15 +82,47 @@ def learned(url: str, placement: str) -> Learned:
 
 async def _learned(url: str, keys: PlacementKeys) -> Learned:
     store = Store(url, timeout_s=5)
-    trainee = Trainee((await Placements(store).get(keys.name)).placement)
-    events = []
-    while entries := await Interactions(store).after(keys, trainee.cursor, 500):
-        for entry in entries:
-            trainee.learn(entry)
-            events.append(entry.decision.event_id)
-    assert len(set(events)) == len(events), "a decision is in the log twice"
     head = await Versions(store).head(keys)
     assert head is not None
+    entries = await whole_log(store, keys)
+    events = [entry.decision.event_id for entry in entries if not entry.revises]
+    assert len(set(events)) == len(events), "a decision is in the log twice"
     weights = await Versions(store).weights(keys, head)
+    assert head.cursor == entries[-1].position, "the newest version has not learned everything"
+    replayed = await replay(store, keys, head)
     await store.close()
-    return Learned(weights, trainee.version(0)[1], len(events))
+    return Learned(weights, replayed, len(events), head.generation)
+
+
+async def whole_log(store: Store, keys: PlacementKeys) -> list[LoggedInteraction]:
+    """Reads every entry of the log."""
+    read: list[LoggedInteraction] = []
+    while entries := await Interactions(store).after(keys, read[-1].position if read else BEGINNING, 500):
+        read += entries
+    return read
+
+
+async def replay(store: Store, keys: PlacementKeys, head: VersionRecord) -> bytes:
+    """Learns what a version has to know from the log and the late outcomes, in one pass; returns its weights."""
+    trainee = Trainee((await Placements(store).get(keys.name)).placement, start_of(head))
+    late = await late_outcomes(store, keys)
+    for entry in await whole_log(store, keys):
+        if order(trainee.start.trains_from) < order(entry.position) <= order(head.cursor):
+            trainee.learn(replace(entry, late=[*entry.late, *_late_of(entry, late)]))
+    return trainee.version(0)[1]
+
+
+async def late_outcomes(store: Store, keys: PlacementKeys) -> dict[str, list[tuple[str, bytes, bytes]]]:
+    """Reads the stream of late outcomes: by position of the decision, position, id and record of each."""
+    late: dict[str, list[tuple[str, bytes, bytes]]] = {}
+    for position, entry in await store.redis.xrange(keys.late):
+        late.setdefault(entry[b"p"].decode(), []).append((position.decode(), entry[b"i"], entry[b"o"]))
+    return late
+
+
+def _late_of(entry: LoggedInteraction, late: dict[str, list[tuple[str, bytes, bytes]]]) -> list[RecordedOutcome]:
+    decided_at_ms = entry.decision.decided_at_ms
+    return [
+        outcome_of(outcome_id.decode(), b"L%b:%b" % (position.encode(), record), decided_at_ms)
+        for position, outcome_id, record in late.get(entry.position, [])
+    ]

@@ -10,6 +10,7 @@ from attune.v1.placement_service_pb2 import (
     FeatureProblem,
     GetPlacementResponse,
     PlacementStatus,
+    Training,
 )
 
 
@@ -26,6 +27,13 @@ def test_counters_are_shown_when_there_is_something_to_count() -> None:
     assert lines(clipped_rewards=1200, refused_interactions=3) == [
         "home: 1,200 rewards were outside min and max, and were clipped",
         "home: 3 interactions could not be learned from; the learner's log says why",
+    ]
+
+
+def test_how_far_a_training_has_come_is_shown() -> None:
+    assert lines(training=Training(interactions=450, of=1000), set_aside=1200) == [
+        "home: training 45% of 1,000 interactions; the former version serves meanwhile",
+        "home: 1,200 interactions from before the last reset are not learned from",
     ]
 
 

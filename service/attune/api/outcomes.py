@@ -83,17 +83,18 @@ class RewardServicer:
             else:
                 valid.append((i, _new_outcome(outcome)))
         if live is not None and valid:
-            templates = await self._recorded(live.keys, valid)
+            templates = await self._recorded(live, valid)
             receipts |= {i: _receipt(new, templates[i]) for i, new in valid}
         if live is not None:
             self._metrics.received(placement, (receipt.status for receipt in receipts.values()))
         return receipts
 
-    async def _recorded(self, keys: PlacementKeys, numbered: _Numbered) -> dict[int, OutcomeReceipt]:
+    async def _recorded(self, live: LivePlacement, numbered: _Numbered) -> dict[int, OutcomeReceipt]:
+        revise = live.placement.reward.revise_late
         try:
-            templates = await self._without_slot(keys, numbered)
+            templates = await self._without_slot(live.keys, numbered)
             good = [(i, outcome) for i, outcome in numbered if i not in templates]
-            recorded = await self._outcomes.record(keys, [outcome for _, outcome in good]) if good else []
+            recorded = await self._outcomes.record(live.keys, [new for _, new in good], revise=revise) if good else []
         except NotFoundError as error:  # the placement was deleted a moment ago
             deleted = OutcomeReceipt(status=OUTCOME_STATUS_INVALID, detail=str(error))
             return {i: deleted for i, _ in numbered}

@@ -9,6 +9,7 @@ from attune.api.validation import check_placement, check_promotion
 from attune.serving.live import LivePlacements
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
+from attune.store.generations import Generations
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Numbers, Placements
 from attune.store.versions import Versions
@@ -27,14 +28,22 @@ from attune.v1.placement_service_pb2 import (
     PlacementStatus,
     PromotePolicyVersionRequest,
     PromotePolicyVersionResponse,
+    RebuildPolicyRequest,
+    RebuildPolicyResponse,
+    ResetPolicyRequest,
+    ResetPolicyResponse,
+    Training,
 )
 
 
 class PlacementServicer:
     """Manages placements."""
 
-    def __init__(self, placements: Placements, versions: Versions, live: LivePlacements) -> None:
+    def __init__(
+        self, placements: Placements, versions: Versions, generations: Generations, live: LivePlacements
+    ) -> None:
         """Serve with these."""
+        self._generations = generations
         self._placements = placements
         self._versions = versions
         self._live = live
@@ -65,16 +74,26 @@ class PlacementServicer:
         """Return the versions that are kept, newest first."""
         keys = PlacementKeys((await self._placements.get(request.placement)).placement.name)
         kept = await self._versions.kept(keys)
-        promoted = await self._versions.promoted(keys)
-        return ListPolicyVersionsResponse(versions=_policy_versions(kept, promoted))
+        return ListPolicyVersionsResponse(versions=_policy_versions(kept, *await self._versions.serving(keys)))
 
     async def PromotePolicyVersion(self, request: PromotePolicyVersionRequest) -> PromotePolicyVersionResponse:  # noqa: N802 - the contract's name
         """Make a version serve."""
         check_promotion(request)
         keys = PlacementKeys((await self._placements.get(request.placement)).placement.name)
         await self._live.promote(keys, request.version)
-        versions = _policy_versions(await self._versions.kept(keys), request.version)
+        versions = _policy_versions(await self._versions.kept(keys), *await self._versions.serving(keys))
         return PromotePolicyVersionResponse(version=next((each for each in versions if each.serving), None))
+
+    async def RebuildPolicy(self, request: RebuildPolicyRequest) -> RebuildPolicyResponse:  # noqa: N802 - the contract's name
+        """Have the policy trained anew on the training log."""
+        interactions = await self._generations.rebuild(request.placement, whole_log=request.whole_log)
+        return RebuildPolicyResponse(interactions=interactions)
+
+    async def ResetPolicy(self, request: ResetPolicyRequest) -> ResetPolicyResponse:  # noqa: N802 - the contract's name
+        """Let the policy start untrained."""
+        set_aside, former = await self._generations.reset(request.placement)
+        await self._live.refresh([request.placement])
+        return ResetPolicyResponse(set_aside=set_aside, former_version=former)
 
     async def _described(self, record: PlacementRecord) -> GetPlacementResponse:
         numbers = await self._placements.numbers(record.placement.name)
@@ -94,14 +113,19 @@ def _status(numbers: Numbers) -> PlacementStatus:
         findings=numbers.findings,
         clipped_rewards=numbers.head.clipped if numbers.head else 0,
         refused_interactions=numbers.head.refused if numbers.head else 0,
+        set_aside=numbers.set_aside,
+        revisions=numbers.revisions,
     )
+    if numbers.training is not None:
+        to_learn = numbers.interactions - numbers.set_aside
+        status.training.CopyFrom(Training(interactions=numbers.training, of=to_learn))
     if numbers.waiting_ms is not None:
         status.learner_lag.FromMilliseconds(numbers.waiting_ms)
     return status
 
 
-def _policy_versions(kept: Sequence[VersionRecord], promoted: int) -> list[PolicyVersion]:
-    serving = promoted or (kept[0].version if kept else 0)
+def _policy_versions(kept: Sequence[VersionRecord], promoted: int, newest: int) -> list[PolicyVersion]:
+    serving = promoted or newest
     return [_policy_version(record, serving, promoted) for record in kept]
 
 
@@ -118,4 +142,5 @@ def _policy_version(record: VersionRecord, serving: int, promoted: int) -> Polic
         size_bytes=record.size_bytes,
         serving=record.version == serving,
         promoted=record.version == promoted,
+        generation=record.generation,
     )

@@ -25,7 +25,7 @@ COMMANDS = {
     "apply": "Create or change placements from YAML or JSON files.",
     "status": "Show the placements and how they are doing.",
     "explain": "Say which features made the scores of a decision.",
-    "policy": "List, promote, roll back and compare the versions of a policy.",
+    "policy": "List, promote, roll back and compare the versions of a policy; rebuild or reset it.",
     "export": "Write the training log to Parquet or DSJSON files.",
     "import": "Bring logged decisions into the training log.",
     "demo": "Run the whole story on simulated customers, in under a minute.",

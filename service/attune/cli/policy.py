@@ -1,4 +1,4 @@
-"""`attune policy`: the versions of a placement's policy: look at them, go back to one, compare two."""
+"""`attune policy`: the versions of a placement's policy: look at them, go back to one, compare two, begin anew."""
 
 import json
 from collections.abc import Sequence
@@ -18,6 +18,10 @@ from attune.v1.placement_service_pb2 import (
     ListPolicyVersionsResponse,
     PromotePolicyVersionRequest,
     PromotePolicyVersionResponse,
+    RebuildPolicyRequest,
+    RebuildPolicyResponse,
+    ResetPolicyRequest,
+    ResetPolicyResponse,
 )
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 
@@ -28,7 +32,7 @@ Address = Annotated[str | None, typer.Option(help="The service, as host:port. [1
 AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")]
 
 policy = typer.Typer(
-    help="Look at the versions of a placement's policy, and go back to one.",
+    help="Look at the versions of a placement's policy, go back to one, or train it anew.",
     add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
@@ -66,7 +70,7 @@ def promote(
 
 @policy.command()
 def rollback(*, placement: Placement, address: Address = None, as_json: AsJson = False) -> None:
-    """Make the version before the one that serves serve, or the last one of the former specs where they changed."""
+    """Make the version before the one that serves serve: the last one of before a change, a rebuild or a reset."""
     with client.connect(address) as service:
         reply = _promote(service, placement, former(_list(service, placement).versions))
     _say(placement, reply, as_json=as_json)
@@ -99,6 +103,53 @@ def diff(
     show(table)
 
 
+@policy.command()
+def rebuild(
+    *,
+    placement: Placement,
+    whole_log: Annotated[
+        bool, typer.Option("--whole-log", help="Learn also from what came before the last reset.")
+    ] = False,
+    address: Address = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train the policy anew on the training log, with late outcomes; what serves goes on until it has caught up."""
+    with client.connect(address) as service:
+        reply: RebuildPolicyResponse = service.call(
+            PlacementServiceStub(service.channel).RebuildPolicy,
+            RebuildPolicyRequest(placement=placement, whole_log=whole_log),
+        )
+    if as_json:
+        typer.echo(json.dumps(as_dict(reply), indent=2, ensure_ascii=False))
+        return
+    typer.echo(f"{placement}: training anew on {reply.interactions:,} interactions; what serves goes on meanwhile")
+    typer.echo(f"To see how far it is: attune status {placement}")
+
+
+@policy.command()
+def reset(
+    *,
+    placement: Placement,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    address: Address = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let the policy start untrained, at once. The training log and the newest version are kept."""
+    if not yes:
+        _confirm(placement)
+    with client.connect(address) as service:
+        reply: ResetPolicyResponse = service.call(
+            PlacementServiceStub(service.channel).ResetPolicy, ResetPolicyRequest(placement=placement)
+        )
+    if as_json:
+        typer.echo(json.dumps(as_dict(reply), indent=2, ensure_ascii=False))
+        return
+    typer.echo(f"{placement}: untrained from now on; {reply.set_aside:,} interactions are not learned from any more")
+    if reply.former_version:
+        typer.echo(f"To let the former version serve: attune policy promote {placement} {reply.former_version}")
+    typer.echo(f"To learn from all of them again: attune policy rebuild {placement} --whole-log")
+
+
 def former(versions: Sequence[PolicyVersion]) -> int:
     """Return the version to roll back to.
 
@@ -108,11 +159,14 @@ def former(versions: Sequence[PolicyVersion]) -> int:
     Raises:
         CallError: There is none before the one that serves.
     """
-    older = versions[next((i for i, version in enumerate(versions) if version.serving), len(versions)) + 1 :]
+    serving = next((i for i, version in enumerate(versions) if version.serving), None)
+    older = versions if serving is None else versions[serving + 1 :]  # after a reset, none of them may be serving
     if not older:
         raise CallError("version: expected one that is older than the one that serves, there is none", FAILED)
-    serving = next(version for version in versions if version.serving)
-    return next((version for version in older if version.policy != serving.policy), older[0]).version
+    if serving is None:
+        return older[0].version
+    trained = versions[serving].policy, versions[serving].generation
+    return next((other for other in older if (other.policy, other.generation) != trained), older[0]).version
 
 
 def differences(old: PolicyVersion, new: PolicyVersion) -> list[tuple[str, str, str]]:
@@ -141,13 +195,24 @@ def versions_table(versions: Sequence[PolicyVersion]) -> Table:
 def _facts(version: PolicyVersion) -> dict[str, str]:
     spec = json_format.MessageToDict(version.policy, preserving_proto_field_name=True)
     counts = {"interactions": f"{version.interactions:,}", "bytes": f"{version.size_bytes:,}"}
-    return {**dict(_flat("policy", spec)), **counts, "sha256": version.sha256[:12]}
+    trained = {"generation": str(version.generation), **counts}
+    return {**dict(_flat("policy", spec)), **trained, "sha256": version.sha256[:12]}
 
 
 def _flat(name: str, value: object) -> list[tuple[str, str]]:
     if isinstance(value, dict) and value:
         return [row for key, inner in value.items() for row in _flat(f"{name}.{key}", inner)]
     return [(name, json.dumps(value, ensure_ascii=False))]
+
+
+def _confirm(placement: str) -> None:
+    typer.echo(f"{placement} forgets what it has learned, and starts untrained, at once.", err=True)
+    try:
+        typed = typer.prompt("Type the placement's name to go on", default="", show_default=False, err=True)
+    except typer.Abort:  # there is nobody to ask
+        typed = ""
+    if typed != placement:
+        raise CallError(f'placement: expected its name, "{placement}", got "{typed}": nothing was changed', FAILED)
 
 
 def _number(version: str) -> int:

@@ -135,6 +135,11 @@ def placements_table(replies: Iterable[GetPlacementResponse]) -> Table:
 def warning_lines(reply: GetPlacementResponse) -> Iterator[str]:
     """Yield what is strange about a placement, a line each; nothing where nothing is."""
     name, of = reply.placement.name, reply.status
+    if of.HasField("training"):
+        share = of.training.interactions / max(of.training.of, 1)
+        yield f"{name}: training {share:.0%} of {of.training.of:,} interactions; the former version serves meanwhile"
+    if of.set_aside:
+        yield f"{name}: {of.set_aside:,} interactions from before the last reset are not learned from"
     if of.clipped_rewards:
         yield f"{name}: {of.clipped_rewards:,} rewards were outside min and max, and were clipped"
     if of.refused_interactions:

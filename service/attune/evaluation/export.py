@@ -18,9 +18,9 @@ from attune.serving.specs import reward_spec
 from attune.storage.v1.records_pb2 import PlacementRecord
 from attune.store.client import Store
 from attune.store.decisions import LoggedInteraction
-from attune.store.interactions import BEGINNING
+from attune.store.interactions import BEGINNING, order
 from attune.store.keys import PlacementKeys
-from attune.store.training_log import LateOutcome, TrainingLog, order
+from attune.store.training_log import LateOutcome, TrainingLog
 
 _READ_BYTES = 1 << 20
 _MOST_PER_READ = 1000
@@ -86,6 +86,8 @@ class Exporter:
         rewards = reward_spec(self._spec)
 
         def interaction_rows(entry: LoggedInteraction) -> list[Mapping[str, Any]]:
+            if entry.revises:
+                return []  # the entry that it corrects is there, and what corrects it is among the late outcomes
             return [self._form.interaction(self._name, row) for row in rows_of(entry, rewards)]
 
         def late_rows(entry: LateOutcome) -> list[Mapping[str, Any]]:

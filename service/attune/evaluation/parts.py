@@ -11,8 +11,7 @@ import os
 import re
 from pathlib import Path
 
-from attune.store.interactions import BEGINNING
-from attune.store.training_log import order
+from attune.store.interactions import BEGINNING, order
 
 _NAME = re.compile(r"(\d+-\d+)\.\.(\d+-\d+)")
 _UNFINISHED = ".unfinished-"

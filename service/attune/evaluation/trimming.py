@@ -9,7 +9,7 @@ from attune.store.client import Store
 from attune.store.keys import PlacementKeys
 from attune.store.training_log import TrainingLog
 from attune.store.versions import Versions
-from attune.v1.placement_pb2 import Placement, RewardSpec
+from attune.v1.placement_pb2 import RewardSpec
 
 
 async def trim(store: Store, placement: PlacementRecord) -> int:
@@ -27,15 +27,15 @@ async def trim(store: Store, placement: PlacementRecord) -> int:
     keys = PlacementKeys(placement.placement.name)
     log, versions = TrainingLog(store), Versions(store)
     # Damaged weights are learned again from the log: that has to be done before it is trimmed.
-    await versions.weights(keys, await _head(versions, keys, placement.placement))
+    await versions.weights(keys, await _head(versions, keys, placement))
     total, removed = 0, None
     while removed != 0:
-        removed = await log.trim(keys, await _head(versions, keys, placement.placement))
+        removed = await log.trim(keys, await _head(versions, keys, placement))
         total += removed or 0
     return total
 
 
-async def _head(versions: Versions, keys: PlacementKeys, placement: Placement) -> VersionRecord:
+async def _head(versions: Versions, keys: PlacementKeys, placement: PlacementRecord) -> VersionRecord:
     head = await versions.head(keys)
     if head is None or not _is_of(head, placement):
         raise NotFoundError(
@@ -45,8 +45,11 @@ async def _head(versions: Versions, keys: PlacementKeys, placement: Placement) -
     return head
 
 
-def _is_of(head: VersionRecord, placement: Placement) -> bool:
-    return head.policy == placement.policy and _folding(head.reward) == _folding(placement.reward)
+def _is_of(head: VersionRecord, record: PlacementRecord) -> bool:
+    # A placement that is being rebuilt has a generation that no version has yet.
+    placement = record.placement
+    is_same = head.policy == placement.policy and _folding(head.reward) == _folding(placement.reward)
+    return is_same and head.generation == record.generation
 
 
 def _folding(reward: RewardSpec) -> RewardSpec:

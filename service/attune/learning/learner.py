@@ -13,23 +13,26 @@ from dataclasses import dataclass, field
 
 from attune.config import LearnerSettings
 from attune.errors import BadSnapshotError, ExpectedError, FencedError
+from attune.learning.final_rewards import FinalRewards
 from attune.learning.guard import PlacementGuard
-from attune.learning.trainee import Trainee
+from attune.learning.trainee import Start, Trainee
 from attune.metrics import LearningMetrics
+from attune.storage.v1.records_pb2 import PlacementRecord
 from attune.store.client import Store
 from attune.store.decisions import LoggedInteraction
-from attune.store.interactions import Interactions
+from attune.store.interactions import BEGINNING, Interactions
 from attune.store.keys import PlacementKeys
+from attune.store.late import LateOutcomes
 from attune.store.placements import Placements
 from attune.store.schemas import Schemas
 from attune.store.versions import Lease, Versions
 from attune.tasks import pause
-from attune.v1.placement_pb2 import Placement
 from attune_models.schema_findings import Problem
 from attune_models.types import PolicyError
 
 # A model of megabytes is not written twice a second: the store and its disk have other work.
 _MAX_SNAPSHOT_BYTES_PER_S = 4e6
+_PROGRESS_S = 1.0
 # Nothing else happens while a policy learns: a lease must not run out in that time.
 _SLICE_S = 0.2
 
@@ -57,6 +60,7 @@ class PlacementLearner:
         self._settings = settings
         self._placements = Placements(store)
         self._interactions = Interactions(store)
+        self._late = LateOutcomes(store)
         self._versions = Versions(store)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -83,37 +87,45 @@ class PlacementLearner:
         guard = PlacementGuard(lease, self._schemas, self._settings.schema_window_s)
         while True:
             stops = stopping.is_set()
-            placement = (await self._placements.get(self._keys.name)).placement
-            if not session.trainee.is_for(placement):
-                _log.info('placement "%s": training its new spec on the whole log', self._keys.name)
-                session.retrain(placement)
+            record = await self._placements.get(self._keys.name)
+            placement, most = record.placement, self._settings.batch
+            if not session.trainee.is_for(record):
+                _log.info('placement "%s": training its policy on the log', self._keys.name)
+                session.retrain(*await self._start(record))
             await guard.look(placement)
-            joined = await self._interactions.join(self._keys, self._settings.batch)
-            entries = await self._interactions.after(self._keys, session.trainee.cursor, self._settings.batch)
-            learned = session.learn(entries)
+            joined = await self._interactions.join(self._keys, most, revise=placement.reward.revise_late)
+            entries = await self._interactions.after(self._keys, session.trainee.cursor, most)
+            learned = session.learn(await session.final_rewards.add(entries))
             self._count(session, entries, learned, guard)
-            if learned == len(entries) < self._settings.batch:
+            if learned == len(entries) < most:
                 session.replaces_head = False  # it has caught up
             if session.commit_is_due(self._settings) or (stops and session.may_commit):
                 await self._commit(session)
             if stops:
                 return
             await self._renew(session)
-            if max(joined, len(entries)) < self._settings.batch and learned == len(entries):
+            if max(joined, len(entries)) < most and learned == len(entries):
                 await pause(stopping, self._settings.poll_ms / 1000)
 
     async def _take_up(self, lease: Lease) -> "_Session":
-        placement = (await self._placements.get(self._keys.name)).placement
+        record = await self._placements.get(self._keys.name)
         head = await self._versions.head(self._keys)
-        session = _Session(lease, Trainee(placement), replaces_head=head is not None)
+        session = _Session(lease, *await self._start(record), replaces_head=head is not None)
         if head is not None and session.trainee.is_of(head):
             try:
                 session.trainee.resume(head, await self._versions.weights(self._keys, head))
+                session.final_rewards = FinalRewards(self._late, self._keys, session.trainee.start)
                 session.replaces_head = False
                 session.counted = (session.trainee.clipped, session.trainee.refused)
             except (BadSnapshotError, PolicyError) as error:
                 _log.error('placement "%s": learning everything again, because %s', self._keys.name, error)
         return session
+
+    async def _start(self, record: PlacementRecord) -> tuple[Trainee, FinalRewards]:
+        """Start a training; what is late by now counts in it, what comes late from now on does not."""
+        replayed_to, late_cursor = await self._late.ends(self._keys)
+        start = Start(record.generation, record.trains_from or BEGINNING, replayed_to, late_cursor)
+        return Trainee(record.placement, start), FinalRewards(self._late, self._keys, start)
 
     async def _commit(self, session: "_Session") -> None:
         try:
@@ -141,6 +153,9 @@ class PlacementLearner:
         if time.monotonic() - session.renewed_at > self._settings.lease_s / 3:
             await self._versions.renew(session.lease)
             session.renewed_at = time.monotonic()
+        if session.replaces_head and time.monotonic() - session.progress_at > _PROGRESS_S:
+            await self._versions.note_progress(session.lease, session.trainee.interactions)
+            session.progress_at = time.monotonic()
 
 
 @dataclass(slots=True)
@@ -150,26 +165,32 @@ class _Session:
     Attributes:
         lease: The lease.
         trainee: The policy in training.
+        final_rewards: What adds late outcomes to its interactions.
         counted: The rewards that the trainee clipped and the interactions it refused, as far as metrics have them.
         replaces_head: The trainee started anew while a version serves: it may take over only when it has caught up.
         uncommitted: Interactions learned since the last commit.
         size_bytes: Size of the last commit.
         committed_at: Monotonic time of the last commit, in seconds.
         renewed_at: Monotonic time when the lease was last renewed, in seconds.
+        progress_at: Monotonic time when the progress of a training was last noted, or it began, in seconds.
     """
 
     lease: Lease
     trainee: Trainee
+    final_rewards: FinalRewards
     replaces_head: bool
     counted: tuple[int, int] = (0, 0)
     uncommitted: int = 0
     size_bytes: int = 0
     committed_at: float = 0.0
     renewed_at: float = field(default_factory=time.monotonic)
+    progress_at: float = field(default_factory=time.monotonic)
 
-    def retrain(self, placement: Placement) -> None:
-        """Start anew with another spec."""
-        self.trainee = Trainee(placement)
+    def retrain(self, trainee: Trainee, final_rewards: FinalRewards) -> None:
+        """Start anew."""
+        self.trainee = trainee
+        self.final_rewards = final_rewards
+        self.progress_at = time.monotonic()
         self.counted = (0, 0)
         self.replaces_head = True
         self.uncommitted = 0

@@ -1,20 +1,25 @@
 """A policy on its way through the training log: where it stands, and one step further.
 
-The state after n interactions depends on the specs and on those interactions in their order, and on nothing else: not
-on when they were read, in which batches, by which process, or how often the policy was put away in between. What the
-spec says to believe is learned before the first of them.
+The state after n interactions depends on the specs, on where the training began and on those interactions in their
+order, and on nothing else: not on when they were read, in which batches, by which process, or how often the policy was
+put away in between. What the spec says to believe is learned before the first of them.
+
+Where a training begins says how far late outcomes count: up to the end of the log at that moment, interactions are
+learned with final rewards, those that all late outcomes of before that moment give. Revisions among them are passed
+over, because what they correct has been learned right. After that moment, late outcomes count by revisions alone.
 """
 
 import logging
+from dataclasses import dataclass, replace
 
 from google.protobuf.message import DecodeError
 
 from attune.errors import InvalidInputError
 from attune.learning.entries import lesson
 from attune.serving.specs import reward_spec, start_spec
-from attune.storage.v1.records_pb2 import VersionRecord
-from attune.store.decisions import LoggedInteraction
-from attune.store.interactions import BEGINNING
+from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
+from attune.store.decisions import LoggedInteraction, in_order
+from attune.store.interactions import BEGINNING, order
 from attune.v1.placement_pb2 import Placement, PolicySpec, RewardSpec
 from attune_models.beliefs import pseudo_interactions
 from attune_models.policy import Policy, build
@@ -22,26 +27,57 @@ from attune_models.policy import Policy, build
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a training begins; positions are stream ids.
+
+    Attributes:
+        generation: Of the placement: another one is another training.
+        trains_from: What is behind this position is learned from, and nothing before.
+        replayed_to: The last entry of the log.
+        late_cursor: The last late outcome.
+    """
+
+    generation: int = 0
+    trains_from: str = BEGINNING
+    replayed_to: str = BEGINNING
+    late_cursor: str = BEGINNING
+
+
+def start_of(record: VersionRecord) -> Start:
+    """Return where the training of a version began."""
+    return Start(
+        generation=record.generation,
+        trains_from=record.trains_from or BEGINNING,
+        replayed_to=record.replayed_to or BEGINNING,
+        late_cursor=record.late_cursor or BEGINNING,
+    )
+
+
 class Trainee:
     """A policy and its position in the training log.
 
     Attributes:
-        cursor: Stream id of the last interaction that was learned.
-        interactions: How many there were up to there.
+        start: Where the training began.
+        cursor: Stream id of the last entry that was learned.
+        interactions: How many there were up to there, without revisions.
+        revisions: How many revisions were learned from.
         clipped: How many rewards were outside the spec's bounds.
-        refused: How many of them could not be learned from.
+        refused: How many of all could not be learned from.
     """
 
-    def __init__(self, placement: Placement) -> None:
-        """Start untrained, at the beginning of the log."""
+    def __init__(self, placement: Placement, start: Start | None = None) -> None:
+        """Start untrained, by default at the beginning of a log that is empty so far."""
+        self.start = start or Start()
         self._placement = placement
         self._trains = _trains(placement.policy, placement.reward)
         spec = start_spec(placement)
         self._policy: Policy = build(spec)
         self._beliefs = pseudo_interactions(spec.beliefs)
         self._rewards = reward_spec(placement.reward)
-        self.cursor = BEGINNING
+        self.cursor = self.start.trains_from
         self.interactions = 0
+        self.revisions = 0
         self.clipped = 0
         self.refused = 0
 
@@ -49,7 +85,7 @@ class Trainee:
         """Go on where a version stands.
 
         Args:
-            record: Of a version that was trained with the same specs.
+            record: Of a version that was trained with the same specs, for the same generation.
             weights: Its weights, verified.
 
         Raises:
@@ -57,18 +93,22 @@ class Trainee:
         """
         self._policy.loads(weights)
         self._beliefs = iter(())  # the weights know them
+        self.start = start_of(record)
         self.cursor = record.cursor
         self.interactions = record.interactions
+        self.revisions = record.revisions
         self.clipped = record.clipped
         self.refused = record.refused
 
     def is_of(self, record: VersionRecord) -> bool:
-        """Tell whether a version was trained with the same specs."""
-        return _trains(record.policy, record.reward) == self._trains
+        """Tell whether a version was trained with the same specs, for the same generation."""
+        return record.generation == self.start.generation and _trains(record.policy, record.reward) == self._trains
 
-    def is_for(self, placement: Placement) -> bool:
-        """Tell whether a placement still has the specs of this training."""
-        return _trains(placement.policy, placement.reward) == self._trains
+    def is_for(self, record: PlacementRecord) -> bool:
+        """Tell whether a placement still has the specs and the generation of this training."""
+        placement = record.placement
+        trains = _trains(placement.policy, placement.reward)
+        return record.generation == self.start.generation and trains == self._trains
 
     def learn_belief(self) -> bool:
         """Learn the next part of what is believed, if any is left; return whether there was one.
@@ -81,8 +121,30 @@ class Trainee:
         return interaction is not None
 
     def learn(self, entry: LoggedInteraction) -> None:
-        """Learn from the entry of the log that follows the cursor; pass over one that cannot be learned from."""
+        """Learn from the entry of the log that follows the cursor; pass over one that cannot be learned from.
+
+        Args:
+            entry: The entry, with its late outcomes.
+        """
         self._start()
+        if not entry.revises:
+            self._learn(self._with_final_reward(entry))
+            self.interactions += 1
+        elif not self._is_settled(entry):
+            self._learn(entry)
+            self.revisions += 1
+        self.cursor = entry.position
+
+    def _is_settled(self, revision: LoggedInteraction) -> bool:
+        """Tell whether what is revised was learned with this reward already, or is not to be learned from."""
+        is_known = order(revision.position) <= order(self.start.replayed_to)
+        return is_known or order(revision.revises) <= order(self.start.trains_from)
+
+    def _with_final_reward(self, entry: LoggedInteraction) -> LoggedInteraction:
+        late = [outcome for outcome in entry.late if order(outcome.late) <= order(self.start.late_cursor)]
+        return replace(entry, outcomes=in_order([*entry.outcomes, *late])) if late else entry
+
+    def _learn(self, entry: LoggedInteraction) -> None:
         try:
             taught = lesson(entry, self._rewards)
             for interaction in taught.interactions:
@@ -94,8 +156,6 @@ class Trainee:
             self.refused += 1
         else:
             self.clipped += taught.clipped
-        self.cursor = entry.position
-        self.interactions += 1
 
     def version(self, now_ms: int) -> tuple[VersionRecord, bytes]:
         """Return what makes a version: its record, without version and checksum, and its weights.
@@ -112,6 +172,11 @@ class Trainee:
             cursor=self.cursor,
             clipped=self.clipped,
             refused=self.refused,
+            revisions=self.revisions,
+            generation=self.start.generation,
+            trains_from=_stored(self.start.trains_from),
+            replayed_to=_stored(self.start.replayed_to),
+            late_cursor=_stored(self.start.late_cursor),
         )
         return record, self._policy.dumps()
 
@@ -120,9 +185,14 @@ class Trainee:
             pass
 
 
+def _stored(position: str) -> str:
+    return "" if position == BEGINNING else position
+
+
 def _trains(policy: PolicySpec, reward: RewardSpec) -> tuple[bytes, bytes]:
-    # The reward window decides what is in the log, not what is made of it.
+    # The reward window and revisions decide what is in the log, not what is made of it.
     folding = RewardSpec()
     folding.CopyFrom(reward)
     folding.ClearField("window")
+    folding.ClearField("revise_late")
     return policy.SerializeToString(deterministic=True), folding.SerializeToString(deterministic=True)

@@ -1,6 +1,6 @@
 """Stored decisions: read one back, wherever it stands, with the outcomes it has so far."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from attune.errors import NotFoundError
@@ -29,12 +29,14 @@ class RecordedOutcome:
         happened_ms: When it happened, milliseconds since the epoch: when the caller said, but not before the decision
             and not after it was received, because clocks differ.
         record: What the caller said.
+        late: When it came after the reward window, and does not count yet: its position in the stream of late outcomes.
     """
 
     outcome_id: str
     received_ms: int
     happened_ms: int
     record: OutcomeRecord
+    late: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,16 @@ class LoggedInteraction:
     Attributes:
         position: Its stream id.
         decision: The decision.
-        outcomes: What came of it within the window, earliest first.
+        outcomes: What came of it within the window, earliest first; of a revision, all that has come of it.
+        late: What came after the window, but before the decision was logged: only final rewards count it.
+        revises: Of a revision, the position of the entry whose reward it corrects; else empty.
     """
 
     position: str
     decision: DecisionRecord
     outcomes: list[RecordedOutcome]
+    late: Sequence[RecordedOutcome] = ()
+    revises: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +194,13 @@ def interaction_of(position: bytes, entry: Mapping[bytes, bytes]) -> LoggedInter
     """
     decision = DecisionRecord.FromString(entry[b"d"])
     recorded = {key[1:]: value for key, value in entry.items() if key.startswith(b"o")}
-    return LoggedInteraction(position.decode(), decision, outcomes_of(recorded, decision.decided_at_ms))
+    late = [
+        outcome_of(key.decode(), value, decision.decided_at_ms)
+        for key, value in recorded.items()
+        if value.startswith(_LATE)
+    ]
+    within = outcomes_of(recorded, decision.decided_at_ms)
+    return LoggedInteraction(position.decode(), decision, within, late, entry.get(b"r", b"").decode())
 
 
 def outcomes_of(recorded: Mapping[bytes, bytes], decided_at_ms: int) -> list[RecordedOutcome]:
@@ -199,18 +211,34 @@ def outcomes_of(recorded: Mapping[bytes, bytes], decided_at_ms: int) -> list[Rec
         decided_at_ms: When the decision was made, milliseconds since the epoch.
 
     Returns:
-        Earliest first: by when they happened, then when they were received, then by id, so that the order is the same
-        wherever it is asked for.
+        Earliest first.
     """
-    within = (_outcome_of(*item, decided_at_ms) for item in recorded.items() if not item[1].startswith(_LATE))
-    return sorted(within, key=lambda outcome: (outcome.happened_ms, outcome.received_ms, outcome.outcome_id))
+    return in_order(
+        outcome_of(key.decode(), value, decided_at_ms) for key, value in recorded.items() if not value.startswith(_LATE)
+    )
 
 
-def _outcome_of(outcome_id: bytes, value: bytes, decided_at_ms: int) -> RecordedOutcome:
+def in_order(outcomes: Iterable[RecordedOutcome]) -> list[RecordedOutcome]:
+    """Sort outcomes of a decision, earliest first.
+
+    By when they happened, then when they were received, then by id: so the order is the same wherever it is asked for.
+    """
+    return sorted(outcomes, key=lambda outcome: (outcome.happened_ms, outcome.received_ms, outcome.outcome_id))
+
+
+def outcome_of(outcome_id: str, value: bytes, decided_at_ms: int) -> RecordedOutcome:
+    """Decode an outcome.
+
+    Args:
+        outcome_id: Its idempotency key.
+        value: A value of `PlacementKeys.outcomes`.
+        decided_at_ms: When the decision was made, milliseconds since the epoch.
+    """
     received, _, serialised = value.partition(b":")
     record = OutcomeRecord.FromString(serialised)
-    received_ms = int(received)
+    position = received.removeprefix(_LATE).decode()
+    received_ms = int(position.partition("-")[0])
     said_ms = record.occurred_at_ms if record.HasField("occurred_at_ms") else received_ms
     # The decision's time is the server's, the other one the store's: where they disagree, the store's counts.
     happened_ms = min(max(said_ms, decided_at_ms), received_ms)
-    return RecordedOutcome(outcome_id.decode(), received_ms, happened_ms, record)
+    return RecordedOutcome(outcome_id, received_ms, happened_ms, record, position if received.startswith(_LATE) else "")

@@ -12,6 +12,12 @@ BEGINNING = "0-0"
 _PORTION_BYTES = 1 << 20
 
 
+def order(position: str) -> tuple[int, int]:
+    """Return what positions are compared by: as text, 10-0 comes before 9-0."""
+    milliseconds, _, sequence = position.partition("-")
+    return int(milliseconds), int(sequence)
+
+
 class Interactions:
     """Joins decisions with their outcomes, and reads what was joined."""
 
@@ -19,7 +25,7 @@ class Interactions:
         """Work through this client."""
         self._store = store
 
-    async def join(self, keys: PlacementKeys, most: int) -> int:
+    async def join(self, keys: PlacementKeys, most: int, *, revise: bool = False) -> int:
         """Move decisions whose window has closed into the training log, the earliest first.
 
         Safe to call from several processes, and again after a crash: each decision moves once, atomically.
@@ -27,6 +33,7 @@ class Interactions:
         Args:
             keys: The placement's keys.
             most: How many to move at most.
+            revise: Whether outcomes that came late, but before this, count at once.
 
         Returns:
             How many were moved.
@@ -39,7 +46,7 @@ class Interactions:
             touched = [keys.spec, keys.due, keys.counts, keys.interactions]
             for event_id in due:
                 touched += (keys.event(event_id), keys.outcomes(event_id))
-            joined += await self._store.run("join", touched, [TOMBSTONE_TTL_S, *due])
+            joined += await self._store.run("join", touched, [TOMBSTONE_TTL_S, int(revise), *due])
         return joined
 
     async def after(self, keys: PlacementKeys, position: str, most: int) -> list[LoggedInteraction]:

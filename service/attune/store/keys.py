@@ -64,7 +64,7 @@ class PlacementKeys:
         return self._key(f"event:{event_id}")
 
     def outcomes(self, event_id: str) -> str:
-        """Hash: outcome_id -> `<received ms>:` + storage.v1.OutcomeRecord, an `L` before it when it came late.
+        """Hash: outcome_id -> `<received ms>:` + storage.v1.OutcomeRecord; `L<stream id in late>:` when it came late.
 
         Exists only once an outcome came; lives until TOMBSTONE_TTL_S after the window.
         """
@@ -77,12 +77,18 @@ class PlacementKeys:
 
     @property
     def interactions(self) -> str:
-        """Stream, the training log: `d` = DecisionRecord, `o<outcome_id>` = a value of `outcomes`. No expiry."""
+        """Stream, the training log: `d` = DecisionRecord, `o<outcome_id>` = a value of `outcomes`. No expiry.
+
+        A revision has `r`, too: the stream id of the entry that late outcomes have given another reward.
+        """
         return self._key("interactions")
 
     @property
     def late(self) -> str:
-        """Stream: `e` = event_id, `i` = outcome_id, `o` = storage.v1.OutcomeRecord. No expiry."""
+        """Stream: `e` = event_id, `i` = outcome_id, `o` = storage.v1.OutcomeRecord, `p` = stream id in `interactions`.
+
+        `p` is empty when the decision was not logged yet: then its entry of the log has the outcome. No expiry.
+        """
         return self._key("late")
 
     @property
@@ -106,13 +112,13 @@ class PlacementKeys:
     def head(self) -> str:
         """Hash: newest `version`, `promoted` if another serves, `epoch` of the last lease, highest `reserved` version.
 
-        No expiry.
+        `training`: interactions that a policy has learned from which is to replace the newest one. No expiry.
         """
         return self._key("head")
 
     @property
     def counts(self) -> str:
-        """Hash: `decisions`, `outcomes`, `late`, `interactions`, `imported`. No expiry."""
+        """Hash: `decisions`, `outcomes`, `late`, `interactions`, `imported`, `revisions`. No expiry."""
         return self._key("counts")
 
     @property

@@ -10,6 +10,8 @@ from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
 
 MAX_OUTCOMES_PER_DECISION = 1000
 
+_REVISED_BYTES = 1 << 20
+
 
 class Recorded(Enum):
     """What became of an outcome; the values are what `outcomes.lua` answers."""
@@ -43,8 +45,15 @@ class Outcomes:
         """Write through this client."""
         self._store = store
 
-    async def record(self, keys: PlacementKeys, outcomes: Sequence[NewOutcome]) -> list[Recorded]:
+    async def record(
+        self, keys: PlacementKeys, outcomes: Sequence[NewOutcome], *, revise: bool = False
+    ) -> list[Recorded]:
         """Record outcomes; recording them again changes nothing.
+
+        Args:
+            keys: The placement's keys.
+            outcomes: What to record.
+            revise: Whether late ones append a revision of their decision to the training log, in the same step.
 
         Returns:
             What became of each, in the same order.
@@ -53,8 +62,14 @@ class Outcomes:
             NotFoundError: The placement is gone.
             StoreUnavailableError: The store did not answer in time; some or all may have been recorded.
         """
-        touched = [keys.spec, keys.due, keys.counts, keys.late]
-        args: list[str | bytes | int] = [TOMBSTONE_TTL_S, MAX_OUTCOMES_PER_DECISION]
+        recorded: list[Recorded] = []
+        while len(recorded) < len(outcomes):  # revisions of large decisions are made in several steps
+            recorded += await self._record(keys, outcomes[len(recorded) :], revise=revise)
+        return recorded
+
+    async def _record(self, keys: PlacementKeys, outcomes: Sequence[NewOutcome], *, revise: bool) -> list[Recorded]:
+        touched = [keys.spec, keys.due, keys.counts, keys.late, keys.interactions]
+        args: list[str | bytes | int] = [TOMBSTONE_TTL_S, MAX_OUTCOMES_PER_DECISION, int(revise), _REVISED_BYTES]
         for outcome in outcomes:
             touched += (keys.event(outcome.event_id), keys.outcomes(outcome.event_id))
             args += (outcome.event_id, outcome.outcome_id, outcome.record.SerializeToString())

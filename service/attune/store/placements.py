@@ -15,7 +15,7 @@ from attune.v1.placement_pb2 import Placement
 from attune.v1.placement_service_pb2 import FeatureFinding
 
 _PURGE_CHUNK = 1000
-_MOST_ATTEMPTS = 20
+MOST_ATTEMPTS = 20
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,10 @@ class Numbers:
         pending: Decisions that are not in the training log yet.
         outcomes: Outcomes accepted so far.
         late: Outcomes that came after the reward window.
-        interactions: Entries of the training log.
+        interactions: Entries of the training log, without revisions.
+        revisions: Entries of the training log that give an interaction another reward.
+        set_aside: Interactions that are not learned from, because there was a reset after them.
+        training: Interactions that a policy has learned from which is to replace the head; None when there is none.
         head: The newest version, None before anything was learned.
         serving: The version that serves: the head, unless another one was promoted. None before anything was learned.
         waiting_ms: For how long the first entry after the head's cursor has been in the log; None when there is none.
@@ -42,6 +45,9 @@ class Numbers:
     outcomes: int
     late: int
     interactions: int
+    revisions: int
+    set_aside: int
+    training: int | None
     head: VersionRecord | None
     serving: VersionRecord | None
     waiting_ms: int | None
@@ -116,15 +122,16 @@ class Placements:
         async with self._store.reaching():
             # Before the spec: a placement that decides but is not listed would never learn.
             await self._store.redis.sadd(PLACEMENTS, placement.name)
-        for _ in range(_MOST_ATTEMPTS):
+        for _ in range(MOST_ATTEMPTS):
             async with self._store.reaching():
                 before = await self._store.redis.get(keys.spec)
             former = PlacementRecord.FromString(before) if before else PlacementRecord(created_at_ms=now_ms)
             if before and former.placement == placement:
                 return former, False
-            record = PlacementRecord(
-                placement=placement, revision=former.revision + 1, created_at_ms=former.created_at_ms
-            )
+            record = PlacementRecord()
+            record.CopyFrom(former)
+            record.placement.CopyFrom(placement)
+            record.revision += 1
             values = [before or b"", record.SerializeToString()]
             swapped = await self._store.run("swap", [keys.spec, keys.deleting], values)
             if swapped == 1:
@@ -133,7 +140,7 @@ class Placements:
                 await self.delete(placement.name)
                 async with self._store.reaching():
                     await self._store.redis.sadd(PLACEMENTS, placement.name)
-        raise StoreUnavailableError(f'placement "{placement.name}": others change it all the time; try again')
+        raise restless(placement.name)
 
     async def delete(self, name: str) -> None:
         """Delete a placement and everything it owns, or finish a deletion that was cut short.
@@ -161,11 +168,13 @@ class Placements:
             pipeline = self._store.redis.pipeline(transaction=False)
             pipeline.hgetall(keys.counts)
             pipeline.zcard(keys.due)
-            pipeline.hmget(keys.head, "promoted", "version")
+            pipeline.hmget(keys.head, "promoted", "version", "training")
             pipeline.hgetall(keys.versions)
             pipeline.get(keys.lease)
             pipeline.hget(keys.schema, "findings")
-            counts, pending, (promoted, newest), versions, learner, findings = await pipeline.execute()
+            pipeline.get(keys.spec)
+            counts, pending, (promoted, newest, training), versions, learner, findings, spec = await pipeline.execute()
+        record = PlacementRecord.FromString(spec or b"")
         head = VersionRecord.FromString(versions[newest]) if newest in versions else None
         serving = VersionRecord.FromString(versions[promoted]) if promoted in versions else head
         return Numbers(
@@ -174,9 +183,14 @@ class Placements:
             outcomes=int(counts.get(b"outcomes", 0)),
             late=int(counts.get(b"late", 0)),
             interactions=int(counts.get(b"interactions", 0)),
+            revisions=int(counts.get(b"revisions", 0)),
+            set_aside=record.set_aside,
+            training=None if training is None else int(training),
             head=head,
             serving=serving,
-            waiting_ms=await self._store.run("waiting", [keys.interactions], [head.cursor if head else "-"]),
+            waiting_ms=await self._store.run(
+                "waiting", [keys.interactions], [head.cursor if head else record.trains_from or "-"]
+            ),
             learner=(learner or b"").decode(),
             findings=_findings(name, findings),
         )
@@ -186,6 +200,11 @@ class Placements:
         async for found in self._store.scan(keys.spec, keys.pattern, _PURGE_CHUNK):
             if chunk := [key for key in found if key != keys.deleting]:
                 yield chunk
+
+
+def restless(name: str) -> StoreUnavailableError:
+    """Return the error for a placement that is changed faster than it can be read and written."""
+    return StoreUnavailableError(f'placement "{name}": others change it all the time; try again')
 
 
 def _findings(name: str, value: bytes | None) -> Sequence[FeatureFinding]:

@@ -10,7 +10,7 @@ from enum import Enum
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, VersionRecord
 from attune.store.client import Store
 from attune.store.decisions import LoggedInteraction, RecordedOutcome, interaction_of
-from attune.store.interactions import BEGINNING
+from attune.store.interactions import BEGINNING, order
 from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
 
 _TRIMMED_PER_CALL = 10_000
@@ -69,12 +69,6 @@ def recorded_elsewhere(outcome_id: str, received_ms: int, record: OutcomeRecord)
     """
     happened_ms = record.occurred_at_ms if record.HasField("occurred_at_ms") else received_ms
     return RecordedOutcome(outcome_id, received_ms, happened_ms, record)
-
-
-def order(position: str) -> tuple[int, int]:
-    """Return what positions are compared by: as text, 10-0 comes before 9-0."""
-    milliseconds, _, sequence = position.partition("-")
-    return int(milliseconds), int(sequence)
 
 
 class TrainingLog:

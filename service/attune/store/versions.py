@@ -67,7 +67,7 @@ class Versions:
             record: What belongs to the weights; `version`, `sha256` and `size_bytes` are filled in here.
             weights: What `Policy.dumps` returned.
             keep: How many versions to keep, this one among them. Beside them, the promoted one is kept, and the newest
-                one that was trained with other specs, to return to.
+                one that was trained with other specs or for another generation, to return to.
 
         Returns:
             The new version.
@@ -142,10 +142,24 @@ class Versions:
             values = await self._store.redis.hvals(keys.versions)
         return sorted(map(VersionRecord.FromString, values), key=lambda record: record.version, reverse=True)
 
-    async def promoted(self, keys: PlacementKeys) -> int:
-        """Return the version that serves whatever the learner commits; 0 when the newest one serves."""
+    async def serving(self, keys: PlacementKeys) -> tuple[int, int]:
+        """Return the version that serves whatever the learner commits, and the newest; 0 where there is none.
+
+        The newest one serves when no other was promoted. After a reset there is no newest, whatever is kept.
+        """
         async with self._store.reaching():
-            return int(await self._store.redis.hget(keys.head, "promoted") or 0)
+            promoted, newest = await self._store.redis.hmget(keys.head, "promoted", "version")
+        return int(promoted or 0), int(newest or 0)
+
+    async def note_progress(self, lease: Lease, interactions: int) -> None:
+        """Note how far the training has come that is to replace the head, until the next commit.
+
+        Raises:
+            FencedError: Another learner has taken over, or the placement is gone.
+        """
+        keys = lease.keys
+        if not await self._store.run("progress", [keys.spec, keys.head], [lease.epoch, interactions]):
+            raise FencedError(f'placement "{keys.name}": another learner has taken over, or it was deleted')
 
     async def promote(self, keys: PlacementKeys, version: int) -> None:
         """Make a version serve whatever the learner commits.
@@ -170,6 +184,9 @@ def _dropped(record: VersionRecord, kept: Sequence[VersionRecord], keep: int) ->
         kept: Those that are kept so far, newest first.
         keep: How many stay, the new one among them.
     """
-    trains = (record.policy, record.reward)
-    former = next((other.version for other in kept if (other.policy, other.reward) != trains), 0)
+
+    def training(of: VersionRecord) -> tuple[object, ...]:
+        return of.policy, of.reward, of.generation
+
+    former = next((other.version for other in kept if training(other) != training(record)), 0)
     return [other.version for other in kept[keep - 1 :] if other.version != former]

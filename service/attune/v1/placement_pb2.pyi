@@ -289,18 +289,20 @@ class FixedSpec(_message.Message):
     def __init__(self, offer_id: _Optional[str] = ...) -> None: ...
 
 class RewardSpec(_message.Message):
-    __slots__ = ("window", "default_reward", "outcomes", "min", "max")
+    __slots__ = ("window", "default_reward", "outcomes", "min", "max", "revise_late")
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_REWARD_FIELD_NUMBER: _ClassVar[int]
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
     MIN_FIELD_NUMBER: _ClassVar[int]
     MAX_FIELD_NUMBER: _ClassVar[int]
+    REVISE_LATE_FIELD_NUMBER: _ClassVar[int]
     window: _duration_pb2.Duration
     default_reward: float
     outcomes: _containers.RepeatedCompositeFieldContainer[OutcomeRule]
     min: float
     max: float
-    def __init__(self, window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., default_reward: _Optional[float] = ..., outcomes: _Optional[_Iterable[_Union[OutcomeRule, _Mapping]]] = ..., min: _Optional[float] = ..., max: _Optional[float] = ...) -> None: ...
+    revise_late: bool
+    def __init__(self, window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., default_reward: _Optional[float] = ..., outcomes: _Optional[_Iterable[_Union[OutcomeRule, _Mapping]]] = ..., min: _Optional[float] = ..., max: _Optional[float] = ..., revise_late: _Optional[bool] = ...) -> None: ...
 
 class OutcomeRule(_message.Message):
     __slots__ = ("name", "weight", "aggregation")
@@ -323,7 +325,7 @@ class ControlSpec(_message.Message):
     def __init__(self, share: _Optional[float] = ..., uniform: _Optional[_Union[UniformSpec, _Mapping]] = ..., fixed: _Optional[_Union[FixedSpec, _Mapping]] = ...) -> None: ...
 
 class PolicyVersion(_message.Message):
-    __slots__ = ("version", "created_at", "policy", "interactions", "cursor", "sha256", "size_bytes", "serving", "promoted")
+    __slots__ = ("version", "created_at", "policy", "interactions", "cursor", "sha256", "size_bytes", "serving", "promoted", "generation")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
@@ -333,6 +335,7 @@ class PolicyVersion(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     SERVING_FIELD_NUMBER: _ClassVar[int]
     PROMOTED_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
     version: int
     created_at: _timestamp_pb2.Timestamp
     policy: PolicySpec
@@ -342,4 +345,5 @@ class PolicyVersion(_message.Message):
     size_bytes: int
     serving: bool
     promoted: bool
-    def __init__(self, version: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ..., serving: _Optional[bool] = ..., promoted: _Optional[bool] = ...) -> None: ...
+    generation: int
+    def __init__(self, version: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ..., serving: _Optional[bool] = ..., promoted: _Optional[bool] = ..., generation: _Optional[int] = ...) -> None: ...

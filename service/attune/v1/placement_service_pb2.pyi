@@ -70,7 +70,7 @@ class ListPlacementsResponse(_message.Message):
     def __init__(self, placements: _Optional[_Iterable[_Union[GetPlacementResponse, _Mapping]]] = ...) -> None: ...
 
 class PlacementStatus(_message.Message):
-    __slots__ = ("decisions", "pending", "outcomes", "late_outcomes", "interactions", "learned", "policy_version", "learner_lag", "learner", "findings", "clipped_rewards", "refused_interactions")
+    __slots__ = ("decisions", "pending", "outcomes", "late_outcomes", "interactions", "learned", "policy_version", "learner_lag", "learner", "findings", "clipped_rewards", "refused_interactions", "set_aside", "revisions", "training")
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
     PENDING_FIELD_NUMBER: _ClassVar[int]
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
@@ -83,6 +83,9 @@ class PlacementStatus(_message.Message):
     FINDINGS_FIELD_NUMBER: _ClassVar[int]
     CLIPPED_REWARDS_FIELD_NUMBER: _ClassVar[int]
     REFUSED_INTERACTIONS_FIELD_NUMBER: _ClassVar[int]
+    SET_ASIDE_FIELD_NUMBER: _ClassVar[int]
+    REVISIONS_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_FIELD_NUMBER: _ClassVar[int]
     decisions: int
     pending: int
     outcomes: int
@@ -95,7 +98,18 @@ class PlacementStatus(_message.Message):
     findings: _containers.RepeatedCompositeFieldContainer[FeatureFinding]
     clipped_rewards: int
     refused_interactions: int
-    def __init__(self, decisions: _Optional[int] = ..., pending: _Optional[int] = ..., outcomes: _Optional[int] = ..., late_outcomes: _Optional[int] = ..., interactions: _Optional[int] = ..., learned: _Optional[int] = ..., policy_version: _Optional[int] = ..., learner_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., learner: _Optional[str] = ..., findings: _Optional[_Iterable[_Union[FeatureFinding, _Mapping]]] = ..., clipped_rewards: _Optional[int] = ..., refused_interactions: _Optional[int] = ...) -> None: ...
+    set_aside: int
+    revisions: int
+    training: Training
+    def __init__(self, decisions: _Optional[int] = ..., pending: _Optional[int] = ..., outcomes: _Optional[int] = ..., late_outcomes: _Optional[int] = ..., interactions: _Optional[int] = ..., learned: _Optional[int] = ..., policy_version: _Optional[int] = ..., learner_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., learner: _Optional[str] = ..., findings: _Optional[_Iterable[_Union[FeatureFinding, _Mapping]]] = ..., clipped_rewards: _Optional[int] = ..., refused_interactions: _Optional[int] = ..., set_aside: _Optional[int] = ..., revisions: _Optional[int] = ..., training: _Optional[_Union[Training, _Mapping]] = ...) -> None: ...
+
+class Training(_message.Message):
+    __slots__ = ("interactions", "of")
+    INTERACTIONS_FIELD_NUMBER: _ClassVar[int]
+    OF_FIELD_NUMBER: _ClassVar[int]
+    interactions: int
+    of: int
+    def __init__(self, interactions: _Optional[int] = ..., of: _Optional[int] = ...) -> None: ...
 
 class FeatureFinding(_message.Message):
     __slots__ = ("source", "name", "problem", "detail")
@@ -144,3 +158,31 @@ class PromotePolicyVersionResponse(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     version: _placement_pb2.PolicyVersion
     def __init__(self, version: _Optional[_Union[_placement_pb2.PolicyVersion, _Mapping]] = ...) -> None: ...
+
+class RebuildPolicyRequest(_message.Message):
+    __slots__ = ("placement", "whole_log")
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_LOG_FIELD_NUMBER: _ClassVar[int]
+    placement: str
+    whole_log: bool
+    def __init__(self, placement: _Optional[str] = ..., whole_log: _Optional[bool] = ...) -> None: ...
+
+class RebuildPolicyResponse(_message.Message):
+    __slots__ = ("interactions",)
+    INTERACTIONS_FIELD_NUMBER: _ClassVar[int]
+    interactions: int
+    def __init__(self, interactions: _Optional[int] = ...) -> None: ...
+
+class ResetPolicyRequest(_message.Message):
+    __slots__ = ("placement",)
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    placement: str
+    def __init__(self, placement: _Optional[str] = ...) -> None: ...
+
+class ResetPolicyResponse(_message.Message):
+    __slots__ = ("set_aside", "former_version")
+    SET_ASIDE_FIELD_NUMBER: _ClassVar[int]
+    FORMER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    set_aside: int
+    former_version: int
+    def __init__(self, set_aside: _Optional[int] = ..., former_version: _Optional[int] = ...) -> None: ...

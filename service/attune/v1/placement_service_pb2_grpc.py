@@ -65,6 +65,16 @@ class PlacementServiceStub:
                 request_serializer=attune_dot_v1_dot_placement__service__pb2.PromotePolicyVersionRequest.SerializeToString,
                 response_deserializer=attune_dot_v1_dot_placement__service__pb2.PromotePolicyVersionResponse.FromString,
                 _registered_method=True)
+        self.RebuildPolicy = channel.unary_unary(
+                '/attune.v1.PlacementService/RebuildPolicy',
+                request_serializer=attune_dot_v1_dot_placement__service__pb2.RebuildPolicyRequest.SerializeToString,
+                response_deserializer=attune_dot_v1_dot_placement__service__pb2.RebuildPolicyResponse.FromString,
+                _registered_method=True)
+        self.ResetPolicy = channel.unary_unary(
+                '/attune.v1.PlacementService/ResetPolicy',
+                request_serializer=attune_dot_v1_dot_placement__service__pb2.ResetPolicyRequest.SerializeToString,
+                response_deserializer=attune_dot_v1_dot_placement__service__pb2.ResetPolicyResponse.FromString,
+                _registered_method=True)
 
 
 class PlacementServiceServicer:
@@ -129,6 +139,26 @@ class PlacementServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RebuildPolicy(self, request, context):
+        """Trains the policy anew on the training log, with final rewards: those that late outcomes give, too. What serves goes
+        on serving until the new policy has caught up.
+
+        Errors: NOT_FOUND, UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetPolicy(self, request, context):
+        """Lets the policy start untrained, at once: only what enters the training log from now on is learned from. The log and
+        the newest version are kept, so that this can be taken back.
+
+        Errors: NOT_FOUND, UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PlacementServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -161,6 +191,16 @@ def add_PlacementServiceServicer_to_server(servicer, server):
                     servicer.PromotePolicyVersion,
                     request_deserializer=attune_dot_v1_dot_placement__service__pb2.PromotePolicyVersionRequest.FromString,
                     response_serializer=attune_dot_v1_dot_placement__service__pb2.PromotePolicyVersionResponse.SerializeToString,
+            ),
+            'RebuildPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.RebuildPolicy,
+                    request_deserializer=attune_dot_v1_dot_placement__service__pb2.RebuildPolicyRequest.FromString,
+                    response_serializer=attune_dot_v1_dot_placement__service__pb2.RebuildPolicyResponse.SerializeToString,
+            ),
+            'ResetPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetPolicy,
+                    request_deserializer=attune_dot_v1_dot_placement__service__pb2.ResetPolicyRequest.FromString,
+                    response_serializer=attune_dot_v1_dot_placement__service__pb2.ResetPolicyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -326,6 +366,60 @@ class PlacementService:
             '/attune.v1.PlacementService/PromotePolicyVersion',
             attune_dot_v1_dot_placement__service__pb2.PromotePolicyVersionRequest.SerializeToString,
             attune_dot_v1_dot_placement__service__pb2.PromotePolicyVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RebuildPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/attune.v1.PlacementService/RebuildPolicy',
+            attune_dot_v1_dot_placement__service__pb2.RebuildPolicyRequest.SerializeToString,
+            attune_dot_v1_dot_placement__service__pb2.RebuildPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/attune.v1.PlacementService/ResetPolicy',
+            attune_dot_v1_dot_placement__service__pb2.ResetPolicyRequest.SerializeToString,
+            attune_dot_v1_dot_placement__service__pb2.ResetPolicyResponse.FromString,
             options,
             channel_credentials,
             insecure,

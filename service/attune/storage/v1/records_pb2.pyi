@@ -10,14 +10,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PlacementRecord(_message.Message):
-    __slots__ = ("placement", "revision", "created_at_ms")
+    __slots__ = ("placement", "revision", "created_at_ms", "generation", "trains_from", "set_aside")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    TRAINS_FROM_FIELD_NUMBER: _ClassVar[int]
+    SET_ASIDE_FIELD_NUMBER: _ClassVar[int]
     placement: _placement_pb2.Placement
     revision: int
     created_at_ms: int
-    def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ..., created_at_ms: _Optional[int] = ...) -> None: ...
+    generation: int
+    trains_from: str
+    set_aside: int
+    def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., generation: _Optional[int] = ..., trains_from: _Optional[str] = ..., set_aside: _Optional[int] = ...) -> None: ...
 
 class DecisionRecord(_message.Message):
     __slots__ = ("event_id", "decided_at_ms", "context", "offers", "pmf", "chosen", "policy_version", "mode", "request_digest", "later_slots", "imported")
@@ -66,7 +72,7 @@ class OutcomeRecord(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., occurred_at_ms: _Optional[int] = ..., slot: _Optional[int] = ...) -> None: ...
 
 class VersionRecord(_message.Message):
-    __slots__ = ("version", "created_at_ms", "policy", "reward", "interactions", "cursor", "sha256", "size_bytes", "clipped", "refused")
+    __slots__ = ("version", "created_at_ms", "policy", "reward", "interactions", "cursor", "sha256", "size_bytes", "clipped", "refused", "generation", "trains_from", "replayed_to", "late_cursor", "revisions")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
@@ -77,6 +83,11 @@ class VersionRecord(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     CLIPPED_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    TRAINS_FROM_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_TO_FIELD_NUMBER: _ClassVar[int]
+    LATE_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    REVISIONS_FIELD_NUMBER: _ClassVar[int]
     version: int
     created_at_ms: int
     policy: _placement_pb2.PolicySpec
@@ -87,7 +98,12 @@ class VersionRecord(_message.Message):
     size_bytes: int
     clipped: int
     refused: int
-    def __init__(self, version: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., policy: _Optional[_Union[_placement_pb2.PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[_placement_pb2.RewardSpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., clipped: _Optional[int] = ..., refused: _Optional[int] = ...) -> None: ...
+    generation: int
+    trains_from: str
+    replayed_to: str
+    late_cursor: str
+    revisions: int
+    def __init__(self, version: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., policy: _Optional[_Union[_placement_pb2.PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[_placement_pb2.RewardSpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., clipped: _Optional[int] = ..., refused: _Optional[int] = ..., generation: _Optional[int] = ..., trains_from: _Optional[str] = ..., replayed_to: _Optional[str] = ..., late_cursor: _Optional[str] = ..., revisions: _Optional[int] = ...) -> None: ...
 
 class FindingsRecord(_message.Message):
     __slots__ = ("findings",)

@@ -11,6 +11,7 @@ end
 redis.call('PERSIST', KEYS[4])
 redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])
 redis.call('HSET', KEYS[2], 'version', ARGV[2])
+redis.call('HDEL', KEYS[2], 'training')
 local promoted = redis.call('HGET', KEYS[2], 'promoted')
 for i = 4, #ARGV do
   -- It may have been promoted since the caller looked.

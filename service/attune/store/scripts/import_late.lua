@@ -14,7 +14,8 @@ for i = 1, (#KEYS - 3) / 2 do
   elseif redis.call('HEXISTS', outcomes, outcome_id) == 1 then
     statuses[i] = 'D'
   else
-    local position = redis.call('XADD', KEYS[3], '*', 'e', event_id, 'i', outcome_id, 'o', record)
+    local logged = string.sub(redis.call('GET', event), 2)
+    local position = redis.call('XADD', KEYS[3], '*', 'e', event_id, 'i', outcome_id, 'o', record, 'p', logged)
     redis.call('HSET', outcomes, outcome_id, 'L' .. position .. ':' .. record)
     redis.call('EXPIRE', outcomes, ARGV[1])
     late = late + 1
