@@ -21,7 +21,14 @@ from attune.api.methods import handler
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.v1.decision_service_pb2 import DESCRIPTOR, DecideRequest, DecideResponse, GetDecisionRequest
+from attune.v1.decision_service_pb2 import (
+    DESCRIPTOR,
+    ActivateRequest,
+    ActivateResponse,
+    DecideRequest,
+    DecideResponse,
+    GetDecisionRequest,
+)
 from attune.v1.decision_service_pb2 import GetDecisionResponse as GetResponse
 from attune.v1.features_pb2 import Features, Offer, Tags
 
@@ -39,6 +46,7 @@ REQUEST = DecideRequest(
     excluded_offer_ids=["b", "z"],
     slots=1,
     ranking_size=3,
+    deferred=True,
 )
 
 
@@ -78,6 +86,11 @@ class Echo:
         """Answer with the event_id."""
         self.got.append(request)
         return DecideResponse(event_id=request.event_id)
+
+    async def Activate(self, request: ActivateRequest) -> ActivateResponse:  # noqa: N802 - the contract's name
+        """Answer that it is active."""
+        self.got.append(request)
+        return ActivateResponse(activated=True)
 
     async def GetDecision(self, request: GetDecisionRequest) -> GetResponse:  # noqa: N802 - the contract's name
         """Answer with the event_id."""
@@ -169,6 +182,7 @@ TYPES = {
     FieldDescriptor.TYPE_STRING: "string",
     FieldDescriptor.TYPE_BYTES: "bytes",
     FieldDescriptor.TYPE_UINT32: "uint32",
+    FieldDescriptor.TYPE_BOOL: "bool",
 }
 
 
