@@ -115,3 +115,40 @@ def test_outcomes_say_unavailable_and_can_be_sent_again(service: RunningService,
     RewardServiceStub(channel).RecordOutcomes(request, timeout=10)
     stored = DecisionServiceStub(channel).GetDecision(GetDecisionRequest(placement=placement, event_id=event_id))
     assert len(stored.decision.outcomes) == 1
+
+
+def stored(channel: grpc.Channel, placement: str, event_id: str) -> bool:
+    try:
+        DecisionServiceStub(channel).GetDecision(GetDecisionRequest(placement=placement, event_id=event_id), timeout=5)
+    except grpc.RpcError as error:
+        if error.code() is not grpc.StatusCode.NOT_FOUND:
+            raise
+        return False
+    return True
+
+
+@pytest.mark.parametrize("seconds", [1.0, pytest.param(10.0, marks=pytest.mark.long)])
+def test_after_a_long_frost_all_is_as_before_and_nothing_is_there_twice(
+    service: RunningService, channel: grpc.Channel, seconds: float
+) -> None:
+    placement = applied(channel, f"frost-{seconds:.0f}")
+    logged, unlogged = [f"{placement}-before"], []
+    assert decide(channel, placement, event_id=logged[0]).logged
+    with frozen(service):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            started = time.monotonic()
+            unlogged.append(f"{placement}-{len(unlogged)}")
+            assert not decide(channel, placement, event_id=unlogged[-1]).logged
+            assert time.monotonic() - started < IN_TIME_S
+    thawed = time.monotonic()
+    while not decide(channel, placement, event_id=(again := f"{placement}-after-{len(unlogged)}")).logged:
+        unlogged.append(again)
+        assert time.monotonic() - thawed < 2.0
+    logged.append(again)
+    assert all(stored(channel, placement, event_id) for event_id in logged)
+    # Of what was not acknowledged, only what was on its way when the store froze may have arrived.
+    arrived = [event_id for event_id in unlogged if stored(channel, placement, event_id)]
+    assert len(arrived) <= 2
+    status = PlacementServiceStub(channel).GetPlacement(GetPlacementRequest(placement=placement)).status
+    assert status.decisions == len(logged) + len(arrived)
