@@ -67,12 +67,17 @@ def client(service: RunningService) -> Iterator[Client]:
 
 
 def learn_fold(client: Client, placement: str, fold: Fold) -> None:
-    """Makes one decision, sends its outcomes one by one, and the first of them twice."""
+    """Makes one decision, sends its outcomes one by one, and the first of them twice.
+
+    When they happened is said in milliseconds after the decision, all of which have passed.
+    """
     client.apply(placement, policy=softmax(), reward=reward(1, fold.rules, **fold.spec))
     client.decide(decide(placement, "trained", offers(TRAINED)))
-    start = client.get(placement, "trained").decided_at.seconds
-    for i, (name, value, after_s) in enumerate(fold.outcomes):
-        sent = outcome(placement, "trained", name, outcome_id=str(i), value=value, at_s=start + after_s)
+    start_ms = client.get(placement, "trained").decided_at.ToMilliseconds()
+    time.sleep(0.03)
+    for i, (name, value, after_ms) in enumerate(fold.outcomes):
+        at_s = (start_ms + after_ms) / 1000
+        sent = outcome(placement, "trained", name, outcome_id=str(i), value=value, at_s=at_s)
         client.record(*([sent, sent] if i == 0 else [sent]))
 
 

@@ -154,7 +154,7 @@ def _bad_rewards() -> Iterator[Bad]:
         "the same outcome twice": ([rule("a"), rule("b"), rule("a")], "reward.outcomes[2].name", '"a"'),
         "51 outcomes": ([rule(f"r{i}") for i in range(51)], "reward.outcomes", "51"),
         # 2 is reserved for an aggregation that is not built.
-        "unknown aggregation": ([rule(aggregation=2)], "reward.outcomes[0].aggregation", "2"),
+        "unknown aggregation": ([rule(aggregation=99)], "reward.outcomes[0].aggregation", "99"),
     }
     for name, (rules, where, got) in rows.items():
         yield Bad(name, {"reward": reward(rules=rules)}, where, got)
