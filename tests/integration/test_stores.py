@@ -87,9 +87,10 @@ def test_a_cluster(tmp_path: Path, pytestconfig: pytest.Config) -> None:
         check(cluster.url.replace("://", "://attune:password@"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "kind",
-    [pytest.param(servers.secured, id="tls"), pytest.param(servers.watched, id="sentinel", marks=pytest.mark.long)],
+    [pytest.param(servers.secured, id="tls"), pytest.param(servers.watched, id="sentinel")],
 )
 def test_tls_and_sentinel(
     kind: Callable[[Path], AbstractContextManager[str | servers.Watched]], short_path: Path
@@ -108,6 +109,7 @@ def answers(client: Client) -> bool:
     return True
 
 
+@pytest.mark.long
 def test_the_service_survives_the_death_of_the_master(short_path: Path) -> None:
     with (
         servers.watched(short_path) as store,

@@ -4,6 +4,7 @@
 """
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from attune_models.vw import VwPolicy, VwSpec
@@ -21,6 +22,7 @@ def rates_after_the_change(half_life: float) -> NDArray[np.float64]:
     return np.mean([clicks[ROUNDS : ROUNDS + AFTER] for clicks in played], axis=1)
 
 
+@pytest.mark.long
 def test_after_a_change_a_half_life_gives_more_clicks() -> None:
     """By more than 3 standard errors of the difference, which is taken seed by seed: both see the same visits."""
     gains = rates_after_the_change(500.0) - rates_after_the_change(0.0)

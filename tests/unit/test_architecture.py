@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -71,8 +72,14 @@ def room(module: str) -> str:
     return "attune.base" if module in BASE else ".".join(module.split(".")[:2])
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Yield the dotted names of everything a module imports, at whatever depth of the code."""
+@cache
+def imports(path: Path) -> frozenset[str]:
+    """Return the dotted names of everything a module imports, at whatever depth of the code."""
+    return frozenset(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    known = {name for name, _ in ALL}
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -80,7 +87,6 @@ def imports(path: Path) -> Iterator[str]:
             assert node.level == 0, f"{path}: relative import"
             # `from attune import config` imports a module, `from attune.config import Settings` does not.
             names = {f"{node.module}.{alias.name}" for alias in node.names}
-            known = {name for name, _ in modules()}
             yield from (names & known) or {str(node.module)}
 
 
