@@ -15,9 +15,11 @@ from attune.errors import NotFoundError, SettingError
 from attune.evaluation import destination, trimming
 from attune.evaluation.parts import Parts
 from attune.serving.specs import with_defaults
+from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.client import Store
 from attune.store.interactions import BEGINNING
 from attune.store.keys import PlacementKeys
+from attune.store.outcomes import NewOutcome, Outcomes
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.training_log import TrainingLog, order
@@ -198,3 +200,23 @@ async def test_a_longer_log_takes_no_more_memory(
         assert status == 0
         peaks_kb.append(usage.ru_maxrss)
     assert peaks_kb[1] < 1.15 * peaks_kb[0], peaks_kb
+
+
+async def test_a_revision_is_no_row(store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path) -> None:
+    """It repeats a decision with another reward: what corrects it is among the late outcomes, once."""
+    await make(store, pipe, home, 3)
+    late = NewOutcome("s1-e1", "refund", OutcomeRecord(name="click", value=-1.0))
+    await Outcomes(store).record(home, [late], revise=True)
+    log = await entries(store, home)
+    assert [bool(entry.revises) for entry in log] == [False, False, False, True]
+    done = await export(store, home, tmp_path)
+    assert done.position == log[-1].position
+    assert exported_positions_of_rows(tmp_path) == [entry.position for entry in log[:3]]
+    assert [row["event_id"] for row in parquet.read_table(tmp_path / "late").to_pylist()] == ["s1-e0", "s1-e1"]
+    again = await export(store, home, tmp_path)
+    assert (again.interactions, again.files) == (0, 0)
+
+
+def exported_positions_of_rows(to: Path) -> list[str]:
+    rows = parquet.read_table(to / "interactions", columns=["position"]).column("position").to_pylist()
+    return list(dict.fromkeys(rows))

@@ -15,6 +15,7 @@ from attune.store.decisions import Decisions, LoggedInteraction
 from attune.store.interactions import BEGINNING
 from attune.store.journal import Journal
 from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
+from attune.store.late import LateOutcomes
 from attune.store.outcomes import NewOutcome, Outcomes, Recorded
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
@@ -277,3 +278,15 @@ async def test_logs_of_vowpal_wabbits_own_tests_are_read(
     assert (done.added, done.refused) == (23, 0), done.refusals
     assert len(await weights(store, home)) > 0
     assert (await TrainingLog(store).extent(home)).exported == BEGINNING
+
+
+async def test_late_outcomes_that_are_imported_count_in_a_rebuild(
+    store: Store, other: PlacementKeys, files: Path
+) -> None:
+    """They know where their decision stands in this log, which is what a training from the log asks for."""
+    await bring(store, other, files)
+    _, last_late = await LateOutcomes(store).ends(other)
+    late, more = await LateOutcomes(store).between(other, BEGINNING, last_late, 100)
+    assert (len(late), more) == (12, "")
+    events = {entry.position: entry.decision.event_id for entry in await entries(store, other)}
+    assert [events[each.of] for each in late] == [f"s1-e{i}" for i in range(0, 60, 5)]
