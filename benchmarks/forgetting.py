@@ -68,6 +68,7 @@ POLICIES: Mapping[str, KindSpec] = {
     "squarecb": VwSpec(SquareCb(), bits=BITS),
     "epsilon": VwSpec(Epsilon(), bits=BITS),
     "softmax": VwSpec(Softmax(), bits=BITS),
+    "softmax, context alone": VwSpec(Softmax(), context_alone=True, bits=BITS),
     "bag": VwSpec(Bag(), bits=BITS),
     "cover": VwSpec(Cover(), bits=BITS),
     "rnd": VwSpec(Rnd(), bits=BITS),

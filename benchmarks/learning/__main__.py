@@ -28,7 +28,7 @@ PACKAGES = ("attune", "vowpalwabbit", "numpy", "scikit-learn", "scipy")
 def main() -> int:
     """Play, print and write; returns the exit code."""
     arguments = _arguments()
-    environments, left_out = _environments()
+    environments, left_out = _environments(arguments.where)
     described = machine.describe(packages=PACKAGES)
     # The slowest first; see `runner.run`.
     slowest_first = sorted(environments, key=lambda environment: environment.name != "coupon")
@@ -41,14 +41,15 @@ def main() -> int:
     return 0
 
 
-def _environments() -> tuple[list[Environment], list[str]]:
-    """List the environments that can be played, in the order of the columns, and the names of the others."""
+def _environments(where: str) -> tuple[list[Environment], list[str]]:
+    """List the environments that are asked for, in the order of the columns, and the names of those without data."""
     environments: list[Environment] = [TOM_AND_ANNA, DRIFT_TO_KNOWN, DRIFT_TO_NEW, Digits()]
     data = find_data()
-    if data is None:
+    left_out = [name for name in (Mushrooms.name, Coupons.name) if data is None and where in name]
+    if left_out:
         sys.stderr.write("no mushrooms, no coupons: neither ../shared/data nor ATTUNE_REFERENCE_DATA is a directory\n")
-        return environments, [Mushrooms.name, Coupons.name]
-    return [*environments, Mushrooms(data), Coupons(data)], []
+    environments += [] if data is None else [Mushrooms(data), Coupons(data)]
+    return [environment for environment in environments if where in environment.name], left_out
 
 
 def _write(to: Path, text: str, plays: Sequence[runner.Play], described: dict[str, str]) -> None:
@@ -62,6 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5, help="plays of each policy in each environment (default 5)")
     parser.add_argument("--processes", type=int, default=2, help="plays at the same time (default 2)")
     parser.add_argument("--only", default="", help="only policies with this in their name")
+    parser.add_argument("--where", default="", help="only environments with this in their name")
     parser.add_argument("--to", type=Path, default=HERE, help="directory to write to (default benchmarks)")
     return parser.parse_args()
 
