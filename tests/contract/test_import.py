@@ -120,7 +120,7 @@ async def test_a_trimmed_log_comes_back_only_when_that_is_said(
     await export(store, home, tmp_path)
     await learn(store, home, 50)
     before = await weights(store, home)
-    assert await trimming.trim(store, await Placements(store).get("home")) == 49
+    assert await trimming.trim(store, "home") == 49
     with pytest.raises(TrimmedLogError, match="learned from twice"):
         await bring(store, home, tmp_path)
     # Into a new placement, in the old order.
