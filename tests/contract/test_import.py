@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import oracle
 from attune.evaluation import sources, trimming
 from attune.evaluation.import_ import Imported, Importer, TrimmedLogError
 from attune.serving.specs import with_defaults
@@ -131,6 +132,36 @@ async def test_a_trimmed_log_comes_back_only_when_that_is_said(
     events = [entry.decision.event_id for entry in await entries(store, home)]
     assert sorted(events) == sorted(f"s1-e{i}" for i in range(50))
     assert (await bring(store, home, tmp_path, restore=True)).added == 0
+
+
+async def test_what_is_restored_has_its_late_outcomes_in_a_rebuild_and_is_counted_once(
+    store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path
+) -> None:
+    """The stream of late outcomes names places of the log that have gone."""
+    await make(store, pipe, home, 50)
+    await export(store, home, tmp_path)
+    await learn(store, home, 50)
+    before = await final_outcomes(store, home)
+    assert sum(map(len, before.values())) == 60
+    assert await trimming.trim(store, "home") == 49
+    assert (await bring(store, home, tmp_path, restore=True)).added == 49
+    assert await final_outcomes(store, home) == before
+    numbers = await Placements(store).numbers("home")
+    assert (numbers.interactions, numbers.late) == (50, 10)
+
+
+async def final_outcomes(store: Store, keys: PlacementKeys) -> dict[str, list[str]]:
+    """Returns the ids of the outcomes that a rebuild would count, by event_id."""
+    late = await oracle.late_outcomes(store, keys)
+    return {
+        entry.decision.event_id: sorted(
+            [
+                *(each.outcome_id for each in [*entry.outcomes, *entry.late]),
+                *(outcome_id.decode() for _, outcome_id, _ in late.get(entry.position, [])),
+            ]
+        )
+        for entry in await entries(store, keys)
+    }
 
 
 def dsjson(event_id: str = "e1", **changes: Any) -> dict[str, Any]:
