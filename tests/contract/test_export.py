@@ -16,10 +16,12 @@ from attune.errors import NotFoundError, SettingError
 from attune.evaluation import destination, trimming
 from attune.evaluation.parts import Parts
 from attune.serving.specs import with_defaults
+from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.client import Store
 from attune.store.generations import Generations
 from attune.store.interactions import BEGINNING
 from attune.store.keys import PlacementKeys
+from attune.store.outcomes import NewOutcome, Outcomes
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.training_log import TrainingLog, order
@@ -76,6 +78,20 @@ async def test_an_export_goes_on_where_the_last_one_ended(
     assert len(Parts(tmp_path / "interactions", f".{form}").files()) == 6
     if form == "parquet":
         assert exported_positions(tmp_path) == [entry.position for entry in await entries(store, home)]
+
+
+async def test_a_revision_is_passed_over_and_not_counted(
+    store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path
+) -> None:
+    """Its interaction is in the files, and what revises it among the late outcomes."""
+    await make(store, pipe, home, 20)
+    late = NewOutcome("s1-e1", "late", OutcomeRecord(name="click", value=3.0))
+    await Outcomes(store).record(home, [late], revise=True)
+    done = await export(store, home, tmp_path)
+    log = await entries(store, home)
+    assert (done.interactions, done.late, done.position) == (20, 5, log[-1].position)
+    assert parquet.read_table(tmp_path / "late").num_rows == 5
+    assert (await export(store, home, tmp_path)).files == 0
 
 
 async def test_every_file_is_of_one_day(store: Store, home: PlacementKeys, tmp_path: Path) -> None:
