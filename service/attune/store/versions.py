@@ -199,8 +199,13 @@ def specs_of(policy: PolicySpec, reward: RewardSpec) -> tuple[bytes, bytes]:
 
     The reward window and revisions are left out: they decide what is in the log, not what is made of it.
     """
+    return policy.SerializeToString(deterministic=True), folding(reward).SerializeToString(deterministic=True)
+
+
+def folding(reward: RewardSpec) -> RewardSpec:
+    """Return how a reward spec makes outcomes a reward, without what decides which outcomes are in the log."""
     folding = RewardSpec()
     folding.CopyFrom(reward)
     folding.ClearField("window")
     folding.ClearField("revise_late")
-    return policy.SerializeToString(deterministic=True), folding.SerializeToString(deterministic=True)
+    return folding
