@@ -19,7 +19,8 @@ from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
 from attune.store.outcomes import NewOutcome, Outcomes, Recorded
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
-from attune.store.training_log import TrainingLog
+from attune.store.training_log import TrainingLog, recorded_elsewhere
+from attune.v1.decision_service_pb2 import MODE_LEARNED
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import Placement
 from training_logs import entries, export, learn, make, weights
@@ -148,6 +149,27 @@ async def test_what_is_restored_has_its_late_outcomes_in_a_rebuild_and_is_counte
     assert await final_outcomes(store, home) == before
     numbers = await Placements(store).numbers("home")
     assert (numbers.interactions, numbers.late) == (50, 10)
+
+
+async def test_decisions_of_many_outcomes_take_several_steps(
+    store: Store, home: PlacementKeys, other: PlacementKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store answers nobody else during one: a hundred thousand outcomes are a third of a second."""
+    said = [recorded_elsewhere(f"o{i}", 1, OutcomeRecord(name="click", value=1.0)) for i in range(500)]
+    offers = [Offer(id="a").SerializeToString()]
+    made = [DecisionRecord(event_id=f"e{i}", offers=offers, pmf=[1.0], mode=MODE_LEARNED) for i in range(20)]
+    await TrainingLog(store).append(home, [(each, said) for each in made], restore=False)
+    await export(store, home, tmp_path, "dsjson")
+    append, steps = TrainingLog.append, []
+
+    async def counted(log: TrainingLog, keys: PlacementKeys, batch: Any, *, restore: bool) -> int:
+        steps.append(sum(len(outcomes) for _, outcomes in batch))
+        return await append(log, keys, batch, restore=restore)
+
+    monkeypatch.setattr(TrainingLog, "append", counted)
+    assert (await bring(store, other, tmp_path)).added == 20
+    assert sum(steps) == 10_000
+    assert max(steps) <= 5_000
 
 
 async def final_outcomes(store: Store, keys: PlacementKeys) -> dict[str, list[str]]:
