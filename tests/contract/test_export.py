@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from pyarrow import parquet
@@ -17,6 +18,7 @@ from attune.evaluation.parts import Parts
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.client import Store
+from attune.store.generations import Generations
 from attune.store.interactions import BEGINNING
 from attune.store.keys import PlacementKeys
 from attune.store.outcomes import NewOutcome, Outcomes
@@ -78,6 +80,20 @@ async def test_an_export_goes_on_where_the_last_one_ended(
         assert exported_positions(tmp_path) == [entry.position for entry in await entries(store, home)]
 
 
+async def test_a_revision_is_passed_over_and_not_counted(
+    store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path
+) -> None:
+    """Its interaction is in the files, and what revises it among the late outcomes."""
+    await make(store, pipe, home, 20)
+    late = NewOutcome("s1-e1", "late", OutcomeRecord(name="click", value=3.0))
+    await Outcomes(store).record(home, [late], revise=True)
+    done = await export(store, home, tmp_path)
+    log = await entries(store, home)
+    assert (done.interactions, done.late, done.position) == (20, 5, log[-1].position)
+    assert parquet.read_table(tmp_path / "late").num_rows == 5
+    assert (await export(store, home, tmp_path)).files == 0
+
+
 async def test_every_file_is_of_one_day(store: Store, home: PlacementKeys, tmp_path: Path) -> None:
     midnight_ms = int(datetime(2026, 11, 21, tzinfo=UTC).timestamp() * 1000)
     times_ms = (midnight_ms - 1, midnight_ms, midnight_ms + 86_399_999, midnight_ms + 86_400_000)
@@ -109,7 +125,7 @@ async def test_two_exports_do_not_share_a_directory(store: Store, home: Placemen
 async def test_nothing_is_trimmed_that_is_not_exported(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     await make(store, pipe, home, 20)
     await learn(store, home, 20)
-    assert await trimming.trim(store, await Placements(store).get("home")) == 0
+    assert await trimming.trim(store, "home") == 0
     assert len(await entries(store, home)) == 20
 
 
@@ -121,7 +137,7 @@ async def test_only_what_is_behind_both_the_export_and_the_cursor_is_trimmed(
     log = await entries(store, home)
     await learn(store, home, learned)
     await TrainingLog(store).note_exported(home, log[exported - 1].position, BEGINNING)
-    removed = await trimming.trim(store, await Placements(store).get("home"))
+    removed = await trimming.trim(store, "home")
     # The entry at the boundary stays.
     assert removed == min(exported, learned) - 1
     assert [entry.position for entry in await entries(store, home)] == [entry.position for entry in log[removed:]]
@@ -138,9 +154,43 @@ async def test_a_log_that_a_new_spec_is_being_trained_on_is_not_trimmed(
     changed = with_defaults(Placement(name="home"))
     changed.reward.outcomes[0].weight = 2.0
     await Placements(store).apply(changed, 0)
-    with pytest.raises(NotFoundError, match="nothing was trimmed"):
-        await trimming.trim(store, await Placements(store).get("home"))
+    with pytest.raises(NotFoundError, match="nothing more was trimmed"):
+        await trimming.trim(store, "home")
     assert len(await entries(store, home)) == 20
+
+
+async def test_a_training_that_begins_while_the_log_is_trimmed_keeps_the_rest(
+    store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The present version is still the newest then, and has learned everything."""
+    await make(store, pipe, home, 20)
+    await learn(store, home, 20)
+    await export(store, home, tmp_path)
+    trim = TrainingLog.trim
+
+    async def after_a_rebuild_has_begun(log: TrainingLog, *looked_at: Any) -> int | None:
+        monkeypatch.setattr(TrainingLog, "trim", trim)
+        await Generations(store).rebuild("home", whole_log=False)
+        return await trim(log, *looked_at)
+
+    monkeypatch.setattr(TrainingLog, "trim", after_a_rebuild_has_begun)
+    with pytest.raises(NotFoundError, match="nothing more was trimmed"):
+        await trimming.trim(store, "home")
+    assert len(await entries(store, home)) == 20
+
+
+async def test_other_windows_and_revisions_do_not_keep_a_log_from_being_trimmed(
+    store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path
+) -> None:
+    """They are no other training: no version with them comes before the next interaction."""
+    await make(store, pipe, home, 20)
+    await learn(store, home, 20)
+    await export(store, home, tmp_path)
+    changed = with_defaults(Placement(name="home"))
+    changed.reward.window.FromSeconds(5)
+    changed.reward.revise_late = True
+    await Placements(store).apply(changed, 0)
+    assert await trimming.trim(store, "home") == 19
 
 
 async def test_an_export_never_leaves_a_hole(store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path) -> None:
@@ -149,7 +199,7 @@ async def test_an_export_never_leaves_a_hole(store: Store, pipe: Pipe, home: Pla
     await make(store, pipe, home, 20, seed=2)
     await export(store, home, tmp_path / "two")
     await learn(store, home, 40)
-    assert await trimming.trim(store, await Placements(store).get("home")) == 39
+    assert await trimming.trim(store, "home") == 39
     with pytest.raises(SettingError, match="a hole would remain"):
         await export(store, home, tmp_path / "one")
     assert (await export(store, home, tmp_path / "two")).interactions == 0

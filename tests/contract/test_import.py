@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import oracle
 from attune.evaluation import sources, trimming
 from attune.evaluation.import_ import Imported, Importer, TrimmedLogError
 from attune.serving.specs import with_defaults
@@ -19,7 +20,8 @@ from attune.store.late import LateOutcomes
 from attune.store.outcomes import NewOutcome, Outcomes, Recorded
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
-from attune.store.training_log import TrainingLog
+from attune.store.training_log import TrainingLog, recorded_elsewhere
+from attune.v1.decision_service_pb2 import MODE_LEARNED
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import Placement
 from training_logs import entries, export, learn, make, weights
@@ -121,7 +123,7 @@ async def test_a_trimmed_log_comes_back_only_when_that_is_said(
     await export(store, home, tmp_path)
     await learn(store, home, 50)
     before = await weights(store, home)
-    assert await trimming.trim(store, await Placements(store).get("home")) == 49
+    assert await trimming.trim(store, "home") == 49
     with pytest.raises(TrimmedLogError, match="learned from twice"):
         await bring(store, home, tmp_path)
     # Into a new placement, in the old order.
@@ -132,6 +134,57 @@ async def test_a_trimmed_log_comes_back_only_when_that_is_said(
     events = [entry.decision.event_id for entry in await entries(store, home)]
     assert sorted(events) == sorted(f"s1-e{i}" for i in range(50))
     assert (await bring(store, home, tmp_path, restore=True)).added == 0
+
+
+async def test_what_is_restored_has_its_late_outcomes_in_a_rebuild_and_is_counted_once(
+    store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path
+) -> None:
+    """The stream of late outcomes names places of the log that have gone."""
+    await make(store, pipe, home, 50)
+    await export(store, home, tmp_path)
+    await learn(store, home, 50)
+    before = await final_outcomes(store, home)
+    assert sum(map(len, before.values())) == 60
+    assert await trimming.trim(store, "home") == 49
+    assert (await bring(store, home, tmp_path, restore=True)).added == 49
+    assert await final_outcomes(store, home) == before
+    numbers = await Placements(store).numbers("home")
+    assert (numbers.interactions, numbers.late) == (50, 10)
+
+
+async def test_decisions_of_many_outcomes_take_several_steps(
+    store: Store, home: PlacementKeys, other: PlacementKeys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store answers nobody else during one: a hundred thousand outcomes are a third of a second."""
+    said = [recorded_elsewhere(f"o{i}", 1, OutcomeRecord(name="click", value=1.0)) for i in range(500)]
+    offers = [Offer(id="a").SerializeToString()]
+    made = [DecisionRecord(event_id=f"e{i}", offers=offers, pmf=[1.0], mode=MODE_LEARNED) for i in range(20)]
+    await TrainingLog(store).append(home, [(each, said) for each in made], restore=False)
+    await export(store, home, tmp_path, "dsjson")
+    append, steps = TrainingLog.append, []
+
+    async def counted(log: TrainingLog, keys: PlacementKeys, batch: Any, *, restore: bool) -> int:
+        steps.append(sum(len(outcomes) for _, outcomes in batch))
+        return await append(log, keys, batch, restore=restore)
+
+    monkeypatch.setattr(TrainingLog, "append", counted)
+    assert (await bring(store, other, tmp_path)).added == 20
+    assert sum(steps) == 10_000
+    assert max(steps) <= 5_000
+
+
+async def final_outcomes(store: Store, keys: PlacementKeys) -> dict[str, list[str]]:
+    """Returns the ids of the outcomes that a rebuild would count, by event_id."""
+    late = await oracle.late_outcomes(store, keys)
+    return {
+        entry.decision.event_id: sorted(
+            [
+                *(each.outcome_id for each in [*entry.outcomes, *entry.late]),
+                *(outcome_id.decode() for _, outcome_id, _ in late.get(entry.position, [])),
+            ]
+        )
+        for entry in await entries(store, keys)
+    }
 
 
 def dsjson(event_id: str = "e1", **changes: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from attune.serving.live import LivePlacements
 from attune.serving.specs import policy_spec, start_spec, with_defaults
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.client import Store
+from attune.store.generations import Generations
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Placements
 from attune.store.versions import Versions
@@ -53,8 +54,9 @@ async def commit(store: Store, keys: PlacementKeys, weights: bytes) -> int:
     versions = Versions(store)
     lease = await versions.acquire(keys, "host:1", 60_000)
     assert lease is not None
-    policy = (await Placements(store).get(keys.name)).placement.policy
-    version = await versions.commit(lease, VersionRecord(policy=policy), weights, keep=10)
+    stored = await Placements(store).get(keys.name)
+    record = VersionRecord(policy=stored.placement.policy, trains_from=stored.trains_from)
+    version = await versions.commit(lease, record, weights, keep=10)
     await versions.release(lease)
     return version
 
@@ -138,6 +140,17 @@ async def test_a_damaged_version_never_serves(
     await commit(store, home, trained(300))
     await live.refresh(["home"])
     assert (await live.get("home")).version == 3
+
+
+async def test_a_damaged_version_does_not_bring_back_what_was_reset(store: Store, home: PlacementKeys) -> None:
+    """A process that starts now takes no version of before the reset, unless it is promoted."""
+    former = await commit(store, home, trained(200))
+    await store.redis.xadd(home.interactions, {"d": b""})
+    await Generations(store).reset("home")
+    await overwrite(store, home, await commit(store, home, trained(50)), b"not a model", checksum=False)
+    assert (await live_placements(store).get("home")).policy is None
+    await Versions(store).promote(home, former)
+    assert (await live_placements(store).get("home")).version == former
 
 
 async def test_what_serves_and_what_is_refused_is_counted(store: Store, home: PlacementKeys) -> None:

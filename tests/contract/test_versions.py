@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from attune.errors import BadSnapshotError, FencedError, NotFoundError
 from attune.storage.v1.records_pb2 import VersionRecord
 from attune.store.client import Store
 from attune.store.keys import PlacementKeys
 from attune.store.versions import Lease, Versions
-from attune.v1.placement_pb2 import PolicySpec
+from attune.v1.placement_pb2 import PolicySpec, RewardSpec
 
 TTL_MS = 60_000
 
@@ -164,6 +165,11 @@ async def test_the_last_version_of_the_former_specs_is_kept(store: Store, home: 
     for _ in range(4):
         await versions.commit(lease, VersionRecord(policy=current), b"current", keep=2)
     assert [record.version for record in await versions.kept(home)] == [7, 6, 3]
+    # Another window, or revisions, are not another training: its last version is nothing to return to.
+    reward = RewardSpec(window=Duration(seconds=5), revise_late=True)
+    for _ in range(3):
+        await versions.commit(lease, VersionRecord(policy=current, reward=reward), b"current", keep=2)
+    assert [record.version for record in await versions.kept(home)] == [10, 9, 3]
 
 
 # What may have become of committed weights, and how it is said.

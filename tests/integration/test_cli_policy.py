@@ -65,6 +65,8 @@ def test_the_story_of_a_policy_that_proved_worse(service: RunningService, capsys
     versions = json.loads(run(capsys, service, "list", NAME, "--json")[1])["versions"]
     assert [version["version"] for version in versions if version["serving"]] == [str(good)]
 
+    assert all(version["reward"]["outcomes"] and "window" not in version["reward"] for version in versions)
+
     newest = json.loads(run(capsys, service, "promote", NAME, "newest", "--json")[1])["version"]
     assert int(newest["version"]) >= worse
     assert not newest["promoted"]
@@ -77,6 +79,7 @@ WRONG = [
     pytest.param(("list", "never-applied"), 1, "attune: not found: placement: ", id="no such placement to list"),
     pytest.param(("promote", "empty", "7"), 1, "attune: not found: version: expected one that is kept", id="not kept"),
     pytest.param(("promote", "empty", "latest"), 2, "attune: Invalid value: expected the number", id="no number"),
+    pytest.param(("promote", "empty", "9" * 20), 2, "attune: Invalid value: expected the number", id="too many digits"),
     pytest.param(("rollback", "empty"), 1, "attune: version: expected one that is older", id="nothing before"),
     pytest.param(("diff", "empty", "1", "2"), 1, "attune: version: expected one that is kept", id="nothing to compare"),
 ]

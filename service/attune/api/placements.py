@@ -12,7 +12,7 @@ from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.generations import Generations
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Numbers, Placements
-from attune.store.versions import Versions
+from attune.store.versions import Versions, folding
 from attune.v1.placement_pb2 import PolicyVersion
 from attune.v1.placement_service_pb2 import (
     ApplyPlacementRequest,
@@ -136,6 +136,7 @@ def _policy_version(record: VersionRecord, serving: int, promoted: int) -> Polic
         version=record.version,
         created_at=created_at,
         policy=record.policy,
+        reward=folding(record.reward),
         interactions=record.interactions,
         cursor=record.cursor,
         sha256=record.sha256.hex(),

@@ -76,7 +76,7 @@ async def _export(
         exporter = Exporter(store, placement, known, entries_per_file)
         with destination.opened(to, known.suffix, placement) as place, bar("entries") as progress:
             exported = await exporter.run(place, progress)
-        return exported, await trimming.trim(store, placement) if trim else None
+        return exported, await trimming.trim(store, name) if trim else None
     finally:
         await store.close()
 

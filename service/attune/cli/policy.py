@@ -1,18 +1,15 @@
 """`attune policy`: the versions of a placement's policy: look at them, go back to one, compare two, begin anew."""
 
 import json
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from google.protobuf import json_format
-from rich.table import Table
 
 from attune.cli import client, failures
 from attune.cli.client import Service
 from attune.cli.failures import FAILED, CallError
 from attune.cli.output import as_dict, empty_table, show
-from attune.v1.placement_pb2 import PolicyVersion
+from attune.cli.policy_versions import differences, former, versions_table
 from attune.v1.placement_service_pb2 import (
     ListPolicyVersionsRequest,
     ListPolicyVersionsResponse,
@@ -26,6 +23,7 @@ from attune.v1.placement_service_pb2 import (
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 
 NEWEST = "newest"
+_MOST_DIGITS = 18  # of what an int64 holds
 
 Placement = Annotated[str, typer.Argument(help="The placement.", show_default=False)]
 Address = Annotated[str | None, typer.Option(help="The service, as host:port. [127.0.0.1:50051]")]
@@ -150,66 +148,12 @@ def reset(
     typer.echo(f"To learn from all of them again: attune policy rebuild {placement} --whole-log")
 
 
-def former(versions: Sequence[PolicyVersion]) -> int:
-    """Return the version to roll back to.
-
-    Args:
-        versions: Those that are kept, newest first.
-
-    Raises:
-        CallError: There is none before the one that serves.
-    """
-    serving = next((i for i, version in enumerate(versions) if version.serving), None)
-    older = versions if serving is None else versions[serving + 1 :]  # after a reset, none of them may be serving
-    if not older:
-        raise CallError("version: expected one that is older than the one that serves, there is none", FAILED)
-    if serving is None:
-        return older[0].version
-    trained = versions[serving].policy, versions[serving].generation
-    return next((other for other in older if (other.policy, other.generation) != trained), older[0]).version
-
-
-def differences(old: PolicyVersion, new: PolicyVersion) -> list[tuple[str, str, str]]:
-    """Return what differs between two versions: its name, and both values as text."""
-    before, after = _facts(old), _facts(new)
-    names = [*before, *(name for name in after if name not in before)]
-    rows = [(name, before.get(name, "-"), after.get(name, "-")) for name in names]
-    return [row for row in rows if row[1] != row[2]]
-
-
-def versions_table(versions: Sequence[PolicyVersion]) -> Table:
-    """Return a table with a line for each policy version that is kept."""
-    table = empty_table("version")
-    for title in ("interactions", "bytes"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for title in ("committed", "sha256", ""):
-        table.add_column(title, no_wrap=True)
-    for version in versions:
-        committed = f"{version.created_at.ToDatetime():%Y-%m-%d %H:%M:%S} UTC"
-        counts = (f"{version.interactions:,}", f"{version.size_bytes:,}")
-        serving = "serving, promoted" if version.promoted else "serving" if version.serving else ""
-        table.add_row(str(version.version), *counts, committed, version.sha256[:12], serving)
-    return table
-
-
-def _facts(version: PolicyVersion) -> dict[str, str]:
-    spec = json_format.MessageToDict(version.policy, preserving_proto_field_name=True)
-    counts = {"interactions": f"{version.interactions:,}", "bytes": f"{version.size_bytes:,}"}
-    trained = {"generation": str(version.generation), **counts}
-    return {**dict(_flat("policy", spec)), **trained, "sha256": version.sha256[:12]}
-
-
-def _flat(name: str, value: object) -> list[tuple[str, str]]:
-    if isinstance(value, dict) and value:
-        return [row for key, inner in value.items() for row in _flat(f"{name}.{key}", inner)]
-    return [(name, json.dumps(value, ensure_ascii=False))]
-
-
 def _confirm(placement: str) -> None:
     typer.echo(f"{placement} forgets what it has learned, and starts untrained, at once.", err=True)
     try:
         typed = typer.prompt("Type the placement's name to go on", default="", show_default=False, err=True)
     except typer.Abort:  # there is nobody to ask
+        typer.echo(err=True)  # ends the question's line
         typed = ""
     if typed != placement:
         raise CallError(f'placement: expected its name, "{placement}", got "{typed}": nothing was changed', FAILED)
@@ -218,8 +162,8 @@ def _confirm(placement: str) -> None:
 def _number(version: str) -> int:
     if version == NEWEST:
         return 0
-    if not version.isdecimal() or int(version) == 0:
-        raise typer.BadParameter(f"expected the number of a version, or {NEWEST}, got {version!r}")
+    if not version.isdecimal() or len(version) > _MOST_DIGITS or int(version) == 0:
+        raise typer.BadParameter(f"expected the number of a version, or {NEWEST}, got {version[:40]!r}")
     return int(version)
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from attune.cli import client
 from attune.cli.client import Service
 from attune.cli.output import as_dict, empty_table, show
-from attune.cli.policy import versions_table
+from attune.cli.policy_versions import versions_table
 from attune.v1.features_pb2 import FEATURE_SOURCE_CONTEXT, FEATURE_SOURCE_OFFER
 from attune.v1.placement_service_pb2 import (
     FEATURE_PROBLEM_ALMOST_UNIQUE,

@@ -39,7 +39,7 @@ class Exported:
     """What an export did.
 
     Attributes:
-        interactions: Entries of the training log that were written, by this run.
+        interactions: Interactions of the training log that were written, by this run.
         late: Late outcomes that were written, by this run.
         files: Files that were written, by this run.
         position: Position up to which the directory holds the training log.
@@ -145,11 +145,12 @@ class _Writer:
                 pending = []
                 self.finish()
                 self._open(day, entry.position)
-            pending += rows(entry)
+            made = rows(entry)
+            pending += made
+            self.entries += bool(made)
             self._last = entry.position
             self._in_file += 1
         self._add(pending)
-        self.entries += len(entries)
         return len(entries)
 
     def finish(self) -> str:

@@ -22,6 +22,8 @@ from attune.store.training_log import ImportedLate, TrainingLog, recorded_elsewh
 
 _MOST_PER_CALL = 128
 _BYTES_PER_CALL = 256 << 10
+# Beside its record: its id, and the store's work for a field of a hash and one of an entry.
+_BYTES_PER_OUTCOME = 64
 # Tombstones of entries that are nearly this old may vanish while an import runs.
 _TOMBSTONES_LAST_MS = (TOMBSTONE_TTL_S - 24 * 3600) * 1000
 _REFUSALS_KEPT = 100
@@ -140,6 +142,7 @@ class Importer:
             return
         self._decisions.append(candidate)
         self._size_bytes += candidate.decision.ByteSize()
+        self._size_bytes += sum(_BYTES_PER_OUTCOME + outcome.record.ByteSize() for outcome in candidate.outcomes)
         if len(self._decisions) >= _MOST_PER_CALL or self._size_bytes >= _BYTES_PER_CALL:
             await self._write()
 

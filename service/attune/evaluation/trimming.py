@@ -7,12 +7,12 @@ from attune.errors import NotFoundError
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.client import Store
 from attune.store.keys import PlacementKeys
+from attune.store.placements import Placements
 from attune.store.training_log import TrainingLog
-from attune.store.versions import Versions
-from attune.v1.placement_pb2 import RewardSpec
+from attune.store.versions import Versions, specs_of, training_of
 
 
-async def trim(store: Store, placement: PlacementRecord) -> int:
+async def trim(store: Store, name: str) -> int:
     """Trim the log of a placement as far as it was exported and learned from.
 
     Returns:
@@ -24,37 +24,28 @@ async def trim(store: Store, placement: PlacementRecord) -> int:
         BadSnapshotError: The weights of the newest version are damaged.
         StoreUnavailableError: The store did not answer in time; run again later.
     """
-    keys = PlacementKeys(placement.placement.name)
+    keys = PlacementKeys(name)
     log, versions = TrainingLog(store), Versions(store)
     # Damaged weights are learned again from the log: that has to be done before it is trimmed.
-    await versions.weights(keys, await _head(versions, keys, placement))
+    await versions.weights(keys, (await _found(store, keys))[1])
     total, removed = 0, None
     while removed != 0:
-        removed = await log.trim(keys, await _head(versions, keys, placement))
+        removed = await log.trim(keys, *await _found(store, keys))
         total += removed or 0
     return total
 
 
-async def _head(versions: Versions, keys: PlacementKeys, placement: PlacementRecord) -> VersionRecord:
-    head = await versions.head(keys)
-    if head is None or not _is_of(head, placement):
+async def _found(store: Store, keys: PlacementKeys) -> tuple[bytes, VersionRecord]:
+    """Return the placement as it is stored now, and the newest version, which was trained for it."""
+    stored, head = await Placements(store).stored(keys.name), await Versions(store).head(keys)
+    if head is None or training_of(head) != _training_for(PlacementRecord.FromString(stored)):
         raise NotFoundError(
             f'placement "{keys.name}": expected a version that was trained with its present spec, got none: '
-            "nothing was trimmed, try again when the learner has caught up (attune status)"
+            "nothing more was trimmed, try again when the learner has caught up (attune status)"
         )
-    return head
+    return stored, head
 
 
-def _is_of(head: VersionRecord, record: PlacementRecord) -> bool:
+def _training_for(record: PlacementRecord) -> tuple[bytes, bytes, int]:
     # A placement that is being rebuilt has a generation that no version has yet.
-    placement = record.placement
-    is_same = head.policy == placement.policy and _folding(head.reward) == _folding(placement.reward)
-    return is_same and head.generation == record.generation
-
-
-def _folding(reward: RewardSpec) -> RewardSpec:
-    # The window decides what is in the log, not what is made of it.
-    folding = RewardSpec()
-    folding.CopyFrom(reward)
-    folding.ClearField("window")
-    return folding
+    return *specs_of(record.placement.policy, record.placement.reward), record.generation

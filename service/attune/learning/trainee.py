@@ -20,7 +20,8 @@ from attune.serving.specs import reward_spec, start_spec
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.decisions import LoggedInteraction, in_order
 from attune.store.interactions import BEGINNING, order
-from attune.v1.placement_pb2 import Placement, PolicySpec, RewardSpec
+from attune.store.versions import specs_of
+from attune.v1.placement_pb2 import Placement
 from attune_models.beliefs import pseudo_interactions
 from attune_models.policy import Policy, build
 
@@ -70,7 +71,7 @@ class Trainee:
         """Start untrained, by default at the beginning of a log that is empty so far."""
         self.start = start or Start()
         self._placement = placement
-        self._trains = _trains(placement.policy, placement.reward)
+        self._trains = specs_of(placement.policy, placement.reward)
         spec = start_spec(placement)
         self._policy: Policy = build(spec)
         self._beliefs = pseudo_interactions(spec.beliefs)
@@ -102,12 +103,12 @@ class Trainee:
 
     def is_of(self, record: VersionRecord) -> bool:
         """Tell whether a version was trained with the same specs, for the same generation."""
-        return record.generation == self.start.generation and _trains(record.policy, record.reward) == self._trains
+        return record.generation == self.start.generation and specs_of(record.policy, record.reward) == self._trains
 
     def is_for(self, record: PlacementRecord) -> bool:
         """Tell whether a placement still has the specs and the generation of this training."""
         placement = record.placement
-        trains = _trains(placement.policy, placement.reward)
+        trains = specs_of(placement.policy, placement.reward)
         return record.generation == self.start.generation and trains == self._trains
 
     def learn_belief(self) -> bool:
@@ -187,12 +188,3 @@ class Trainee:
 
 def _stored(position: str) -> str:
     return "" if position == BEGINNING else position
-
-
-def _trains(policy: PolicySpec, reward: RewardSpec) -> tuple[bytes, bytes]:
-    # The reward window and revisions decide what is in the log, not what is made of it.
-    folding = RewardSpec()
-    folding.CopyFrom(reward)
-    folding.ClearField("window")
-    folding.ClearField("revise_late")
-    return policy.SerializeToString(deterministic=True), folding.SerializeToString(deterministic=True)

@@ -15,6 +15,7 @@ from attune.errors import BadSnapshotError, ExpectedError, UnusableVersionError
 from attune.metrics import ServingMetrics
 from attune.serving.specs import control_spec, policy_spec, start_spec
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
+from attune.store.interactions import BEGINNING, order
 from attune.store.keys import PlacementKeys, unknown_placement
 from attune.store.placements import Placements
 from attune.store.versions import Versions
@@ -162,7 +163,7 @@ class LivePlacements:
 
     async def _up_to_date(self, record: PlacementRecord, version: int, live: LivePlacement | None) -> LivePlacement:
         placement = record.placement
-        policy, served = await self._policy(placement, version, live)
+        policy, served = await self._policy(record, version, live)
         return LivePlacement(
             keys=PlacementKeys(placement.name),
             record=record,
@@ -173,8 +174,9 @@ class LivePlacements:
         )
 
     async def _policy(
-        self, placement: Placement, version: int, live: LivePlacement | None
+        self, record: PlacementRecord, version: int, live: LivePlacement | None
     ) -> tuple[Policy | None, int]:
+        placement = record.placement
         if version == 0:
             # Not on the loop: many beliefs take a policy of many weights seconds.
             return await asyncio.to_thread(started, start_spec(placement)), 0
@@ -184,6 +186,8 @@ class LivePlacements:
         for kept in await self._versions.kept(PlacementKeys(placement.name)):
             if kept.version > version:
                 continue  # it is newer than the head: a commit that has just happened, to be seen at the next glance
+            if kept.version < version and _was_reset(kept, record):
+                continue
             try:
                 return await sound_policy(self._versions, placement.name, kept), kept.version
             except (BadSnapshotError, PolicyError) as error:
@@ -193,6 +197,10 @@ class LivePlacements:
             if fallback is not None:
                 return fallback
         return None, version
+
+
+def _was_reset(version: VersionRecord, record: PlacementRecord) -> bool:
+    return order(version.trains_from or BEGINNING) < order(record.trains_from or BEGINNING)
 
 
 async def sound_policy(versions: Versions, name: str, record: VersionRecord) -> Policy:

@@ -69,10 +69,14 @@ class Placements:
         names = sorted(member.decode(errors="replace") for member in members)
         return [name for name in names if PLACEMENT_NAME.fullmatch(name)]
 
+    async def stored(self, name: str) -> bytes:
+        """Return a placement as it is stored, empty when there is none: scripts tell by it whether it has changed."""
+        async with self._store.reaching():
+            return await self._store.redis.get(PlacementKeys(name).spec) or b""
+
     async def find(self, name: str) -> PlacementRecord | None:
         """Return a placement, None when there is none of this name."""
-        async with self._store.reaching():
-            value = await self._store.redis.get(PlacementKeys(name).spec)
+        value = await self.stored(name)
         return PlacementRecord.FromString(value) if value else None
 
     async def get(self, name: str) -> PlacementRecord:

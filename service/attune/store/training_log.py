@@ -125,18 +125,19 @@ class TrainingLog:
         for stream, end in (("interactions", position), ("late", late_position)):
             await self._store.run("exported", [keys.spec, keys.exported], [stream, end])
 
-    async def trim(self, keys: PlacementKeys, head: VersionRecord) -> int | None:
+    async def trim(self, keys: PlacementKeys, spec: bytes, head: VersionRecord) -> int | None:
         """Remove some entries that were exported and are behind a head's cursor. Call again until it returns 0.
 
         Args:
             keys: The placement's keys.
+            spec: The placement as it is stored.
             head: The newest version.
 
         Returns:
-            How many were removed; None when there is a newer version by now.
+            How many were removed; None when there is a newer version, or the placement was changed, by now.
         """
         touched = [keys.spec, keys.head, keys.interactions, keys.exported]
-        removed: int = await self._store.run("trim", touched, [head.version, head.cursor, _TRIMMED_PER_CALL])
+        removed: int = await self._store.run("trim", touched, [spec, head.version, head.cursor, _TRIMMED_PER_CALL])
         return None if removed < 0 else removed
 
     async def append(

@@ -8,6 +8,7 @@ from attune.errors import BadSnapshotError, FencedError, NotFoundError
 from attune.storage.v1.records_pb2 import VersionRecord
 from attune.store.client import Store
 from attune.store.keys import UNCOMMITTED_TTL_S, PlacementKeys
+from attune.v1.placement_pb2 import PolicySpec, RewardSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +185,27 @@ def _dropped(record: VersionRecord, kept: Sequence[VersionRecord], keep: int) ->
         kept: Those that are kept so far, newest first.
         keep: How many stay, the new one among them.
     """
-
-    def training(of: VersionRecord) -> tuple[object, ...]:
-        return of.policy, of.reward, of.generation
-
-    former = next((other.version for other in kept if training(other) != training(record)), 0)
+    former = next((other.version for other in kept if training_of(other) != training_of(record)), 0)
     return [other.version for other in kept[keep - 1 :] if other.version != former]
+
+
+def training_of(record: VersionRecord) -> tuple[bytes, bytes, int]:
+    """Return what tells the training of a version from another one; see `specs_of`."""
+    return *specs_of(record.policy, record.reward), record.generation
+
+
+def specs_of(policy: PolicySpec, reward: RewardSpec) -> tuple[bytes, bytes]:
+    """Return what is equal exactly when two specs make the same of the same log.
+
+    The reward window and revisions are left out: they decide what is in the log, not what is made of it.
+    """
+    return policy.SerializeToString(deterministic=True), folding(reward).SerializeToString(deterministic=True)
+
+
+def folding(reward: RewardSpec) -> RewardSpec:
+    """Return how a reward spec makes outcomes a reward, without what decides which outcomes are in the log."""
+    folding = RewardSpec()
+    folding.CopyFrom(reward)
+    folding.ClearField("window")
+    folding.ClearField("revise_late")
+    return folding

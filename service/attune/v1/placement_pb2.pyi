@@ -325,7 +325,7 @@ class ControlSpec(_message.Message):
     def __init__(self, share: _Optional[float] = ..., uniform: _Optional[_Union[UniformSpec, _Mapping]] = ..., fixed: _Optional[_Union[FixedSpec, _Mapping]] = ...) -> None: ...
 
 class PolicyVersion(_message.Message):
-    __slots__ = ("version", "created_at", "policy", "interactions", "cursor", "sha256", "size_bytes", "serving", "promoted", "generation")
+    __slots__ = ("version", "created_at", "policy", "interactions", "cursor", "sha256", "size_bytes", "serving", "promoted", "generation", "reward")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
@@ -336,6 +336,7 @@ class PolicyVersion(_message.Message):
     SERVING_FIELD_NUMBER: _ClassVar[int]
     PROMOTED_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
+    REWARD_FIELD_NUMBER: _ClassVar[int]
     version: int
     created_at: _timestamp_pb2.Timestamp
     policy: PolicySpec
@@ -346,4 +347,5 @@ class PolicyVersion(_message.Message):
     serving: bool
     promoted: bool
     generation: int
-    def __init__(self, version: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ..., serving: _Optional[bool] = ..., promoted: _Optional[bool] = ..., generation: _Optional[int] = ...) -> None: ...
+    reward: RewardSpec
+    def __init__(self, version: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ..., serving: _Optional[bool] = ..., promoted: _Optional[bool] = ..., generation: _Optional[int] = ..., reward: _Optional[_Union[RewardSpec, _Mapping]] = ...) -> None: ...

@@ -16,19 +16,29 @@ local function is_known(event)
   local position = string.sub(redis.call('GET', event), 2)
   return #redis.call('XRANGE', KEYS[3], position, position) > 0
 end
-local appended, at = 0, 3
+local appended, restored, at = 0, 0, 3
 for i = 4, #KEYS, 2 do
   local event, outcomes = KEYS[i], KEYS[i + 1]
-  local entry, recorded = {'d', ARGV[at]}, {}
+  local entry, recorded, is_recorded = {'d', ARGV[at]}, {}, {}
   local first, last = at + 2, at + 1 + 2 * ARGV[at + 1]
   for j = first, last, 2 do
     entry[#entry + 1] = 'o' .. ARGV[j]
     entry[#entry + 1] = ARGV[j + 1]
     recorded[#recorded + 1] = ARGV[j]
     recorded[#recorded + 1] = ARGV[j + 1]
+    is_recorded[ARGV[j]] = true
   end
   at = last + 1
   if not is_known(event) then
+    -- What came late of a decision that was trimmed: the stream of late outcomes names the place where it stood.
+    local heard = redis.call('HGETALL', outcomes)
+    for j = 1, #heard, 2 do
+      if not is_recorded[heard[j]] then
+        entry[#entry + 1] = 'o' .. heard[j]
+        entry[#entry + 1] = heard[j + 1]
+      end
+    end
+    restored = restored + redis.call('EXISTS', event)
     local position = redis.call('XADD', KEYS[3], '*', unpack(entry))
     redis.call('SET', event, '@' .. position, 'EX', ARGV[1])
     -- So that an outcome that is sent once more is a duplicate.
@@ -40,7 +50,7 @@ for i = 4, #KEYS, 2 do
   end
 end
 if appended > 0 then
-  redis.call('HINCRBY', KEYS[2], 'interactions', appended)
+  redis.call('HINCRBY', KEYS[2], 'interactions', appended - restored)  -- those were counted before
   redis.call('HINCRBY', KEYS[2], 'imported', appended)
 end
 return appended

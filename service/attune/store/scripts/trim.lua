@@ -1,11 +1,12 @@
 -- Removes entries of the training log that were exported and are behind the head's cursor, a limited number of them.
 -- KEYS: spec, head, interactions, exported
--- ARGV: the version that the caller found to be the head, its cursor, most entries to look at
--- Returns how many were removed, 0 when there is nothing left to remove; -1 when there is another head by now.
+-- ARGV: the spec and the version that the caller found, the version's cursor, most entries to look at
+-- Returns how many were removed, 0 when there is nothing left to remove; -1 when there is another head by now, or
+-- another spec: then a training may have begun that needs all of the log.
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return redis.error_reply('NOPLACEMENT')
 end
-if redis.call('HGET', KEYS[2], 'version') ~= ARGV[1] then
+if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('HGET', KEYS[2], 'version') ~= ARGV[2] then
   return -1
 end
 local function is_less(one, other)
@@ -18,8 +19,8 @@ local bound = redis.call('HGET', KEYS[4], 'interactions')
 if not bound then
   return 0
 end
-if is_less(ARGV[2], bound) then
-  bound = ARGV[2]
+if is_less(ARGV[3], bound) then
+  bound = ARGV[3]
 end
 -- The entry at the bound stays, so that a log that had entries never looks as if it had none.
 local last = redis.call('XREVRANGE', KEYS[3], '(' .. bound, '-', 'COUNT', 1)[1]
@@ -28,7 +29,7 @@ if not last then
 end
 redis.call('HSET', KEYS[4], 'trimmed', last[1])
 -- Whole blocks first, a limited number a call: other callers wait meanwhile. What is left is less than a block.
-local removed = redis.call('XTRIM', KEYS[3], 'MINID', '~', bound, 'LIMIT', ARGV[3])
+local removed = redis.call('XTRIM', KEYS[3], 'MINID', '~', bound, 'LIMIT', ARGV[4])
 if removed == 0 then
   removed = redis.call('XTRIM', KEYS[3], 'MINID', '=', bound)
 end
