@@ -145,6 +145,26 @@ async def test_only_what_is_behind_both_the_export_and_the_cursor_is_trimmed(
     assert trimmed == (log[removed - 1].position if removed else BEGINNING)
 
 
+async def test_what_is_younger_than_the_placement_keeps_it_is_not_trimmed(
+    store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path
+) -> None:
+    placement = with_defaults(Placement(name="home"))
+    placement.log_retention.seconds = 3600
+    await Placements(store).apply(placement, 0)
+    seconds, _ = await store.redis.time()
+    for age_s in (7200, 3660):
+        entry = {"d": decision(f"old-{age_s}", Random(1)).SerializeToString()}
+        await store.redis.xadd(home.interactions, entry, id=f"{(seconds - age_s) * 1000}-0")
+    await make(store, pipe, home, 20)
+    await export(store, home, tmp_path)
+    await learn(store, home, 22)
+    assert await trimming.trim(store, "home") == 2
+    assert len(await entries(store, home)) == 20
+    placement.log_retention.seconds = 0
+    await Placements(store).apply(placement, 0)
+    assert await trimming.trim(store, "home") == 19
+
+
 async def test_a_log_that_a_new_spec_is_being_trained_on_is_not_trimmed(
     store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path
 ) -> None:

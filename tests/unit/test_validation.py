@@ -315,6 +315,11 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (reward(max=-1000.0), "reward.max", "expected more than min, which is -1000, got -1000"),  # the default min
     (reward(min=2000.0), "reward.max", "expected more than min, which is 2000, got 1000"),  # the default max
     (
+        Placement(name="home_hero", log_retention=Duration(seconds=-1)),
+        "log_retention",
+        "expected 0 to 316224000 s, got -1",
+    ),
+    (
         reward(outcomes=[OutcomeRule(name=str(i)) for i in range(51)]),
         "reward.outcomes",
         "expected at most 50 rules, got 51",

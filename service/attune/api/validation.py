@@ -30,6 +30,7 @@ MAX_RULES = 50
 MAX_VALUE = 1e9
 MIN_WINDOW_S = 1
 MAX_WINDOW_S = 90 * 24 * 3600
+MAX_RETENTION_S = 10 * 366 * 24 * 3600
 
 _NANOS_PER_S = 1_000_000_000
 # A string of this many characters has at most MAX_ID_BYTES bytes.
@@ -126,6 +127,7 @@ def _placement_violations(placement: Placement) -> Iterator[Violation]:
             f'got "{placement.name[:80]}"',
         )
     yield from enum_violations("store_failure", placement.store_failure, StoreFailure)
+    yield from _duration_violations("log_retention", placement.log_retention, 0, MAX_RETENTION_S)
     yield from prefixed("policy", _policy_violations(placement.policy))
     yield from prefixed("policy", belief_violations(placement.policy, *_reward_range(placement.reward)))
     yield from between("control.share", placement.control.share, 0, 1)
@@ -146,7 +148,7 @@ def _policy_violations(policy: PolicySpec) -> Iterator[Violation]:
 
 def _reward_violations(spec: RewardSpec) -> Iterator[Violation]:
     if spec.HasField("window"):
-        yield from _window_violations(spec.window)
+        yield from _duration_violations("window", spec.window, MIN_WINDOW_S, MAX_WINDOW_S)
     yield from between("default_reward", spec.default_reward, -MAX_NUMBER, MAX_NUMBER)
     yield from optional(spec, "min", between, -MAX_NUMBER, MAX_NUMBER)
     yield from optional(spec, "max", between, -MAX_NUMBER, MAX_NUMBER)
@@ -163,11 +165,10 @@ def _reward_range(spec: RewardSpec) -> tuple[float, float]:
     return spec.min if spec.HasField("min") else -DEFAULT_BOUND, spec.max if spec.HasField("max") else DEFAULT_BOUND
 
 
-def _window_violations(window: Duration) -> Iterator[Violation]:
-    if not 0 <= window.nanos < _NANOS_PER_S:
-        yield Violation("window", f"expected 0 to 999999999 nanoseconds beside the seconds, got {window.nanos}")
-    seconds = window.seconds + window.nanos / _NANOS_PER_S
-    yield from between("window", seconds, MIN_WINDOW_S, MAX_WINDOW_S, unit=" s")
+def _duration_violations(field: str, duration: Duration, low_s: float, high_s: float) -> Iterator[Violation]:
+    if not 0 <= duration.nanos < _NANOS_PER_S:
+        yield Violation(field, f"expected 0 to 999999999 nanoseconds beside the seconds, got {duration.nanos}")
+    yield from between(field, duration.seconds + duration.nanos / _NANOS_PER_S, low_s, high_s, unit=" s")
 
 
 def _rule_violations(rule: OutcomeRule, former_names: list[str]) -> Iterator[Violation]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, VersionRecord
+from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, PlacementRecord, VersionRecord
 from attune.store.client import Store
 from attune.store.decisions import LoggedInteraction, RecordedOutcome, interaction_of
 from attune.store.interactions import BEGINNING, order
@@ -126,7 +126,9 @@ class TrainingLog:
             await self._store.run("exported", [keys.spec, keys.exported], [stream, end])
 
     async def trim(self, keys: PlacementKeys, spec: bytes, head: VersionRecord) -> int | None:
-        """Remove some entries that were exported and are behind a head's cursor. Call again until it returns 0.
+        """Remove some entries that were exported, are behind a head's cursor and older than the placement keeps them.
+
+        Call again until it returns 0.
 
         Args:
             keys: The placement's keys.
@@ -136,8 +138,10 @@ class TrainingLog:
         Returns:
             How many were removed; None when there is a newer version, or the placement was changed, by now.
         """
+        retention_ms = PlacementRecord.FromString(spec).placement.log_retention.ToMilliseconds()
         touched = [keys.spec, keys.head, keys.interactions, keys.exported]
-        removed: int = await self._store.run("trim", touched, [spec, head.version, head.cursor, _TRIMMED_PER_CALL])
+        args: list[str | bytes | int] = [spec, head.version, head.cursor, _TRIMMED_PER_CALL, retention_ms]
+        removed: int = await self._store.run("trim", touched, args)
         return None if removed < 0 else removed
 
     async def append(

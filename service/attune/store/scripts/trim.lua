@@ -1,6 +1,7 @@
 -- Removes entries of the training log that were exported and are behind the head's cursor, a limited number of them.
 -- KEYS: spec, head, interactions, exported
--- ARGV: the spec and the version that the caller found, the version's cursor, most entries to look at
+-- ARGV: the spec and the version that the caller found, the version's cursor, most entries to look at, and ms for which
+--       entries stay whatever was done with them
 -- Returns how many were removed, 0 when there is nothing left to remove; -1 when there is another head by now, or
 -- another spec: then a training may have begun that needs all of the log.
 if redis.call('EXISTS', KEYS[1]) == 0 then
@@ -21,6 +22,11 @@ if not bound then
 end
 if is_less(ARGV[3], bound) then
   bound = ARGV[3]
+end
+local time = redis.call('TIME')
+local young = string.format('%.0f-0', math.max(0, time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[5])))
+if is_less(young, bound) then
+  bound = young
 end
 -- The entry at the bound stays, so that a log that had entries never looks as if it had none.
 local last = redis.call('XREVRANGE', KEYS[3], '(' .. bound, '-', 'COUNT', 1)[1]
