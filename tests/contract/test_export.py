@@ -213,6 +213,17 @@ async def test_other_windows_and_revisions_do_not_keep_a_log_from_being_trimmed(
     assert await trimming.trim(store, "home") == 19
 
 
+async def test_a_rebuild_does_not_promise_what_was_trimmed(
+    store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path
+) -> None:
+    await make(store, pipe, home, 20)
+    await learn(store, home, 20)
+    await export(store, home, tmp_path)
+    await trimming.trim(store, "home")
+    assert await Generations(store).rebuild("home", whole_log=False) == 1
+    assert (await Placements(store).numbers("home")).to_learn == 1
+
+
 async def test_an_export_never_leaves_a_hole(store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path) -> None:
     await make(store, pipe, home, 20)
     await export(store, home, tmp_path / "one")

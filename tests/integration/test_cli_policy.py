@@ -95,3 +95,10 @@ def test_what_cannot_be_done_is_said(
     actual, _, err = run(capsys, service, *arguments)
     assert err.startswith(said)
     assert actual == code
+
+
+def test_without_a_command_there_is_help_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["policy"]) == 2
+    out, err = capsys.readouterr()
+    assert "rollback" in out
+    assert err == ""

@@ -117,8 +117,7 @@ def _status(numbers: Numbers) -> PlacementStatus:
         revisions=numbers.revisions,
     )
     if numbers.training is not None:
-        to_learn = numbers.interactions - numbers.set_aside
-        status.training.CopyFrom(Training(interactions=numbers.training, of=to_learn))
+        status.training.CopyFrom(Training(interactions=numbers.training, of=numbers.to_learn))
     if numbers.waiting_ms is not None:
         status.learner_lag.FromMilliseconds(numbers.waiting_ms)
     return status

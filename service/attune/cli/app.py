@@ -60,7 +60,8 @@ def run(arguments: Sequence[str]) -> int:
         code = program(args=list(arguments[len(words) - 1 :]), prog_name=" ".join(words), standalone_mode=False)
     except _UsageError as error:
         message = getattr(error, "format_message", error.__str__)()
-        return _fail([f"{message} (see: {' '.join(words)} --help)"], failures.USAGE)
+        # Without a message, a group that was called without a command has shown its help.
+        return _fail([f"{message} (see: {' '.join(words)} --help)"] if message else [], failures.USAGE)
     except ExpectedError as error:
         return _fail(failures.lines(error), failures.exit_code(error))
     except BrokenPipeError:

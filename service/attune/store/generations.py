@@ -24,7 +24,7 @@ class Generations:
             whole_log: Whether to learn also from what came before the last reset.
 
         Returns:
-            How many interactions there are to learn from.
+            How many interactions there are to learn from; with revisions in a log that was trimmed, a few too many.
 
         Raises:
             NotFoundError: There is none of this name.
@@ -33,12 +33,14 @@ class Generations:
         keys = PlacementKeys(name)
         for _ in range(MOST_ATTEMPTS):
             before, record, interactions, _last, _newest = await self._generation(keys)
+            async with self._store.reaching():
+                left = await self._store.redis.xlen(keys.interactions)
             record.generation += 1
             if whole_log:
                 record.trains_from, record.set_aside = "", 0
             values = [before, record.SerializeToString()]
             if await self._store.run("swap", [keys.spec, keys.deleting], values) == 1:
-                return interactions - record.set_aside
+                return min(interactions - record.set_aside, int(left))
         raise restless(name)
 
     async def reset(self, name: str) -> tuple[int, int]:

@@ -32,6 +32,8 @@ class Numbers:
         interactions: Entries of the training log, without revisions.
         revisions: Entries of the training log that give an interaction another reward.
         set_aside: Interactions that are not learned from, because there was a reset after them.
+        to_learn: Interactions that can be learned from: they are neither set aside nor trimmed. With revisions in a log
+            that was trimmed, a few too many.
         training: Interactions that a policy has learned from which is to replace the head; None when there is none.
         head: The newest version, None before anything was learned.
         serving: The version that serves: the head, unless another one was promoted. None before anything was learned.
@@ -47,6 +49,7 @@ class Numbers:
     interactions: int
     revisions: int
     set_aside: int
+    to_learn: int
     training: int | None
     head: VersionRecord | None
     serving: VersionRecord | None
@@ -177,7 +180,9 @@ class Placements:
             pipeline.get(keys.lease)
             pipeline.hget(keys.schema, "findings")
             pipeline.get(keys.spec)
-            counts, pending, (promoted, newest, training), versions, learner, findings, spec = await pipeline.execute()
+            pipeline.xlen(keys.interactions)
+            counts, pending, marks, versions, learner, findings, spec, entries = await pipeline.execute()
+        promoted, newest, training = marks
         record = PlacementRecord.FromString(spec or b"")
         head = VersionRecord.FromString(versions[newest]) if newest in versions else None
         serving = VersionRecord.FromString(versions[promoted]) if promoted in versions else head
@@ -189,6 +194,7 @@ class Placements:
             interactions=int(counts.get(b"interactions", 0)),
             revisions=int(counts.get(b"revisions", 0)),
             set_aside=record.set_aside,
+            to_learn=min(int(counts.get(b"interactions", 0)) - record.set_aside, entries),
             training=None if training is None else int(training),
             head=head,
             serving=serving,

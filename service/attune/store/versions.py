@@ -89,7 +89,7 @@ class Versions:
             args: list[str | bytes | int] = [lease.epoch, version, record.SerializeToString(), *dropped]
             committed = bool(await self._store.run("commit", touched, args))
         if not committed:
-            reason = "another learner has taken over, or another server of the store"
+            reason = "another learner has taken over, or the store was restarted or replaced"
             raise FencedError(f'placement "{keys.name}": a commit was refused, {reason}')
         return version
 
