@@ -68,6 +68,7 @@ def check(url: str) -> str:
     return printed
 
 
+@pytest.mark.long
 def test_one_server_with_the_documented_permissions_alone(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     """It has a setting that loses data, too, which is warned of."""
     with servers.server(tmp_path, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru") as one:

@@ -85,7 +85,13 @@ def estimates(spec: PolicySpec) -> NDArray[np.float64]:
     return result
 
 
-@pytest.mark.parametrize("spec", POLICIES.values(), ids=POLICIES)
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(spec, id=name, marks=[pytest.mark.long] if name == "linear ucb" else [])
+        for name, spec in POLICIES.items()
+    ],
+)
 def test_importance_weighting_finds_the_value_of_another_policy_in_each_slot(spec: PolicySpec) -> None:
     """Bound: 3 standard errors of the mean over the runs, which a true mean misses with probability .0027.
 
