@@ -95,6 +95,7 @@ def _at_least(environment: str, least: float) -> Requirement:
 
 def _error_at_most(environment: str, most: float) -> Requirement:
     def error(plays: Sequence[Play], policy: str) -> Estimate:
+        """Return the error of a policy."""
         right = reward(plays, environment, policy)
         return Estimate(1.0 - right.mean, right.standard_error)
 
@@ -169,6 +170,7 @@ def _requirements(plays: Sequence[Play], environments: Sequence[str]) -> str:
 
 def _costs(plays: Sequence[Play], environments: Sequence[str]) -> str:
     def cost(environment: str, policy: str) -> str:
+        """Return a cell."""
         times = [play.round_us for play in plays if (play.environment, play.policy) == (environment, policy)]
         return f"{np.median(times):.0f}"
 

@@ -17,14 +17,14 @@ from attune.evaluation.dsjson import interaction_line, late_line
 from attune.evaluation.rows import SlotRow, rows_of
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.decisions import LoggedInteraction, RecordedOutcome
-from attune.store.training_log import LateOutcome, recorded_elsewhere
+from attune.store.training_log import LateEntry, recorded_elsewhere
 from attune.v1.features_pb2 import Features, Offer
 from attune_models.rewards import RewardSpec
 from strategies import NAME, TEXT, features
 from training_logs import decision
 
 ARGUMENTS = "--dsjson --cb_explore_adf --interactions co --hash all"
-LATE = LateOutcome("6-0", "e", recorded_elsewhere("refund", 7, OutcomeRecord(name="refund", value=-3.0)))
+LATE = LateEntry("6-0", "e", recorded_elsewhere("refund", 7, OutcomeRecord(name="refund", value=-3.0)))
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from attune.evaluation.readings import Candidate, LateReading, LeftOut, Refused
 from attune.evaluation.rows import rows_of
 from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.decisions import LoggedInteraction
-from attune.store.training_log import LateOutcome, recorded_elsewhere
+from attune.store.training_log import LateEntry, recorded_elsewhere
 from attune_models.rewards import RewardSpec
 from training_logs import decision
 
@@ -28,7 +28,7 @@ CLICK = recorded_elsewhere("click", 1, OutcomeRecord(name="click", value=1.0, oc
 ENTRY = LoggedInteraction("5-1", decision("e", Random(4)), [CLICK])
 OURS = [interaction_line("home", row) for row in rows_of(ENTRY, RewardSpec())]
 FOREIGN = {key: value for key, value in OURS[0].items() if key != "_attune"} | {"pdrop": 0.1, "_skipLearn": False}
-LINES = [*OURS, FOREIGN, late_line("home", LateOutcome("6-0", "e", CLICK)), {"EventId": "e", "RewardValue": 1.0}]
+LINES = [*OURS, FOREIGN, late_line("home", LateEntry("6-0", "e", CLICK)), {"EventId": "e", "RewardValue": 1.0}]
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

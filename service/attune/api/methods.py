@@ -52,6 +52,7 @@ def _method(
 
 def _reader(request_class: type[Message], expected: str) -> Callable[[bytes], Message | InvalidInputError]:
     def read(serialised: bytes) -> Message | InvalidInputError:
+        """Return the request, or what is wrong with its bytes."""
         try:
             return request_class.FromString(serialised)
         except DecodeError:

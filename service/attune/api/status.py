@@ -50,6 +50,7 @@ def answers(
     """
 
     async def answering(request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
+        """Call the method; end the call with a status where it raises."""
         if isinstance(request, InvalidInputError):
             return await _abort(context, request, failed)
         try:

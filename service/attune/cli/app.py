@@ -97,7 +97,7 @@ def _overview() -> Callable[..., object]:
             bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
         ] = False,
     ) -> None:
-        pass
+        """Stand for the command without a subcommand; its help is the package's own."""
 
     for name, help_line in COMMANDS.items():
         program.command(name, help=help_line)(_called_through_its_module)

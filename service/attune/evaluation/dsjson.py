@@ -13,7 +13,7 @@ from typing import Any
 from attune.evaluation.namespaces import CONTEXT, OFFER, to_namespaces
 from attune.evaluation.rows import SlotRow
 from attune.store.decisions import RecordedOutcome
-from attune.store.training_log import LateOutcome
+from attune.store.training_log import LateEntry
 from attune.v1.features_pb2 import Offer
 
 SUFFIX = ".dsjson"
@@ -75,7 +75,7 @@ def interaction_line(placement: str, row: SlotRow) -> dict[str, Any]:
     }
 
 
-def late_line(placement: str, late: LateOutcome) -> dict[str, Any]:
+def late_line(placement: str, late: LateEntry) -> dict[str, Any]:
     """Return the line of a late outcome: a dangling observation, which Vowpal Wabbit skips."""
     value = late.outcome.record.value
     observation = _observation(late.event_id, late.outcome)

@@ -20,15 +20,19 @@ from attune.store.client import Store
 from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import BEGINNING, order
 from attune.store.keys import PlacementKeys
-from attune.store.training_log import LateOutcome, TrainingLog
+from attune.store.training_log import LateEntry, TrainingLog
 
 _READ_BYTES = 1 << 20
 _MOST_PER_READ = 1000
 
 
 class _Entry(Protocol):
+    """What stands in a stream."""
+
     @property
-    def position(self) -> str: ...
+    def position(self) -> str:
+        """Return its stream id."""
+        ...
 
 
 _E = TypeVar("_E", bound=_Entry)
@@ -86,11 +90,13 @@ class Exporter:
         rewards = reward_spec(self._spec)
 
         def interaction_rows(entry: LoggedInteraction) -> list[Mapping[str, Any]]:
+            """Return a row for each slot of an entry."""
             if entry.revises:
                 return []  # the entry that it corrects is there, and what corrects it is among the late outcomes
             return [self._form.interaction(self._name, row) for row in rows_of(entry, rewards)]
 
-        def late_rows(entry: LateOutcome) -> list[Mapping[str, Any]]:
+        def late_rows(entry: LateEntry) -> list[Mapping[str, Any]]:
+            """Return the row of a late outcome."""
             return [self._form.late(self._name, entry)]
 
         count = _Count(extent.entries, progress)
@@ -116,7 +122,7 @@ class Exporter:
             )
         return entries, sum(entry.decision.ByteSize() for entry in entries)
 
-    async def _read_late(self, position: str, most: int) -> tuple[list[LateOutcome], int]:
+    async def _read_late(self, position: str, most: int) -> tuple[list[LateEntry], int]:
         outcomes = await self._log.late_after(self._keys, position, most)
         return outcomes, sum(late.outcome.record.ByteSize() for late in outcomes)
 

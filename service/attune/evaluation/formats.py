@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from attune.errors import SettingError
 from attune.evaluation import dsjson
 from attune.evaluation.rows import SlotRow
-from attune.store.training_log import LateOutcome
+from attune.store.training_log import LateEntry
 from attune.v1.placement_pb2 import RewardSpec
 
 NAMES = ("parquet", "dsjson")
@@ -40,7 +40,7 @@ class Format:
 
     suffix: str
     interaction: Callable[[str, SlotRow], dict[str, Any]]
-    late: Callable[[str, LateOutcome], dict[str, Any]]
+    late: Callable[[str, LateEntry], dict[str, Any]]
     interactions_sheet: Callable[[RewardSpec], Callable[[Path], Sheet]]
     late_sheet: Callable[[Path], Sheet]
 

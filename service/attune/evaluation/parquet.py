@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from attune.evaluation.rows import SlotRow
 from attune.store.decisions import RecordedOutcome
-from attune.store.training_log import LateOutcome
+from attune.store.training_log import LateEntry
 from attune.v1.features_pb2 import Features
 from attune.v1.placement_pb2 import RewardSpec
 
@@ -126,7 +126,7 @@ def interaction_row(placement: str, row: SlotRow) -> dict[str, Any]:
     }
 
 
-def late_row(placement: str, late: LateOutcome) -> dict[str, Any]:
+def late_row(placement: str, late: LateEntry) -> dict[str, Any]:
     """Return the row of a late outcome."""
     place = {"position": late.position, "placement": placement, "event_id": late.event_id}
     return {**place, "slot": late.outcome.record.slot, **_outcome(late.outcome, late=True)}

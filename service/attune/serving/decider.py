@@ -98,6 +98,7 @@ class Decider:
         group_key = request.customer_id or record.event_id
 
         def pmf_of(left: Situation) -> Pmf:
+            """Return the exact probability of each offer that is left."""
             # Once a policy has failed it is not asked again. What it drew before stays: drawing that anew would make
             # it more or less probable than its pmf says, wherever the failure depends on it.
             if record.mode == MODE_FALLBACK:
@@ -106,6 +107,7 @@ class Decider:
             return pmf
 
         def u_of(slot: int) -> float:
+            """Return the uniform number in [0, 1) that a slot is drawn with."""
             return pmfs.unit_interval("draw", request.placement, record.event_id, str(slot))
 
         for drawn in slots.draws(situation, [record.chosen], request.slots, pmf_of, u_of):

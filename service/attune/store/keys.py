@@ -118,7 +118,7 @@ class PlacementKeys:
 
     @property
     def counts(self) -> str:
-        """Hash: `decisions`, `outcomes`, `late`, `interactions`, `imported`, `revisions`. No expiry."""
+        """Hash: `decisions`, `outcomes`, `late`, `interactions`, `revisions`. No expiry."""
         return self._key("counts")
 
     @property

@@ -60,6 +60,7 @@ class _OneServer:
         self._address = None if url.path else url.addresses[0]
 
     def shard(self, key: str) -> str:
+        """Return the same for all keys: they are on one server."""
         del key
         return ""
 
@@ -67,6 +68,7 @@ class _OneServer:
         """It is where the URL says."""
 
     async def open(self, key: str) -> Link:
+        """Connect to the one server there is."""
         del key
         return await self._opener.store(self._address)
 
@@ -85,6 +87,7 @@ class _Sentinels:
         self._url = url
 
     def shard(self, key: str) -> str:
+        """Return the same for all keys: they are on one server."""
         del key
         return ""
 
@@ -92,6 +95,7 @@ class _Sentinels:
         """Nothing is remembered: the Sentinels are asked for every connection."""
 
     async def open(self, key: str) -> Link:
+        """Ask the Sentinels who is the master, and connect to it."""
         del key
         question = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._url.service)
         _, found = await _first(self._opener, self._url.addresses, question)

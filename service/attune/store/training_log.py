@@ -26,7 +26,7 @@ class ImportedLate(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class LateOutcome:
+class LateEntry:
     """An entry of the stream of late outcomes.
 
     Attributes:
@@ -108,7 +108,7 @@ class TrainingLog:
             entries, trimmed = await pipeline.execute()
         return [interaction_of(*entry) for entry in entries], (trimmed or BEGINNING.encode()).decode()
 
-    async def late_after(self, keys: PlacementKeys, position: str, most: int) -> list[LateOutcome]:
+    async def late_after(self, keys: PlacementKeys, position: str, most: int) -> list[LateEntry]:
         """Read late outcomes in order.
 
         Args:
@@ -209,7 +209,7 @@ class TrainingLog:
             position = entries[-1].position
 
 
-def _late(position: str, entry: dict[bytes, bytes]) -> LateOutcome:
+def _late(position: str, entry: dict[bytes, bytes]) -> LateEntry:
     # The stream's own time is when the outcome was received.
     received_ms, record = order(position)[0], OutcomeRecord.FromString(entry[b"o"])
-    return LateOutcome(position, entry[b"e"].decode(), recorded_elsewhere(entry[b"i"].decode(), received_ms, record))
+    return LateEntry(position, entry[b"e"].decode(), recorded_elsewhere(entry[b"i"].decode(), received_ms, record))

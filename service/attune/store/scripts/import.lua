@@ -51,6 +51,5 @@ for i = 4, #KEYS, 2 do
 end
 if appended > 0 then
   redis.call('HINCRBY', KEYS[2], 'interactions', appended - restored)  -- those were counted before
-  redis.call('HINCRBY', KEYS[2], 'imported', appended)
 end
 return appended
