@@ -72,20 +72,40 @@ AGGREGATION_MEAN: Aggregation
 AGGREGATION_COUNT: Aggregation
 
 class Placement(_message.Message):
-    __slots__ = ("name", "policy", "reward", "control", "store_failure", "log_retention")
+    __slots__ = ("name", "policy", "reward", "control", "store_failure", "log_retention", "challengers", "auto_promote")
     NAME_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     REWARD_FIELD_NUMBER: _ClassVar[int]
     CONTROL_FIELD_NUMBER: _ClassVar[int]
     STORE_FAILURE_FIELD_NUMBER: _ClassVar[int]
     LOG_RETENTION_FIELD_NUMBER: _ClassVar[int]
+    CHALLENGERS_FIELD_NUMBER: _ClassVar[int]
+    AUTO_PROMOTE_FIELD_NUMBER: _ClassVar[int]
     name: str
     policy: PolicySpec
     reward: RewardSpec
     control: ControlSpec
     store_failure: StoreFailure
     log_retention: _duration_pb2.Duration
-    def __init__(self, name: _Optional[str] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[RewardSpec, _Mapping]] = ..., control: _Optional[_Union[ControlSpec, _Mapping]] = ..., store_failure: _Optional[_Union[StoreFailure, str]] = ..., log_retention: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    challengers: _containers.RepeatedCompositeFieldContainer[Challenger]
+    auto_promote: AutoPromote
+    def __init__(self, name: _Optional[str] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[RewardSpec, _Mapping]] = ..., control: _Optional[_Union[ControlSpec, _Mapping]] = ..., store_failure: _Optional[_Union[StoreFailure, str]] = ..., log_retention: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., challengers: _Optional[_Iterable[_Union[Challenger, _Mapping]]] = ..., auto_promote: _Optional[_Union[AutoPromote, _Mapping]] = ...) -> None: ...
+
+class Challenger(_message.Message):
+    __slots__ = ("name", "policy")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    policy: PolicySpec
+    def __init__(self, name: _Optional[str] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ...) -> None: ...
+
+class AutoPromote(_message.Message):
+    __slots__ = ("confidence", "margin")
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    MARGIN_FIELD_NUMBER: _ClassVar[int]
+    confidence: float
+    margin: float
+    def __init__(self, confidence: _Optional[float] = ..., margin: _Optional[float] = ...) -> None: ...
 
 class PolicySpec(_message.Message):
     __slots__ = ("vw", "linear_ucb", "linear_thompson", "popularity", "uniform", "fixed", "beliefs", "half_life", "min_probability")

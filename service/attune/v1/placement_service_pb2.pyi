@@ -3,6 +3,7 @@ import datetime
 from attune.v1 import features_pb2 as _features_pb2
 from attune.v1 import placement_pb2 as _placement_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -12,6 +13,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VERDICT_UNSPECIFIED: _ClassVar[Verdict]
+    VERDICT_TRUST: _ClassVar[Verdict]
+    VERDICT_CAUTION: _ClassVar[Verdict]
+    VERDICT_REFUSE: _ClassVar[Verdict]
+
 class FeatureProblem(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     FEATURE_PROBLEM_UNSPECIFIED: _ClassVar[FeatureProblem]
@@ -20,12 +28,76 @@ class FeatureProblem(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FEATURE_PROBLEM_CONSTANT: _ClassVar[FeatureProblem]
     FEATURE_PROBLEM_ALMOST_UNIQUE: _ClassVar[FeatureProblem]
     FEATURE_PROBLEM_DRIFTED: _ClassVar[FeatureProblem]
+VERDICT_UNSPECIFIED: Verdict
+VERDICT_TRUST: Verdict
+VERDICT_CAUTION: Verdict
+VERDICT_REFUSE: Verdict
 FEATURE_PROBLEM_UNSPECIFIED: FeatureProblem
 FEATURE_PROBLEM_VANISHED: FeatureProblem
 FEATURE_PROBLEM_CHANGED_TYPE: FeatureProblem
 FEATURE_PROBLEM_CONSTANT: FeatureProblem
 FEATURE_PROBLEM_ALMOST_UNIQUE: FeatureProblem
 FEATURE_PROBLEM_DRIFTED: FeatureProblem
+
+class ListChallengersRequest(_message.Message):
+    __slots__ = ("placement",)
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    placement: str
+    def __init__(self, placement: _Optional[str] = ...) -> None: ...
+
+class ListChallengersResponse(_message.Message):
+    __slots__ = ("challengers", "last_promotion")
+    CHALLENGERS_FIELD_NUMBER: _ClassVar[int]
+    LAST_PROMOTION_FIELD_NUMBER: _ClassVar[int]
+    challengers: _containers.RepeatedCompositeFieldContainer[ChallengerStatus]
+    last_promotion: ChallengerPromotion
+    def __init__(self, challengers: _Optional[_Iterable[_Union[ChallengerStatus, _Mapping]]] = ..., last_promotion: _Optional[_Union[ChallengerPromotion, _Mapping]] = ...) -> None: ...
+
+class ChallengerStatus(_message.Message):
+    __slots__ = ("name", "policy", "interactions", "measured", "value", "policy_value", "difference", "verdict", "reason")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    INTERACTIONS_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    POLICY_VALUE_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    policy: _placement_pb2.PolicySpec
+    interactions: int
+    measured: int
+    value: ValueEstimate
+    policy_value: ValueEstimate
+    difference: ValueEstimate
+    verdict: Verdict
+    reason: str
+    def __init__(self, name: _Optional[str] = ..., policy: _Optional[_Union[_placement_pb2.PolicySpec, _Mapping]] = ..., interactions: _Optional[int] = ..., measured: _Optional[int] = ..., value: _Optional[_Union[ValueEstimate, _Mapping]] = ..., policy_value: _Optional[_Union[ValueEstimate, _Mapping]] = ..., difference: _Optional[_Union[ValueEstimate, _Mapping]] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ValueEstimate(_message.Message):
+    __slots__ = ("value", "low", "high", "confidence")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    value: float
+    low: float
+    high: float
+    confidence: float
+    def __init__(self, value: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., confidence: _Optional[float] = ...) -> None: ...
+
+class ChallengerPromotion(_message.Message):
+    __slots__ = ("name", "promoted_at", "reason", "version")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PROMOTED_AT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    promoted_at: _timestamp_pb2.Timestamp
+    reason: str
+    version: int
+    def __init__(self, name: _Optional[str] = ..., promoted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class ApplyPlacementRequest(_message.Message):
     __slots__ = ("placement",)

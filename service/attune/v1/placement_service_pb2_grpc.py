@@ -75,6 +75,11 @@ class PlacementServiceStub:
                 request_serializer=attune_dot_v1_dot_placement__service__pb2.ResetPolicyRequest.SerializeToString,
                 response_deserializer=attune_dot_v1_dot_placement__service__pb2.ResetPolicyResponse.FromString,
                 _registered_method=True)
+        self.ListChallengers = channel.unary_unary(
+                '/attune.v1.PlacementService/ListChallengers',
+                request_serializer=attune_dot_v1_dot_placement__service__pb2.ListChallengersRequest.SerializeToString,
+                response_deserializer=attune_dot_v1_dot_placement__service__pb2.ListChallengersResponse.FromString,
+                _registered_method=True)
 
 
 class PlacementServiceServicer:
@@ -159,6 +164,15 @@ class PlacementServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListChallengers(self, request, context):
+        """Returns the challengers of a placement, with what they would have earned so far.
+
+        Errors: NOT_FOUND, UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PlacementServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -201,6 +215,11 @@ def add_PlacementServiceServicer_to_server(servicer, server):
                     servicer.ResetPolicy,
                     request_deserializer=attune_dot_v1_dot_placement__service__pb2.ResetPolicyRequest.FromString,
                     response_serializer=attune_dot_v1_dot_placement__service__pb2.ResetPolicyResponse.SerializeToString,
+            ),
+            'ListChallengers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListChallengers,
+                    request_deserializer=attune_dot_v1_dot_placement__service__pb2.ListChallengersRequest.FromString,
+                    response_serializer=attune_dot_v1_dot_placement__service__pb2.ListChallengersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -420,6 +439,33 @@ class PlacementService:
             '/attune.v1.PlacementService/ResetPolicy',
             attune_dot_v1_dot_placement__service__pb2.ResetPolicyRequest.SerializeToString,
             attune_dot_v1_dot_placement__service__pb2.ResetPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListChallengers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/attune.v1.PlacementService/ListChallengers',
+            attune_dot_v1_dot_placement__service__pb2.ListChallengersRequest.SerializeToString,
+            attune_dot_v1_dot_placement__service__pb2.ListChallengersResponse.FromString,
             options,
             channel_credentials,
             insecure,
