@@ -17,10 +17,13 @@ from attune.v1.placement_pb2 import PolicyVersion
 from attune.v1.placement_service_pb2 import (
     ApplyPlacementRequest,
     ApplyPlacementResponse,
+    ChallengerStatus,
     DeletePlacementRequest,
     DeletePlacementResponse,
     GetPlacementRequest,
     GetPlacementResponse,
+    ListChallengersRequest,
+    ListChallengersResponse,
     ListPlacementsRequest,
     ListPlacementsResponse,
     ListPolicyVersionsRequest,
@@ -94,6 +97,14 @@ class PlacementServicer:
         set_aside, former = await self._generations.reset(request.placement)
         await self._live.refresh([request.placement])
         return ResetPolicyResponse(set_aside=set_aside, former_version=former)
+
+    async def ListChallengers(self, request: ListChallengersRequest) -> ListChallengersResponse:  # noqa: N802 - the contract's name
+        """Return the challengers of a placement."""
+        record = await self._placements.get(request.placement)
+        named = record.placement.challengers
+        return ListChallengersResponse(
+            challengers=[ChallengerStatus(name=one.name, policy=one.policy) for one in named]
+        )
 
     async def _described(self, record: PlacementRecord) -> GetPlacementResponse:
         numbers = await self._placements.numbers(record.placement.name)
