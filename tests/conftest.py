@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from service import RunningService
+from service import PATIENT, RunningService
 
 # The same examples in every run: what fails here fails everywhere.
 settings.register_profile("attune", derandomize=True)
@@ -17,8 +17,8 @@ settings.load_profile("attune")
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    """A running `attune serve` on an empty data directory, shared by the tests of a module."""
-    with RunningService(tmp_path_factory.mktemp("data")) as running:
+    """A running `attune serve` on an empty data directory, shared by the tests of a module; it waits for its store."""
+    with RunningService(tmp_path_factory.mktemp("data"), env=PATIENT) as running:
         yield running
 
 

@@ -24,6 +24,13 @@ IN_TIME_S = 1.0
 
 
 @pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """A service with the time limits that a user has."""
+    with RunningService(tmp_path_factory.mktemp("data")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def channel(service: RunningService) -> Iterator[grpc.Channel]:
     with grpc.insecure_channel(service.address) as channel:
         yield channel

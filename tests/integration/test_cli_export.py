@@ -19,7 +19,7 @@ from attune.v1.reward_service_pb2_grpc import RewardServiceStub
 from customers import OFFERS
 from messages import reward
 from oracle import learned, settled, status
-from service import RunningService, wait_until
+from service import PATIENT, RunningService, wait_until
 
 N = 40
 
@@ -32,7 +32,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(data_dir: Path) -> Any:
     """A service on which `original` has decided and learned, and `copy` has the same spec."""
-    with RunningService(data_dir) as service, grpc.insecure_channel(service.address) as channel:
+    with RunningService(data_dir, env=PATIENT) as service, grpc.insecure_channel(service.address) as channel:
         for name in ("original", "copy"):
             apply = ApplyPlacementRequest(placement=Placement(name=name, reward=reward(1)))
             PlacementServiceStub(channel).ApplyPlacement(apply, timeout=5, wait_for_ready=True)

@@ -9,7 +9,7 @@ import pytest
 
 from client import Client, refused
 from messages import decide, offers, outcome, reward
-from service import RunningService, wait_until
+from service import PATIENT, RunningService, wait_until
 
 
 def free_port() -> int:
@@ -28,7 +28,7 @@ def scraped(port: int) -> dict[str, float]:
 def test_what_happened_is_counted(tmp_path: Path) -> None:
     serving, learning = free_port(), free_port()
     args = ["--metrics-address", f"127.0.0.1:{serving}", "--learner-metrics-address", f"127.0.0.1:{learning}"]
-    with RunningService(tmp_path, args=args) as service, Client(service.address) as client:
+    with RunningService(tmp_path, args=args, env=PATIENT) as service, Client(service.address) as client:
         client.apply("home", reward=reward(1, max=2.0))
         client.decide_all(decide("home", f"e{i}", offers("a", "b")) for i in range(20))
         client.record(*(outcome("home", f"e{i}", value=float(i)) for i in range(5)), outcome("home", "unknown"))

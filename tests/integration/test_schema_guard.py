@@ -14,7 +14,7 @@ from attune.v1.features_pb2 import FEATURE_SOURCE_CONTEXT
 from attune.v1.placement_service_pb2 import FeatureFinding, FeatureProblem
 from client import Client
 from messages import decide, features, offers, reward
-from service import RunningService
+from service import PATIENT, RunningService
 
 # A window of the guard is 500 decisions, and takes at least this long: so each look, twice a second, may take 250.
 WINDOW_S = 1.0
@@ -27,7 +27,7 @@ CANDIDATES = offers("a", "b")
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, str]]:
     """A client of a service whose guard is quick, and the service's address."""
-    env = {"ATTUNE__LEARNER__SCHEMA_WINDOW_S": str(WINDOW_S)}
+    env = {**PATIENT, "ATTUNE__LEARNER__SCHEMA_WINDOW_S": str(WINDOW_S)}
     with (
         RunningService(tmp_path_factory.mktemp("data"), env=env) as service,
         Client(service.address) as connected,

@@ -14,14 +14,14 @@ import servers
 from client import Client
 from messages import decide, offers, outcome, reward
 from oracle import learned
-from service import RunningService, wait_until
+from service import PATIENT, RunningService, wait_until
 
 PERMISSIONS = re.compile(r"^ACL SETUSER attune on >PASSWORD (?P<rules>.*)$", re.MULTILINE)
 Kind = Callable[[Path], AbstractContextManager[str | servers.Watched]]
 # Two, because a cluster may have them on two servers.
 PLACEMENTS = ("home", "cart")
 # What is slow on a busy machine is no failure here.
-PATIENT = {"ATTUNE__STORE__DECISION_TIMEOUT_MS": "5000", "ATTUNE__LEARNER__LEASE_S": "1"}
+SETTINGS = {**PATIENT, "ATTUNE__LEARNER__LEASE_S": "1"}
 
 
 def documented(rootpath: Path) -> list[str]:
@@ -46,7 +46,7 @@ def check(url: str) -> str:
     Returns:
         What the service printed.
     """
-    with RunningService(redis_url=url, env=PATIENT) as service, Client(service.address) as client:
+    with RunningService(redis_url=url, env=SETTINGS) as service, Client(service.address) as client:
         for name in PLACEMENTS:
             client.apply(name, reward=reward(1))
             work(client, name, 0)
@@ -114,7 +114,7 @@ def answers(client: Client) -> bool:
 def test_the_service_survives_the_death_of_the_master(short_path: Path) -> None:
     with (
         servers.watched(short_path) as store,
-        RunningService(redis_url=store.url, env=PATIENT) as service,
+        RunningService(redis_url=store.url, env=SETTINGS) as service,
         Client(service.address) as client,
     ):
         client.apply("home", reward=reward(1), store_failure="STORE_FAILURE_ANSWER")
