@@ -160,7 +160,8 @@ def _mean_weight(target: TargetFigures) -> Iterator[_Finding]:
         reason = (
             f"The mean weight is {target.mean_weight:.3f}, and should be {expected:.3f} (standard error "
             f"{target.mean_weight_error:.3f}, so {z:+.1f} of them; within {SURPRISING_Z:g} of them and "
-            f"{MEAN_WEIGHT_DOUBTED:.0%} is normal): the logged probabilities are wrong, or rare decisions with large weights are missing."
+            f"{MEAN_WEIGHT_DOUBTED:.0%} is normal): the logged probabilities are wrong, or rare decisions with large "
+            "weights are missing."
         )
         refused = off > MEAN_WEIGHT_REFUSED or (surprising and off > MEAN_WEIGHT_DOUBTED)
         yield _Finding(refused=refused, reason=reason)
@@ -221,5 +222,6 @@ def _all_clear(target: TargetFigures) -> str:
     return (
         f"Nothing speaks against it: the {target.rows:,} logged decisions count for "
         f"{target.effective_sample_size:,.0f} of this policy's own (at least {ENOUGH_EFFECTIVE:,.0f}), none has more "
-        f"than {target.largest_share:.2%} of the weight (at most {LARGEST_SHARE:.0%}), and the mean weight is {target.mean_weight:.3f} (1 would be exact)."
+        f"than {target.largest_share:.2%} of the weight (at most {LARGEST_SHARE:.0%}), and the mean weight is "
+        f"{target.mean_weight:.3f} (1 would be exact)."
     )
