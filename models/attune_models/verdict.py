@@ -18,7 +18,7 @@ What was found about the log counts for what it can do to an estimate:
 - Drift never refuses: the estimate is right about the time of the log, and whether that comes again nobody knows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -104,8 +104,7 @@ def _of_target(target: TargetFigures) -> Iterator[_Finding]:
 
 
 def _of_log(log: LogFigures) -> Iterator[_Finding]:
-    if log.calibrated:
-        yield from _calibration(log.worst_bin)
+    yield from _calibration(log.calibration)
     yield from _duplicates(log)
     if log.sample_ratio is not None:
         yield from _sample_ratio(log.sample_ratio)
@@ -176,12 +175,14 @@ def _rewards(target: TargetFigures) -> Iterator[_Finding]:
         yield _Finding(refused=False, reason=reason)
 
 
-def _calibration(worst: CalibrationBin) -> Iterator[_Finding]:
-    if abs(worst.z) > SURPRISING_Z:
+def _calibration(bins: Sequence[CalibrationBin]) -> Iterator[_Finding]:
+    surprising = [each for each in bins if abs(each.z) > SURPRISING_Z]
+    if surprising:
+        worst = max(surprising, key=lambda each: each.ratio)
         reason = (
-            f"The log says that {worst.name} should have been shown {worst.expected:,.1f} times, and they were shown "
-            f"{worst.seen:,.0f} times ({worst.z:+.1f} standard deviations, {SURPRISING_Z:g} are allowed): what is "
-            "logged is not what was drawn with, and all weights are wrong."
+            f"The log says that {worst.name} should have been drawn {worst.expected:,.1f} times, and they were drawn "
+            f"{worst.seen:,.0f} times ({worst.z:+.1f} standard deviations, {SURPRISING_Z:g} are allowed): the logged "
+            "probabilities are not those that were drawn with, so weights are wrong."
         )
         yield _Finding(refused=worst.ratio > WRONG_WEIGHTS, reason=reason)
 
