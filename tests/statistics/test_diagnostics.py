@@ -43,7 +43,7 @@ def judged(pmfs: FloatArray, drawn: NDArray[np.int64], rng: np.random.Generator)
     """Return the verdict on a near policy for a log that was drawn so, with clicks and a control group."""
     rows = np.arange(ROUNDS)
     reward = (rng.random(ROUNDS) < CLICK_RATES[drawn]).astype(float)
-    near = rng.dirichlet(np.full(K, 5.0), ROUNDS)
+    near = rng.dirichlet(np.full(K, 10.0), ROUNDS)
     modes = np.where(rng.random(ROUNDS) < CONTROL, "control", "learned").tolist()
     columns = zip(drawn.tolist(), pmfs[rows, drawn].tolist(), reward.tolist(), pmfs.tolist(), modes, strict=True)
     log = [
@@ -62,7 +62,7 @@ def levels(draw: Callable[[np.random.Generator], tuple[FloatArray, NDArray[np.in
         rng = np.random.default_rng(seed)
         verdict = judged(*draw(rng), rng)
         found[verdict.level] += 1
-        if verdict.level == "refuse":
+        if verdict.level != "trust":
             print(verdict.reasons)  # noqa: T201 - what -s is for
     print(f"{draw.__name__}: {dict(found)} of {n_logs}")  # noqa: T201
     return found
@@ -71,7 +71,7 @@ def levels(draw: Callable[[np.random.Generator], tuple[FloatArray, NDArray[np.in
 @pytest.mark.parametrize("draw", [uniform, learning])
 def test_good_logs_are_trusted(draw: Callable[[np.random.Generator], tuple[FloatArray, NDArray[np.int64]]]) -> None:
     """Some fifteen figures a log are compared with 4 standard deviations: one log in 1,000 may be doubted by chance."""
-    assert levels(draw, 40) == {"trust": 40}
+    assert levels(draw, 25) == {"trust": 25}
 
 
 @pytest.mark.long
