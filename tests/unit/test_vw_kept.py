@@ -21,7 +21,7 @@ from paired_users import SMALL, bits_of, every_exploration, interactions, shared
 from vw_policies import every_spec
 
 
-class TextModel(vw._Model):  # noqa: SLF001 - what is replaced lies below the policy
+class TextModel(vw.VwModel):
     """The same model, played as text through the wrapper."""
 
     def action_scores(self, context: str, actions: Sequence[str]) -> list[float]:
