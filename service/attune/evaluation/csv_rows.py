@@ -10,8 +10,8 @@ import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
 
 from attune.errors import SettingError
 from attune.evaluation.readings import Refused, RowError
@@ -101,7 +101,7 @@ def rows(path: Path, delimiter: str) -> Iterator[tuple[str, Sequence[str] | Refu
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path) -> Iterator[BufferedIOBase]:
     with path.open("rb") as raw:
         if path.suffix != ".gz":
             yield raw
@@ -113,7 +113,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 class _Lines:
     """The lines of a file as text. No generator: that would be over after the first line that is none."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: BufferedIOBase) -> None:
         self._file = file
         self.number = 0
 
