@@ -19,6 +19,8 @@ from attune.v1.features_pb2 import Features, Offer, Tags, Vector
 
 _BATCH_ROWS = 256
 _OFFERS = "offers"
+# ValueError: names of columns that are no UTF-8.
+_UNREADABLE = (pa.ArrowException, OSError, ValueError)
 # Each keeps the batch in memory that it is from.
 _MOST_LISTS = 4
 _MODES = {word: mode for mode, word in MODES.items()}
@@ -32,7 +34,7 @@ def has_late_outcomes(path: Path) -> bool:
     """Tell whether a file is one of late outcomes; False for one that cannot be read."""
     try:
         return _is_late(parquet.read_schema(path))
-    except (pa.ArrowException, OSError):
+    except _UNREADABLE:
         return False
 
 
@@ -60,7 +62,7 @@ def read(path: Path) -> Iterator[Reading]:
                     row += 1
                     offers = partial(kept.offers, lists, i)
                     yield _read_row(f"{path}:{row}", values, None if is_late else offers)
-    except (pa.ArrowException, OSError) as error:
+    except _UNREADABLE as error:
         yield Refused(str(path), f"expected a Parquet file as attune export writes it, got one that says: {error}")
 
 

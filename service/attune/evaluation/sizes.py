@@ -34,6 +34,6 @@ def _parquet_rows(path: Path) -> int:
 
     try:
         rows: int = parquet.read_metadata(path).num_rows
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, ValueError):
         return 0
     return rows
