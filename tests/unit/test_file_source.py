@@ -93,7 +93,7 @@ def test_late_outcomes_of_an_export_count(tmp_path: Path, form: str) -> None:
     [
         (entry(1, pmf=[0.1] * 9 + [0.100002]), "pmf: expected a sum of 1 (+-1e-06), got 1.000002"),
         (entry(1, pmf=[0.0, 0.2, *[0.1] * 8]), "propensity: expected more than 0 and at most 1, got 0.0"),
-        (entry(1, pmf=[-0.1, 0.3, *[0.1] * 8]), "pmf: expected probabilities from 0 to 1, got -0.1"),
+        (entry(1, pmf=[0.3, -0.1, *[0.1] * 8]), "pmf: expected probabilities from 0 to 1, got -0.1"),
         (entry(1, reward=1e10), "outcomes[0].value: expected a number between -1e9 and 1e9, got 10000000000.0"),
     ],
     ids=["sum", "zero", "negative", "reward"],
@@ -116,12 +116,12 @@ def test_parquet_rows_that_do_not_fit_are_named(tmp_path: Path) -> None:
     table[5]["offers"] = None
     schema = parquet.read_schema(tmp_path / "a.parquet")
     parquet.write_table(pa.Table.from_pylist(table, schema), path := tmp_path / "b.parquet")
-    assert [each.partition(": ")[0] + each.partition(": ")[2][:46] for each in problems(FileSource([path]), path)] == [
-        "2expected a row as attune export writes it, got",
-        "3chosen: expected a position from 0 to 9, got 1",
-        "4outcomes[0].value: expected a number between -",
-        "5pmf: expected probabilities from 0 to 1, got n",
-        "6offers: expected a value, got none",
+    assert [each.partition(", got")[0] for each in sorted(problems(FileSource([path]), path))] == [
+        "2: expected a row as attune export writes it",
+        "3: chosen: expected a position from 0 to 9",
+        "4: outcomes[0].value: expected a number between -1e9 and 1e9",
+        "5: pmf: expected probabilities from 0 to 1",
+        "6: offers: expected a value",
     ]
 
 
@@ -137,7 +137,7 @@ def test_a_parquet_file_that_lacks_columns_or_its_end_is_named(tmp_path: Path) -
         "c.parquet: expected a Parquet file as attune export writes i",
         "d.parquet: expected a Parquet file as attune export writes i",
     ]
-    with pytest.raises(BadLogError, match="b.parquet: columns: expected"):
+    with pytest.raises(BadLogError, match=r"b\.parquet: columns: expected"):
         list(CountedSamples(FileSource([tmp_path]), skip_bad=False))
 
 
@@ -177,11 +177,11 @@ def test_what_personalizer_logged_is_read_with_its_observations(tmp_path: Path) 
         ({"p": [0.0, 1.0], "_label_probability": 0.0}, "propensity: expected more than 0 and at most 1, got 0.0"),
         (
             {"p": [0.8]},
-            "a, p: expected each of 1 to 2 once, and a probability for each, got [1, 2] and 1 probabilities",
+            "a, p: expected each of 1 to 2 once, and a probability for each, got [1, 2] and 1 prob",
         ),
         (
             {"a": [3, 1]},
-            "a, p: expected each of 1 to 2 once, and a probability for each, got [3, 1] and 2 probabilities",
+            "a, p: expected each of 1 to 2 once, and a probability for each, got [3, 1] and 2 prob",
         ),
         ({"_label_cost": "x"}, "_label_cost: expected a number, got 'x'"),
         ({"Timestamp": "2026-11-21T11:59:59Z"}, "time: expected 2026-11-21T12:00:00.500+00:00 or later, as in a row b"),
@@ -202,9 +202,8 @@ def test_a_bad_line_is_named(tmp_path: Path, line: dict[str, Any], problem: str)
 def test_what_is_no_line_is_named(tmp_path: Path, line: bytes) -> None:
     path = lines(tmp_path / "a.dsjson", {})
     path.write_bytes(path.read_bytes() + line)
-    assert [each[:12] for each in problems(FileSource([path]), path)] == [
-        "2: expected " if line != b"{}" else "2: c: expect"
-    ]
+    (problem,) = problems(FileSource([path]), path)
+    assert problem.startswith("2: c: expected a decision or an" if line == b"{}" else "2: expected a JSON object, got")
 
 
 def test_actions_nested_too_deep_to_be_compared_are_refused(tmp_path: Path) -> None:
