@@ -149,6 +149,22 @@ def test_an_export_without_positions_is_in_order_by_time(tmp_path: Path) -> None
 
 
 @FORMATS
+def test_a_decision_of_which_a_slot_is_damaged_is_not_one_of_fewer_slots(tmp_path: Path, form: str) -> None:
+    broken = of_two_slots()
+
+    path = write(tmp_path / f"a.{form}", [broken, entry(1)], form)
+    if form == "parquet":
+        table = parquet.read_table(path).to_pylist()
+        table[1]["pmf"] = None
+        parquet.write_table(pa.Table.from_pylist(table, parquet.read_schema(path)), path)
+    else:
+        whole = path.read_text().splitlines()
+        path.write_text("\n".join([whole[0], whole[1].replace('"a":[', '"a":[7,'), whole[2]]))
+    counted = CountedSamples(FileSource([path]), skip_bad=True)
+    assert ([each.event_id for each in counted], counted.refused) == (["e1"], 1)
+
+
+@FORMATS
 def test_an_export_out_of_order_is_refused_and_what_is_there_twice_is_not(tmp_path: Path, form: str) -> None:
     path = write(tmp_path / f"a.{form}", [entry(n) for n in (0, 0, 2, 1)], form)
     assert [each[:24] for each in problems(FileSource([path]), path)] == ["4: position: expected 17"]

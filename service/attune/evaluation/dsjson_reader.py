@@ -103,9 +103,9 @@ def read(path: Path, outcome: str, observed: dict[str, Dangling]) -> Iterator[Re
             elif not isinstance(line.get("EventId"), str):
                 yield Refused(where, "c: expected a decision or an observation, got neither `c` nor `EventId`")
         except RowError as error:
-            yield Refused(where, str(error))
+            yield Refused(where, str(error), line.get("EventId"))
         except (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError) as error:
-            yield Refused(where, f"expected a DSJSON line, got one that does not fit: {error!r}")
+            yield Refused(where, f"expected a DSJSON line, got one that does not fit: {error!r}", line.get("EventId"))
 
 
 def late(path: Path) -> Iterator[LateReading]:
