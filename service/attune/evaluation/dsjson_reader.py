@@ -93,10 +93,11 @@ def read(path: Path, outcome: str, observed: dict[str, Dangling]) -> Iterator[Re
         observed: From `dangling`; what is joined here is removed from it.
     """
     for where, line in lines(path):
+        if isinstance(line, Refused):
+            yield line
+            continue
         try:
-            if isinstance(line, Refused):
-                yield line
-            elif "_attune" in line:
+            if "_attune" in line:
                 yield _ours(where, line, _member(line, "_attune", dict))
             elif "c" in line:
                 yield _foreign(where, line, outcome, observed)
