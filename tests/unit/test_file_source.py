@@ -75,6 +75,20 @@ def test_a_row_of_an_export_is_the_entry_it_was(tmp_path: Path, form: str) -> No
 
 
 @FORMATS
+def test_each_row_has_its_own_offers_whatever_the_rows_before_had(tmp_path: Path, form: str) -> None:
+    logged = [entry(n) for n in range(600)]
+    for n, each in enumerate(logged):
+        offers = list(each.decision.offers)
+        at = n // 2 % 7  # seven lists, each twice in a row: more than are kept
+        each.decision.offers[:] = offers[at:] + offers[:at]
+    path = write(tmp_path / f"a.{form}", logged, form)
+    for n, sample in enumerate(samples(FileSource([path]))):
+        at = n // 2 % 7
+        assert sample.slots[0].situation.action_ids == [f"offer-{(i + at) % 10}" for i in range(10)]
+        assert sample.slots[0].situation.actions[0].startswith(f"=offer-{at} age:")
+
+
+@FORMATS
 def test_late_outcomes_of_an_export_count(tmp_path: Path, form: str) -> None:
     write(tmp_path / f"a.{form}", [entry(n, reward=1.0) for n in range(3)], form)
     late = [(f"e{n}", recorded_elsewhere("late", 10**13, OutcomeRecord(name="refund", value=3.0))) for n in (1, 1, 7)]
