@@ -20,6 +20,8 @@ def assembled(readings: Iterable[Reading]) -> Iterator[Candidate | LateReading |
                 slots = []
             slots.append(reading)
         else:
+            if slots and isinstance(reading, Refused) and reading.event_id == slots[0].decision.event_id:
+                slots = []  # without one of its slots it would pass for a decision of fewer slots
             yield reading
     if slots:
         yield _decision(slots)
@@ -50,4 +52,4 @@ def _decision(slots: list[SlotReading]) -> Candidate | Refused:
         record = SlotRecord(pmf=[probability.get(offer_id, 0.0) for offer_id in ids], chosen=ids.index(chosen))
         decision.later_slots.append(record)
     outcomes = [outcome for reading in slots for outcome in reading.outcomes]
-    return Candidate(first.where, decision, outcomes)
+    return Candidate(first.where, decision, outcomes, first.position)

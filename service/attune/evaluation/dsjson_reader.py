@@ -6,13 +6,16 @@ pass over the files, and joined by their EventId.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from attune.evaluation import personalizer
 from attune.evaluation.json_lines import lines
+from attune.evaluation.kept import Kept, ReadOffer
 from attune.evaluation.namespaces import CONTEXT, OFFER, from_namespaces
 from attune.evaluation.readings import (
     LateReading,
@@ -22,6 +25,7 @@ from attune.evaluation.readings import (
     Refused,
     RowError,
     SlotReading,
+    position_of,
     present,
 )
 from attune.evaluation.rows import MODES
@@ -33,6 +37,9 @@ from attune.v1.features_pb2 import Features, Offer
 
 _MODES = {word: mode for mode, word in MODES.items()}
 _AGREE = 1e-4
+# Decisions have this, and no observation does: a pass for observations need not parse the decisions.
+_OF_DECISIONS = b'"_multi"'
+_KEPT: Kept[ReadOffer] = Kept()
 _T = TypeVar("_T")
 
 
@@ -56,7 +63,7 @@ def dangling(paths: Iterable[Path]) -> tuple[dict[str, Dangling], list[Refused]]
     found: dict[str, Dangling] = {}
     refused: list[Refused] = []
     for path in paths:
-        for where, line in lines(path):
+        for where, line in lines(path, without=_OF_DECISIONS):
             if (
                 isinstance(line, Refused)
                 or "c" in line
@@ -86,19 +93,31 @@ def read(path: Path, outcome: str, observed: dict[str, Dangling]) -> Iterator[Re
         observed: From `dangling`; what is joined here is removed from it.
     """
     for where, line in lines(path):
+        if isinstance(line, Refused):
+            yield line
+            continue
         try:
-            if isinstance(line, Refused):
-                yield line
-            elif "_attune" in line:
+            if "_attune" in line:
                 yield _ours(where, line, _member(line, "_attune", dict))
             elif "c" in line:
                 yield _foreign(where, line, outcome, observed)
             elif not isinstance(line.get("EventId"), str):
                 yield Refused(where, "c: expected a decision or an observation, got neither `c` nor `EventId`")
         except RowError as error:
-            yield Refused(where, str(error))
-        except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
-            yield Refused(where, f"expected a DSJSON line, got one that does not fit: {error!r}")
+            yield Refused(where, str(error), line.get("EventId"))
+        except (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError) as error:
+            yield Refused(where, f"expected a DSJSON line, got one that does not fit: {error!r}", line.get("EventId"))
+
+
+def late(path: Path) -> Iterator[LateReading]:
+    """Read only the late outcomes that `attune export` wrote; what is wrong with others, `read` says."""
+    for where, line in lines(path, without=_OF_DECISIONS):
+        if isinstance(line, Refused) or "_attune" not in line:
+            continue
+        with suppress(RowError, TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError):
+            reading = _ours(where, line, _member(line, "_attune", dict))
+            if isinstance(reading, LateReading):
+                yield reading
 
 
 def left_over(outcome: str, observed: Mapping[str, Dangling]) -> Iterator[LateReading]:
@@ -112,12 +131,18 @@ def _ours(where: str, line: Mapping[str, Any], said: Mapping[str, Any]) -> Readi
     if "RewardValue" in line:
         return LateReading(where, line["EventId"], _outcome(line))
     c = _member(line, "c", dict)
-    actions = [Offer(id=a["_tag"], features=from_namespaces(OFFER, a)) for a in _member(c, "_multi", list)]
+    actions = [_KEPT.get(repr(action), partial(_offer, action)) for action in _member(c, "_multi", list)]
     decision = _decision(present(line, "EventId"), present(said, "decided_at_ms"), from_namespaces(CONTEXT, c), actions)
     decision.mode = _MODES[said["mode"]]
     outcomes = [_outcome(observation) for observation in line["o"]]
     pmf, chosen = _drawn(line, len(actions))
-    return SlotReading(where, decision, [action.id for action in actions], said["slot"], pmf, chosen, outcomes)
+    ids, position = [action.id for action in actions], position_of(said)
+    return SlotReading(where, decision, ids, said["slot"], pmf, chosen, outcomes, position)
+
+
+def _offer(action: Mapping[str, Any]) -> ReadOffer:
+    offer = Offer(id=action["_tag"], features=from_namespaces(OFFER, action))
+    return ReadOffer(offer.id, offer.SerializeToString(deterministic=True))
 
 
 def _foreign(where: str, line: Mapping[str, Any], outcome: str, observed: dict[str, Dangling]) -> Reading:
@@ -146,12 +171,12 @@ def _foreign(where: str, line: Mapping[str, Any], outcome: str, observed: dict[s
     return SlotReading(where, decision, [action.id for action in actions], 0, pmf, chosen, outcomes)
 
 
-def _decision(event_id: str, decided_ms: int, context: Features, offers: Sequence[Offer]) -> DecisionRecord:
+def _decision(event_id: str, decided_ms: int, context: Features, offers: Sequence[ReadOffer]) -> DecisionRecord:
     return DecisionRecord(
         event_id=event_id,
         decided_at_ms=decided_ms,
         context=context.SerializeToString(deterministic=True),
-        offers=[offer.SerializeToString(deterministic=True) for offer in offers],
+        offers=[offer.serialised for offer in offers],
         mode=MODE_LEARNED,
         imported=True,
     )
