@@ -139,5 +139,5 @@ def test_while_learning_the_draws_of_a_uniform_log_teach_other_things_than_a_pol
 
     So no estimate of the latter is one of the former, and what rejection replay costs in rows is not for nothing.
     """
-    taught, own = values_on_the_way("linear_ucb", 100, 8), live("linear_ucb", 100, 8)
+    taught, own = values_on_the_way("linear_ucb", 100, 8), live("linear_ucb", 100, 4)
     assert standard_errors(taught.mean(axis=1), own.mean(axis=1)) < -3
