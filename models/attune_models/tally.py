@@ -58,7 +58,8 @@ class Tally(Generic[RoundsT]):
         if self.n_rounds <= 1:
             return float("nan")
         gradient = self.estimator.gradient(self.means, self.n_rounds)
-        return float(gradient @ self.covariance @ gradient) / self.n_rounds
+        # Rounding can leave a tiny variance just below 0.
+        return float(np.maximum(gradient @ self.covariance @ gradient, 0.0)) / self.n_rounds
 
     @property
     def covariance(self) -> FloatArray:
