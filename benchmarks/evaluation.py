@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, TypeAlias
@@ -116,12 +117,9 @@ def compared() -> list[WayCost]:
     tallies = tallied(THREE, N_ROUNDS, CELLS_OF_SINGLE_ROUNDS)
     kernels = [np.concatenate([estimator.per_round(rounds) for rounds in log(N_ROUNDS)]) for estimator in THREE]
     ways: dict[str, tuple[Way, int]] = {
-        "ours": (lambda times, seed: bootstrap(tallies, times, seed), RESAMPLES),
-        "loop of `choice` and `mean`": (lambda times, seed: loop(kernels, times, seed), LOOP_RESAMPLES),
-        "loop that draws once for the three": (
-            lambda times, seed: loop_that_draws_once(kernels, times, seed),
-            LOOP_RESAMPLES,
-        ),
+        "ours": (partial(bootstrap, tallies), RESAMPLES),
+        "loop of `choice` and `mean`": (partial(loop, kernels), LOOP_RESAMPLES),
+        "loop that draws once for the three": (partial(loop_that_draws_once, kernels), LOOP_RESAMPLES),
     }
     turns = [[_turn(way, times // TURNS, seed) for way, times in ways.values()] for seed in range(TURNS)]
     return [

@@ -88,8 +88,8 @@ def resampled_sums(columns: FloatArray, resamples: int, seed: int, threads: int 
 def percentile_bootstrap(per_round: FloatArray, resamples: int, seed: int) -> FloatArray:
     """Take means of a kernel over resamples of its rounds: the very draws that Open Bandit Pipeline makes.
 
-    A ratio's kernel is not normalised anew on each resample, so its spread is too small where weights vary much:
-    `bootstrap` does that right. This is here to compare with the reference.
+    A ratio's kernel is not normalised anew on each resample, so its spread is not that of the ratio, and may be several
+    times too small where weights vary much: `bootstrap` does that right. This is here to compare with the reference.
 
     Args:
         per_round: Kernels, float64, shape (n_rounds,) or (n_rounds, n_kernels); at least one round.
