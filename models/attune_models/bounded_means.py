@@ -28,7 +28,10 @@ Sums: TypeAlias = list[float]
 
 def _running(start: float, values: FloatArray) -> FloatArray:
     """Return the sum before each value, and the last; shape (n + 1,)."""
-    return np.cumsum(np.concatenate(([start], values)))
+    sums = np.empty(len(values) + 1)
+    sums[0], sums[1:] = start, values
+    # One addition after the other, unlike np.sum: so that batches do not matter.
+    return np.cumsum(sums, out=sums)
 
 
 class _BoundedMean:

@@ -44,7 +44,7 @@ class WeightedSums:
         """
         wrong = ~((weight >= 0.0) & np.isfinite(weight) & np.isfinite(reward))
         if wrong.any():
-            got = f"{weight[wrong][0]!r} and {reward[wrong][0]!r}"
+            got = f"{float(weight[wrong][0])!r} and {float(reward[wrong][0])!r}"
             raise ValueError(f"weight, reward: expected finite numbers, weights of at least 0, got {got}")
         earned = weight * reward
         return cls(
