@@ -90,7 +90,10 @@ class _Sequence(Generic[BoundT]):
             or self._upper.rules_out(self._mirrored(mean), self._n_rounds, self._alpha)
         )
         # When the bounds contradict each other, both are void.
-        return not ruled_out or self.interval().low <= value <= self.interval().high
+        if not ruled_out:
+            return True
+        interval = self.interval()
+        return interval.low <= value <= interval.high
 
     def dumps(self) -> bytes:
         """Return all that was counted, and for which rewards, confidence and largest weight."""
