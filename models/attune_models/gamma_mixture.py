@@ -33,7 +33,7 @@ def log_wealth(excess: float, variance: float, rho: float) -> float:
     Args:
         excess: S above, at least 0: where it is less, the wealth is below 1 and nothing is ruled out.
         variance: V above, at least 0.
-        rho: Parameter of the mixture, greater than 0; the bound is tightest where V is about 10 rho.
+        rho: Parameter of the mixture, greater than 0; the bound is tightest where V is about ten times as much.
     """
     return _bound(excess, variance, rho) + _log_lower(variance + rho, excess)
 
