@@ -13,7 +13,7 @@ at no time at all. Means m at which it has are ruled out: what is left is above 
 """
 
 from functools import cache
-from math import log, log1p, sqrt
+from math import log, log1p, pi, sqrt
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -25,6 +25,8 @@ _NODES = 64
 _TAIL = 45.0
 """Integrands this much below their peak, on the scale of logarithms, count as 0: e^-45 is 3e-20."""
 _BISECTIONS = 60
+_SERIES_BELOW = 1e-3
+_HALF_LOG_TWO_PI = 0.5 * log(2.0 * pi)
 
 
 def log_wealth(excess: float, variance: float, rho: float) -> float:
@@ -84,7 +86,7 @@ def _bound(excess: float, variance: float, rho: float) -> float:
     #   S + V + rho log rho - a log(a + S) + log gamma(a, a + S) - log gamma(rho, rho);
     # Stirling's formula takes out of it what is large and cancels. Without the last factor, P(a, a + S) <= 1.
     shape = variance + rho
-    height = excess - shape * log1p(excess / shape) - 0.5 * log(shape / rho)
+    height = shape * float(_gap(excess / shape)) - 0.5 * log(shape / rho)
     return height + stirling_error(shape) - stirling_error(rho) - _log_lower_at_zero(rho)
 
 
@@ -100,19 +102,24 @@ def _log_lower(shape: float, excess: float) -> float:
     """
     start = shape + excess
     # Log of the density at the start, by Stirling's formula.
-    height = shape * log1p(excess / shape) - excess - log(start) + 0.5 * log(shape) - stirling_error(shape)
+    height = 0.5 * log(shape) - log(start) - shape * float(_gap(excess / shape)) - stirling_error(shape)
     if height < -_TAIL:
         return 0.0
     # By log(1 + z) - z <= -z^2 / (2 + 4 z / 3): beyond this the density is below e^-45 of its start.
     length = 2.0 / 3.0 * _TAIL + sqrt(4.0 / 9.0 * _TAIL * _TAIL + 2.0 * _TAIL * max(shape - 1.0, 0.0))
     nodes, weights = _quadrature()
     steps = length * nodes
-    logs = (shape - 1.0) * np.log1p(steps / start) - steps
+    # (a - 1) log(1 + step / (a + S)) - step
+    logs = (1.0 - shape) * _gap(steps / start) - (1.0 + excess) / start * steps
     beyond = length * float(weights @ np.exp(logs + (height - _HALF_LOG_TWO_PI)))
     return log1p(-min(beyond, 1.0 - 1e-16))
 
 
-_HALF_LOG_TWO_PI = 0.5 * log(2.0 * np.pi)
+def _gap(z: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Return `z - log(1 + z)` for z of at least 0, by its series where the two are nearly equal."""
+    small = np.minimum(z, _SERIES_BELOW)
+    series = small * small * (1 / 2 - small * (1 / 3 - small * (1 / 4 - small * (1 / 5 - small * (1 / 6 - small / 7)))))
+    return np.where(z < _SERIES_BELOW, series, z - np.log1p(z))
 
 
 @cache
