@@ -26,7 +26,7 @@ from known_truth import (
 )
 
 LOGS = 500
-ROUNDS = {"uniform": 2000, "squarecb": 2000, "epsilon": 2000, "linear_ucb": 500, "linear_thompson": 500}
+ROUNDS = {"uniform": 2000, "squarecb": 2000, "epsilon": 2000, "linear_ucb": 1000, "linear_thompson": 1000}
 """How long the logs are, by what collected them: a step of a linear policy takes many times as long."""
 
 

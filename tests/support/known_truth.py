@@ -62,8 +62,8 @@ VERSION_LASTS = 20
 LEARNERS: dict[str, PolicySpec] = {
     "squarecb": PolicySpec(VwSpec(bits=10), FLOOR),
     "epsilon": PolicySpec(VwSpec(Epsilon(0.1), bits=10), FLOOR),
-    "linear_ucb": PolicySpec(LinearUcbSpec(), FLOOR),
-    "linear_thompson": PolicySpec(LinearThompsonSpec(), FLOOR),
+    "linear_ucb": PolicySpec(LinearUcbSpec(bits=6, offer_bits=4), FLOOR),
+    "linear_thompson": PolicySpec(LinearThompsonSpec(bits=6, offer_bits=4), FLOOR),
 }
 
 
