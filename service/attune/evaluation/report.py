@@ -41,8 +41,8 @@ class CurvePoint:
     Attributes:
         samples: How many samples there were up to here.
         value: The progressive estimate over all of them.
-        low: Lower bound, valid at all points at once.
-        high: Upper bound.
+        low: Lower bound, valid at all points at once; NaN where nobody knows what a decision can earn.
+        high: Upper bound; NaN as well.
     """
 
     samples: int
