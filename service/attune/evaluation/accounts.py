@@ -1,6 +1,6 @@
 """The account of one target: everything that is kept of its rounds, whatever the length of the log.
 
-    Weighed (own, baseline's, as logged) --add--> account --reporting--> TargetReport
+Weighed (own, baseline's, as logged) --add--> account --reporting--> TargetReport
 """
 
 from collections.abc import Sequence

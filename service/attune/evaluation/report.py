@@ -68,7 +68,7 @@ class Segment:
         feature: The feature's name.
         value: Its value.
         samples: How many samples have it.
-        estimate: Of the main estimator.
+        estimate: Of the main estimator; None when the verdict is `refuse` and nobody insisted.
         logged: Mean reward of the same samples as they were decided.
         verdict: `trust`, `caution` or `refuse`.
     """
@@ -76,7 +76,7 @@ class Segment:
     feature: str
     value: str
     samples: int
-    estimate: Estimate
+    estimate: Estimate | None
     logged: float
     verdict: str
 

@@ -13,13 +13,15 @@ import numpy as np
 
 from attune.evaluation.accounts import Account, Terms
 from attune.evaluation.report import Estimate, Interval, Segment, TargetReport
-from attune.evaluation.segments import SegmentAccount
 from attune_models import intervals
 from attune_models.bootstrap import bootstrap, percentiles
-from attune_models.diagnostics import LEVELS, REFUSE, Verdict, figures, judge
-from attune_models.log_diagnostics import LogFigures
+from attune_models.diagnostics import DiagnosticsReport, Level, LogFigures, Verdict
 from attune_models.rounds import FloatArray
 from attune_models.tally import Tally
+
+TRUST: Level = "trust"
+CAUTION: Level = "caution"
+REFUSE: Level = "refuse"
 
 
 def target_report(account: Account, log: LogFigures, terms: Terms, *, is_baseline: bool, force: bool) -> TargetReport:
@@ -33,8 +35,8 @@ def target_report(account: Account, log: LogFigures, terms: Terms, *, is_baselin
         force: Whether estimates are shown although they are refused.
     """
     target, tally = account.target, account.own.main
-    found = account.diagnostics.figures()
-    verdict = judge(log, found)
+    found = DiagnosticsReport(log, account.diagnostics.figures())
+    verdict = _with_doubts(found.verdict(), target.doubts())
     shown = force or verdict.level != REFUSE
     estimates = list(_estimates(account, terms)) if shown else []
     undefined = _undefined(account) if shown else []
@@ -48,7 +50,7 @@ def target_report(account: Account, log: LogFigures, terms: Terms, *, is_baselin
         difference=_difference(account, terms) if shown and estimates and not is_baseline else None,
         verdict=verdict.level,
         reasons=[*verdict.reasons, *target.remarks(), *_about_anytime(account, terms), *undefined],
-        diagnostics=figures(log, found),
+        diagnostics=found.by_name(),
         curve=account.curve.points() if shown else [],
         weights=account.weights.bins(),
         segments=list(_segments(account, log, terms, force=force)) if shown else [],
@@ -112,7 +114,7 @@ def _said(interval: intervals.Interval) -> Iterator[Interval]:
 
 def _segments(account: Account, log: LogFigures, terms: Terms, *, force: bool) -> Iterator[Segment]:
     for feature, value, segment in account.segments.accounts():
-        verdict = _segment_verdict(segment, log)
+        verdict = DiagnosticsReport(log, segment.diagnostics.figures()).verdict()
         own, logged = segment.own.main, segment.logged.main.estimate
         if isfinite(own.estimate) and (force or verdict.level != REFUSE):
             estimate = Estimate(own.estimator.name, own.estimate, list(_gaussian(own, terms)))
@@ -121,8 +123,13 @@ def _segments(account: Account, log: LogFigures, terms: Terms, *, force: bool) -
         yield Segment(feature, value, own.n_rounds, estimate, logged, verdict.level)
 
 
-def _segment_verdict(segment: SegmentAccount, log: LogFigures) -> Verdict:
-    return judge(log, segment.diagnostics.figures())
+def _with_doubts(verdict: Verdict, doubts: Sequence[str]) -> Verdict:
+    """Add what the target itself says against its estimate."""
+    if not doubts:
+        return verdict
+    if verdict.level == TRUST:
+        return Verdict(CAUTION, [*doubts, *verdict.reasons])
+    return Verdict(verdict.level, [*verdict.reasons, *doubts])
 
 
 def _about_anytime(account: Account, terms: Terms) -> Sequence[str]:
@@ -138,6 +145,3 @@ def _about_anytime(account: Account, terms: Terms) -> Sequence[str]:
 def _undefined(account: Account) -> list[str]:
     names = [tally.estimator.name for tally in account.own.counted if not isfinite(tally.estimate)]
     return [f"No estimate by {', '.join(names)}: nothing in the log is what it would be made of."] if names else []
-
-
-__all__ = ["LEVELS", "logged_estimate", "target_report"]

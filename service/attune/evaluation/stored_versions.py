@@ -39,4 +39,4 @@ async def version_target(store: Store, placement: str, version: int, name: str, 
         raise UnusableVersionError(f"{name}: expected a sound version, got {version}: {error}") from error
     kind = (record.policy.WhichOneof("kind") or "").replace("_", " ")
     description = f"{kind}, version {version} of {placement}: learned from {record.interactions:,} decisions"
-    return VersionTarget(name, policy, description, "" if seen else record.cursor, policy_yaml(record.policy))
+    return VersionTarget(name, policy, description, record.cursor, seen=seen, spec=policy_yaml(record.policy))

@@ -56,8 +56,12 @@ class Target(Protocol):
         """Learn from a sample, or do nothing."""
         ...
 
+    def doubts(self) -> Sequence[str]:
+        """Return why nobody should trust its estimate, a sentence each; asked for after the last sample."""
+        ...
+
     def remarks(self) -> Sequence[str]:
-        """Return what a reader of its report has to know, a sentence each; asked for after the last sample."""
+        """Return what else a reader of its report has to know, a sentence each; asked for after the last sample."""
         ...
 
 
@@ -97,6 +101,10 @@ class PolicyTarget:
         if self.learns:
             for interaction in sample.slots:
                 self._policy.learn(interaction)
+
+    def doubts(self) -> Sequence[str]:
+        """Return nothing."""
+        return ()
 
     def remarks(self) -> Sequence[str]:
         """Return nothing."""
@@ -150,45 +158,52 @@ class VersionTarget(PolicyTarget):
     """A version of a policy that was stored, as it is: it does not learn.
 
     It learned from the log up to its cursor. How well a policy does on what it knows already says nothing about how
-    good it is, so only decisions behind the cursor count.
+    good it is, so only decisions behind the cursor count, unless somebody insists.
     """
 
-    def __init__(self, name: str, policy: Policy, description: str, cursor: str, spec: str = "") -> None:
+    def __init__(
+        self, name: str, policy: Policy, description: str, cursor: str, *, seen: bool = False, spec: str = ""
+    ) -> None:
         """Take a loaded policy.
 
         Args:
             name: As the caller named it.
             policy: With its weights.
             description: What it is, in a few words.
-            cursor: Position of the last entry of the log that it learned from; empty to count every sample.
+            cursor: Position of the last entry of the log that it learned from.
+            seen: Whether decisions count that it has learned from.
             spec: The policy as YAML.
         """
         super().__init__(name, policy, description, spec=spec)
-        self._cursor = cursor
+        self._cursor, self._seen = cursor, seen
         self._known = self._unplaced = 0
 
     def counts(self, sample: Sample) -> bool:
         """Count what it has not learned from, as far as the log says."""
-        if not self._cursor:
-            return True
         if not sample.position:
             self._unplaced += 1
             return True
         known = order(sample.position) <= order(self._cursor)
         self._known += known
-        return not known
+        return self._seen or not known
 
-    def remarks(self) -> Sequence[str]:
-        """Say what was left out, and what could not be."""
+    def doubts(self) -> Sequence[str]:
+        """Say what counts although it may have learned from it."""
         said = []
-        if self._known:
-            said.append(
-                f"Only decisions after position {self._cursor} count, because it has learned from those before: "
-                f"{self._known:,} were left out."
-            )
+        if self._known and self._seen:
+            said.append(f"It has learned from {self._known:,} of these decisions: the estimate is too good.")
         if self._unplaced:
             said.append(
                 f"{self._unplaced:,} decisions have no position in a training log: it may have learned from them, and "
                 "then the estimate is too good."
             )
         return said
+
+    def remarks(self) -> Sequence[str]:
+        """Say what was left out."""
+        if self._seen or not self._known:
+            return ()
+        return (
+            f"Only decisions after position {self._cursor} count, because it has learned from those before: "
+            f"{self._known:,} were left out.",
+        )

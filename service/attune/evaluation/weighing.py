@@ -63,9 +63,7 @@ class Weighed:
     def rounds(self) -> Rounds:
         """The first slots: all there is where a decision has one slot."""
         slots = self.slots
-        return Rounds(
-            slots.reward[:, 0], slots.weight[:, 0], self.matched, slots.q_logged[:, 0], slots.q_target[:, 0]
-        )
+        return Rounds(slots.reward[:, 0], slots.weight[:, 0], self.matched, slots.q_logged[:, 0], slots.q_target[:, 0])
 
     @property
     def earned(self) -> FloatArray:
