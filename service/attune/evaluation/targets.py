@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from attune.evaluation.samples import Sample
-from attune.serving.specs import start_spec
+from attune.serving.specs import start_spec, with_defaults
 from attune.store.interactions import order
 from attune.v1.placement_pb2 import Placement
 from attune_models.baselines import FixedPolicy, FixedSpec, UniformPolicy, UniformSpec
@@ -121,9 +121,10 @@ def from_placement(name: str, placement: Placement, spec: str = "") -> PolicyTar
 
     Args:
         name: As the caller named it.
-        placement: A valid placement with its defaults.
+        placement: A valid placement.
         spec: The policy as YAML.
     """
+    placement = with_defaults(placement)
     core = start_spec(placement)
     learns = not isinstance(core.kind, UniformSpec | FixedSpec)
     kind = (placement.policy.WhichOneof("kind") or "").replace("_", " ")
@@ -203,7 +204,5 @@ class VersionTarget(PolicyTarget):
         """Say what was left out."""
         if self._seen or not self._known:
             return ()
-        return (
-            f"Only decisions after position {self._cursor} count, because it has learned from those before: "
-            f"{self._known:,} were left out.",
-        )
+        since = f"Only decisions after position {self._cursor} count"
+        return [f"{since}, because it has learned from those before: {self._known:,} were left out."]
