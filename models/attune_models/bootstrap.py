@@ -5,19 +5,25 @@
 All tallies are resampled together, so that the difference of two estimates is resampled as the difference it is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from attune_models.rounds import FloatArray
 from attune_models.tally import Tally
 
-# As many cells as 16 bits number, and as stay in a core's cache with their columns and counts.
-_BLOCK = 16_384
+IntArray: TypeAlias = npt.NDArray[np.int64]
+# Cells that are resampled at a time: with their counts and columns they stay in a core's cache. A power of two of at
+# most 16 bits, so that random bits are numbers of cells as they are.
+_BLOCK = 1 << 14
 # Resamples that one generator makes. It decides what is drawn, so results do not depend on the number of threads.
-_BATCH = 50
+_BATCH = 64
+# Resamples of a block that are summed by one product of matrices.
+_GROUP = 8
 # Draws of `percentile_bootstrap` that are in memory at once.
 _MOST_DRAWS = 2_000_000
 
@@ -46,8 +52,8 @@ def bootstrap(tallies: Sequence[Tally[Any]], resamples: int, seed: int, threads:
     n_rounds, rows_per_cell = kinds.pop()
     if n_rounds == 0:
         return np.full((resamples, len(tallies)), np.nan)
-    rounds_in = _rounds_in_cells(n_rounds, rows_per_cell)
-    sums = resampled_sums(np.hstack([*(tally.cells for tally in tallies), rounds_in]), resamples, seed, threads)
+    columns = [*(tally.cells.T for tally in tallies), _rounds_in_cells(n_rounds, rows_per_cell)]
+    sums = resampled_sums(np.concatenate(columns), resamples, seed, threads)
     means = sums[:, :-1] / sums[:, -1:]
     ends = np.cumsum([tally.estimator.n_columns for tally in tallies])
     parts = np.split(means, ends[:-1], axis=1)
@@ -56,25 +62,24 @@ def bootstrap(tallies: Sequence[Tally[Any]], resamples: int, seed: int, threads:
 
 
 def resampled_sums(columns: FloatArray, resamples: int, seed: int, threads: int = 2) -> FloatArray:
-    """Sum the columns over resamples of the rows.
+    """Sum the columns over resamples of the cells.
 
-    How often each row is drawn is multinomial. That is drawn in two steps, which is the same: first how many draws fall
-    on each block of rows, then which rows of the block; so that one step needs no more memory than a core's cache has.
+    How often each cell is drawn is multinomial. That is drawn in two steps, which is the same: first how many draws
+    fall on each block of cells, then which cells of the block; so that nothing is looked up outside a core's cache.
 
     Args:
-        columns: float64, shape (n, k).
+        columns: float64, shape (k, n_cells), a column in each row.
         resamples: How many.
-        seed: Of the generators, one for every 50 resamples.
+        seed: Of the generators, one for every 64 resamples.
         threads: How many at a time; no matter for the result.
 
     Returns:
         float64, shape (resamples, k).
     """
-    n_batches = -(-resamples // _BATCH)
-    generators = [np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(n_batches)]
     sizes = [min(_BATCH, resamples - start) for start in range(0, resamples, _BATCH)]
+    seeds = np.random.SeedSequence(seed).spawn(len(sizes))
     with ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(lambda rng, size: _batch(columns, size, rng), generators, sizes)))
+        return np.concatenate(list(pool.map(partial(_batch, columns), sizes, seeds)))
 
 
 def percentile_bootstrap(per_round: FloatArray, resamples: int, seed: int) -> FloatArray:
@@ -117,25 +122,34 @@ def percentiles(resampled: FloatArray, confidence: float = 0.95) -> FloatArray:
 
 
 def _rounds_in_cells(n_rounds: int, rows_per_cell: int) -> FloatArray:
-    n_cells = -(-n_rounds // rows_per_cell)
-    counts = np.full((n_cells, 1), float(rows_per_cell))
-    counts[-1] = n_rounds - (n_cells - 1) * rows_per_cell
+    counts = np.full((1, -(-n_rounds // rows_per_cell)), float(rows_per_cell))
+    counts[0, -1] -= counts.size * rows_per_cell - n_rounds
     return counts
 
 
-def _batch(columns: FloatArray, resamples: int, rng: np.random.Generator) -> FloatArray:
-    sums = np.zeros((resamples, columns.shape[1]))
-    blocks = [columns[start : start + _BLOCK] for start in range(0, len(columns), _BLOCK)]
-    shares = np.array([len(block) for block in blocks]) / len(columns)
-    draws = rng.multinomial(len(columns), shares, size=resamples)
+def _batch(columns: FloatArray, resamples: int, seed: np.random.SeedSequence) -> FloatArray:
+    """Sum over the resamples of one generator, block by block."""
+    rng, n_cells = np.random.Generator(np.random.SFC64(seed)), columns.shape[1]
+    blocks = [columns[:, start : start + _BLOCK] for start in range(0, n_cells, _BLOCK)]
+    draws = rng.multinomial(n_cells, [block.shape[1] / n_cells for block in blocks], size=resamples)
+    sums = np.zeros((resamples, len(columns)))
     for i, block in enumerate(blocks):
-        for j, counts in enumerate(_counts(draws[:, i], len(block), rng)):
-            sums[j] += counts @ block
+        for start in range(0, resamples, _GROUP):
+            group = slice(start, start + _GROUP)
+            sums[group] += _counts(draws[group, i], block.shape[1], rng) @ block.T
     return sums
 
 
-def _counts(draws: np.ndarray[Any, np.dtype[np.int64]], n_rows: int, rng: np.random.Generator) -> Iterator[FloatArray]:
-    """Yield for each number of draws how often each of `n_rows` rows comes."""
-    for n_draws in draws:
-        rows = rng.integers(0, n_rows, n_draws, dtype=np.uint16)
-        yield np.bincount(rows, minlength=n_rows).astype(np.float64)
+def _counts(draws: IntArray, n_cells: int, rng: np.random.Generator) -> FloatArray:
+    """Draw cells of a block, for several numbers of draws; return how often each comes, shape (len(draws), n_cells)."""
+    counts = np.empty((len(draws), n_cells))
+    for row, n_draws in zip(counts, draws, strict=True):
+        row[:] = np.bincount(_cells(int(n_draws), n_cells, rng), minlength=n_cells)
+    return counts
+
+
+def _cells(n_draws: int, n_cells: int, rng: np.random.Generator) -> npt.NDArray[np.uint16]:
+    if n_cells < _BLOCK:
+        return rng.integers(0, n_cells, n_draws, dtype=np.uint16)
+    # All 16 bits are several times faster than a part of them.
+    return rng.integers(0, 1 << 16, n_draws, dtype=np.uint16) & np.uint16(_BLOCK - 1)
