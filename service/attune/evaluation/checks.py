@@ -21,7 +21,7 @@ SUM_TOLERANCE = 1e-4
 
 _MAX_ID_BYTES = 256
 _MAX_VALUE = 1e9
-_MAX_MS = 253_402_300_799_999  # the end of the year 9999
+MAX_MS = 253_402_300_799_999  # the end of the year 9999
 
 
 def check(candidate: Candidate) -> None:
@@ -76,7 +76,7 @@ def outcome_violations(field: str, outcome: RecordedOutcome) -> Iterator[Violati
     record = outcome.record
     yield from text_violations(f"{field}.outcome_id", outcome.outcome_id)
     yield from text_violations(f"{field}.name", record.name)
-    if not 0 <= outcome.received_ms <= _MAX_MS:
+    if not 0 <= outcome.received_ms <= MAX_MS:
         yield Violation(f"{field}.received_at", f"expected a time from 1970 to 9999, got {outcome.received_ms} ms")
     if not -_MAX_VALUE <= record.value <= _MAX_VALUE:
         yield Violation(f"{field}.value", f"expected a number between -1e9 and 1e9, got {record.value!r}")
@@ -85,7 +85,7 @@ def outcome_violations(field: str, outcome: RecordedOutcome) -> Iterator[Violati
 def _violations(candidate: Candidate, sum_tolerance: float) -> Iterator[Violation]:
     decision = candidate.decision
     yield from text_violations("event_id", decision.event_id)
-    if not 0 <= decision.decided_at_ms <= _MAX_MS:
+    if not 0 <= decision.decided_at_ms <= MAX_MS:
         yield Violation("decided_at", f"expected a time from 1970 to 9999, got {decision.decided_at_ms} ms")
     if not 1 <= len(decision.offers) <= MAX_OFFERS:
         yield Violation("offers", f"expected 1 to {MAX_OFFERS}, got {len(decision.offers)}")
