@@ -12,6 +12,7 @@ from attune.cli.output import empty_table
 from attune.evaluation.report import Estimate, EvaluationReport, TargetReport
 
 MOST_DETAILED = 3
+MOST_PROBLEMS = 20
 _STYLES = {"trust": "green", "caution": "yellow", "refuse": "red"}
 _REFUSED = "refused"
 
@@ -19,6 +20,13 @@ _REFUSED = "refused"
 def shown(report: EvaluationReport) -> RenderableType:
     """Return everything a terminal shows of a report."""
     return Group(*_parts(report))
+
+
+def problems(report: EvaluationReport) -> Iterator[str]:
+    """Yield a line for each of the first rows that were skipped."""
+    yield from report.problems[:MOST_PROBLEMS]
+    if report.refused > MOST_PROBLEMS:
+        yield f"{report.refused - MOST_PROBLEMS:,} more rows were skipped"
 
 
 def _parts(report: EvaluationReport) -> Iterator[RenderableType]:
@@ -57,7 +65,9 @@ def _overview(report: EvaluationReport) -> Table:
     table.add_column("effective", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     logged = report.logged
-    table.add_row("logged", f"{report.samples:,}", _number(logged.value), _interval(logged), "", "", "", "what was earned")
+    table.add_row(
+        "logged", f"{report.samples:,}", _number(logged.value), _interval(logged), "", "", "", "what was earned"
+    )
     for target in report.targets:
         table.add_row(*_row(target))
     return table
