@@ -210,10 +210,12 @@ class VwModel:
         self.workspace = vowpalwabbit.Workspace(f"{arguments} --quiet --preserve_performance_counters")
         self._kept: dict[str, Any] = {}
         self._met: set[str] = set()
+        self._predicted: Sequence[str] = ()
         self._terms: VwTerms | None = None
 
     def action_scores(self, context: str, actions: Sequence[str]) -> list[float]:
         """Predict; one score for each action that Vowpal Wabbit has seen, in order."""
+        self._predicted = actions
         examples = [*_parse(self.workspace, self._shared(context)), *self._examples(actions)]
         _predict(self.workspace, examples)
         scores: list[float] = examples[0].get_action_scores()
@@ -225,7 +227,9 @@ class VwModel:
         self._terms = None
         lines = f"{self._shared(context)}\n{label} |o {actions[chosen]}"
         shared, labelled = _parse(self.workspace, lines)
-        examples = [shared, *self._examples([*actions[:chosen], *actions[chosen + 1 :]])]
+        # Predicting and then learning one situation is meeting its actions once.
+        meets = actions is not self._predicted
+        examples = [shared, *self._examples([*actions[:chosen], *actions[chosen + 1 :]], meets=meets)]
         examples.insert(1 + chosen, labelled)
         _learn(self.workspace, examples)
         _finish(self.workspace, examples)
@@ -254,7 +258,7 @@ class VwModel:
         pairs = pairs_of(context) if self._pairs else ""
         return f"shared |c {context} |p {pairs}" if pairs else f"shared |c {context}"
 
-    def _examples(self, actions: Sequence[str]) -> list[Any]:
+    def _examples(self, actions: Sequence[str], *, meets: bool = True) -> list[Any]:
         if len(set(actions)) < len(actions):
             # An example that stands twice in a situation makes Vowpal Wabbit write where it must not.
             return self._parsed(actions)
@@ -262,7 +266,7 @@ class VwModel:
         try:
             return [kept[action] for action in actions]
         except KeyError:
-            examples = [kept.get(action) or self._keep(action) for action in actions]
+            examples = [kept.get(action) or (self._keep(action) if meets else None) for action in actions]
         passing = [action for action, example in zip(actions, examples, strict=True) if not example]
         parsed = iter(self._parsed(passing))
         return [example or next(parsed) for example in examples]

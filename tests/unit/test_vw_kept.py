@@ -199,6 +199,16 @@ def test_what_comes_once_and_what_is_very_long_is_not_kept() -> None:
     assert list(policy._model._kept) == ["=b"]  # noqa: SLF001
 
 
+def test_predicting_and_then_learning_what_comes_once_keeps_nothing() -> None:
+    """A replay asks about every situation before it learns it; to keep its actions would take longer than to parse."""
+    policy = VwPolicy(VwSpec(bits=SMALL))
+    for price in range(50):
+        passing = situation(FeatureSet(), [PlainAction("a", FeatureSet({"price": float(price)})), PlainAction("b")])
+        policy.pmf(passing)
+        policy.learn(Interaction(passing, 1, 0.5, 1.0))
+    assert list(policy._model._kept) == ["=b"]  # noqa: SLF001
+
+
 # --- memory
 
 
