@@ -179,6 +179,13 @@ def has_slot(context: str) -> bool:
     return context.startswith("=") or " =" in context
 
 
+def slot_of(context: str) -> int:
+    """Return which slot of its decision an encoded context is about, zero-based: what `with_slot` said."""
+    if not has_slot(context):
+        return 0
+    return next(int(token[1:]) for token in context.split() if token.startswith("="))
+
+
 @lru_cache(_CACHED_TOKENS)
 def _name(kind: str, name: str) -> str:
     if not name:

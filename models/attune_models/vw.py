@@ -54,6 +54,7 @@ __all__ = [
     "Softmax",
     "SquareCb",
     "SynthCover",
+    "VwModel",
     "VwPolicy",
     "VwSpec",
 ]
@@ -93,9 +94,9 @@ class VwPolicy:
         self._n_learned = 0
 
     @cached_property
-    def _model(self) -> "_Model":
+    def _model(self) -> "VwModel":
         # Made when first needed: making one costs milliseconds, and `loads` makes its own.
-        return _Model(self._arguments, pairs=self._pairs)
+        return VwModel(self._arguments, pairs=self._pairs)
 
     def pmf(self, situation: Situation) -> Pmf:
         """Return Vowpal Wabbit's own action probabilities, in double precision, rescaled to sum to 1.
@@ -183,13 +184,13 @@ class VwPolicy:
             path = Path(directory, "model")
             path.write_bytes(model)
             try:
-                self._model = _Model(f"{self._arguments} --initial_regressor {path}", pairs=self._pairs)
+                self._model = VwModel(f"{self._arguments} --initial_regressor {path}", pairs=self._pairs)
             except RuntimeError as error:
                 raise PolicyError(f"Vowpal Wabbit refuses the model: {error}") from error
         self._n_learned = n_learned
 
 
-class _Model:
+class VwModel:
     """A Vowpal Wabbit workspace and the actions that it has parsed.
 
     Most examples come from the workspace's pool and go back into it when they are finished. Those that are kept were
@@ -198,15 +199,23 @@ class _Model:
     """
 
     def __init__(self, arguments: str, *, pairs: bool) -> None:
+        """Start a workspace.
+
+        Args:
+            arguments: Vowpal Wabbit's; of ours alone, no text of a caller's may be in them.
+            pairs: Whether pairs of categorical context features are features.
+        """
         self._pairs = pairs
         # The counters are preserved because they belong to the state: squarecb's gamma grows with them.
         self.workspace = vowpalwabbit.Workspace(f"{arguments} --quiet --preserve_performance_counters")
         self._kept: dict[str, Any] = {}
         self._met: set[str] = set()
+        self._predicted: Sequence[str] = ()
         self._terms: VwTerms | None = None
 
     def action_scores(self, context: str, actions: Sequence[str]) -> list[float]:
         """Predict; one score for each action that Vowpal Wabbit has seen, in order."""
+        self._predicted = actions
         examples = [*_parse(self.workspace, self._shared(context)), *self._examples(actions)]
         _predict(self.workspace, examples)
         scores: list[float] = examples[0].get_action_scores()
@@ -218,7 +227,9 @@ class _Model:
         self._terms = None
         lines = f"{self._shared(context)}\n{label} |o {actions[chosen]}"
         shared, labelled = _parse(self.workspace, lines)
-        examples = [shared, *self._examples([*actions[:chosen], *actions[chosen + 1 :]])]
+        # Predicting and then learning one situation is meeting its actions once.
+        meets = actions is not self._predicted
+        examples = [shared, *self._examples([*actions[:chosen], *actions[chosen + 1 :]], meets=meets)]
         examples.insert(1 + chosen, labelled)
         _learn(self.workspace, examples)
         _finish(self.workspace, examples)
@@ -247,7 +258,7 @@ class _Model:
         pairs = pairs_of(context) if self._pairs else ""
         return f"shared |c {context} |p {pairs}" if pairs else f"shared |c {context}"
 
-    def _examples(self, actions: Sequence[str]) -> list[Any]:
+    def _examples(self, actions: Sequence[str], *, meets: bool = True) -> list[Any]:
         if len(set(actions)) < len(actions):
             # An example that stands twice in a situation makes Vowpal Wabbit write where it must not.
             return self._parsed(actions)
@@ -255,7 +266,7 @@ class _Model:
         try:
             return [kept[action] for action in actions]
         except KeyError:
-            examples = [kept.get(action) or self._keep(action) for action in actions]
+            examples = [kept.get(action) or (self._keep(action) if meets else None) for action in actions]
         passing = [action for action, example in zip(actions, examples, strict=True) if not example]
         parsed = iter(self._parsed(passing))
         return [example or next(parsed) for example in examples]
@@ -283,4 +294,4 @@ class _Model:
 @cache
 def _header_bytes(arguments: str) -> int:
     # An untrained model is all header.
-    return len(_Model(arguments, pairs=False).save())
+    return len(VwModel(arguments, pairs=False).save())

@@ -58,6 +58,10 @@ class SettingError(ExpectedError):
     """A setting is unknown, of the wrong type or out of range."""
 
 
+class BadLogError(ExpectedError):
+    """A log that is to be evaluated has a row that cannot be counted, or none that can."""
+
+
 class DataDirInUseError(ExpectedError):
     """Another service holds the data directory."""
 

@@ -24,9 +24,14 @@ ALLOWED = {
     "attune.learning": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune_models"},
     "attune.api": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune_models"},
     "attune.server": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune.learning", "attune.api"},
-    "attune.evaluation": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune_models"},
+    "attune.evaluation": MESSAGES
+    | {"attune.base", "attune.store", "attune.serving", "attune.learning", "attune_models"},
     "attune.demo": {"attune.v1", "attune.base"},
-    "attune.cli": {"attune.v1", "attune.base", "attune.demo", "attune.server", "attune.evaluation", "attune.store"},
+    "attune.cli": {
+        *("attune.v1", "attune.base", "attune.demo", "attune.server", "attune.evaluation", "attune.store"),
+        # A spec that is only evaluated is checked as one that is applied.
+        "attune.api",
+    },
 }
 BASE = {
     "attune",

@@ -21,6 +21,7 @@ from attune_models.features import (
     encode_action,
     has_slot,
     situation,
+    slot_of,
     with_slot,
 )
 from attune_models.features import decode as decode_token
@@ -250,6 +251,7 @@ def test_a_slot_is_a_token_of_its_own_in_canonical_order(features: FeatureSet, s
     assert not has_slot(line)
     marked = with_slot(line, slot)
     assert has_slot(marked)
+    assert [slot_of(line), slot_of(marked)] == [0, slot]
     assert marked.split(" ") == sorted([*line.split(), f"={slot}"])
 
 

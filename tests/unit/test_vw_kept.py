@@ -23,7 +23,7 @@ from vw_policies import SPECS, TUNED_SPECS
 every_spec = pytest.mark.parametrize("spec", (SPECS | TUNED_SPECS).values(), ids=SPECS | TUNED_SPECS)
 
 
-class TextModel(vw._Model):  # noqa: SLF001 - what is replaced lies below the policy
+class TextModel(vw.VwModel):
     """The same model, played as text through the wrapper."""
 
     def action_scores(self, context: str, actions: Sequence[str]) -> list[float]:
@@ -196,6 +196,16 @@ def test_what_comes_once_and_what_is_very_long_is_not_kept() -> None:
     for price in range(50):
         offers = [PlainAction("long", LONG), PlainAction("a", FeatureSet({"price": float(price)})), PlainAction("b")]
         policy.learn(Interaction(situation(FeatureSet(), offers), 0, 0.5, 1.0))
+    assert list(policy._model._kept) == ["=b"]  # noqa: SLF001
+
+
+def test_predicting_and_then_learning_what_comes_once_keeps_nothing() -> None:
+    """A replay asks about every situation before it learns it; to keep its actions would take longer than to parse."""
+    policy = VwPolicy(VwSpec(bits=SMALL))
+    for price in range(50):
+        passing = situation(FeatureSet(), [PlainAction("a", FeatureSet({"price": float(price)})), PlainAction("b")])
+        policy.pmf(passing)
+        policy.learn(Interaction(passing, 1, 0.5, 1.0))
     assert list(policy._model._kept) == ["=b"]  # noqa: SLF001
 
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "policy": "List, promote, roll back and compare the versions of a policy; rebuild or reset it.",
     "export": "Write the training log to Parquet or DSJSON files.",
     "import": "Bring logged decisions into the training log.",
+    "evaluate": "Say what other policies would have earned, and how sure that is.",
     "demo": "Run the whole story on simulated customers, in under a minute.",
 }
 

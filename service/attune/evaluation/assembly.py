@@ -50,4 +50,4 @@ def _decision(slots: list[SlotReading]) -> Candidate | Refused:
         record = SlotRecord(pmf=[probability.get(offer_id, 0.0) for offer_id in ids], chosen=ids.index(chosen))
         decision.later_slots.append(record)
     outcomes = [outcome for reading in slots for outcome in reading.outcomes]
-    return Candidate(first.where, decision, outcomes)
+    return Candidate(first.where, decision, outcomes, first.position)

@@ -21,7 +21,7 @@ SUM_TOLERANCE = 1e-4
 
 _MAX_ID_BYTES = 256
 _MAX_VALUE = 1e9
-_MAX_MS = 253_402_300_799_999  # the end of the year 9999
+MAX_MS = 253_402_300_799_999  # the end of the year 9999
 
 
 def check(candidate: Candidate) -> None:
@@ -30,10 +30,23 @@ def check(candidate: Candidate) -> None:
     Raises:
         InvalidInputError: It could not; the violations say why.
     """
-    violations = list(_violations(candidate))
+    check_numbers(candidate)
+    situation_of(Features.FromString(candidate.decision.context), candidate.decision.offers)
+
+
+def check_numbers(candidate: Candidate, sum_tolerance: float = SUM_TOLERANCE) -> None:
+    """Refuse a decision that could not have been logged, without a look at its features.
+
+    Args:
+        candidate: The decision.
+        sum_tolerance: How far from 1 the sum of its probabilities may be.
+
+    Raises:
+        InvalidInputError: It could not; the violations say why.
+    """
+    violations = list(_violations(candidate, sum_tolerance))
     if violations:
         raise InvalidInputError(*violations)
-    situation_of(Features.FromString(candidate.decision.context), candidate.decision.offers)
 
 
 def check_late(late: LateReading) -> None:
@@ -63,16 +76,16 @@ def outcome_violations(field: str, outcome: RecordedOutcome) -> Iterator[Violati
     record = outcome.record
     yield from text_violations(f"{field}.outcome_id", outcome.outcome_id)
     yield from text_violations(f"{field}.name", record.name)
-    if not 0 <= outcome.received_ms <= _MAX_MS:
+    if not 0 <= outcome.received_ms <= MAX_MS:
         yield Violation(f"{field}.received_at", f"expected a time from 1970 to 9999, got {outcome.received_ms} ms")
     if not -_MAX_VALUE <= record.value <= _MAX_VALUE:
         yield Violation(f"{field}.value", f"expected a number between -1e9 and 1e9, got {record.value!r}")
 
 
-def _violations(candidate: Candidate) -> Iterator[Violation]:
+def _violations(candidate: Candidate, sum_tolerance: float) -> Iterator[Violation]:
     decision = candidate.decision
     yield from text_violations("event_id", decision.event_id)
-    if not 0 <= decision.decided_at_ms <= _MAX_MS:
+    if not 0 <= decision.decided_at_ms <= MAX_MS:
         yield Violation("decided_at", f"expected a time from 1970 to 9999, got {decision.decided_at_ms} ms")
     if not 1 <= len(decision.offers) <= MAX_OFFERS:
         yield Violation("offers", f"expected 1 to {MAX_OFFERS}, got {len(decision.offers)}")
@@ -83,13 +96,13 @@ def _violations(candidate: Candidate) -> Iterator[Violation]:
     drawn: list[int] = []
     for slot, (pmf, chosen) in enumerate(slots):
         at = f"slots[{slot}]." if slot else ""
-        yield from _slot_violations(at, pmf, chosen, len(decision.offers), drawn)
+        yield from _slot_violations(at, pmf, chosen, len(decision.offers), drawn, sum_tolerance=sum_tolerance)
         drawn.append(chosen)
     yield from _outcomes_violations(candidate, len(slots))
 
 
 def _slot_violations(
-    at: str, pmf: Sequence[float], chosen: int, n_offers: int, drawn: list[int]
+    at: str, pmf: Sequence[float], chosen: int, n_offers: int, drawn: list[int], *, sum_tolerance: float
 ) -> Iterator[Violation]:
     if len(pmf) != n_offers:
         yield Violation(f"{at}pmf", f"expected a probability for each of {n_offers} offers, got {len(pmf)}")
@@ -97,8 +110,8 @@ def _slot_violations(
     wrong = [probability for probability in pmf if not 0.0 <= probability <= 1.0]
     if wrong:
         yield Violation(f"{at}pmf", f"expected probabilities from 0 to 1, got {wrong[0]!r}")
-    elif abs(math.fsum(pmf) - 1.0) > SUM_TOLERANCE:
-        yield Violation(f"{at}pmf", f"expected a sum of 1 (+-{SUM_TOLERANCE:g}), got {math.fsum(pmf)!r}")
+    elif abs(math.fsum(pmf) - 1.0) > sum_tolerance:
+        yield Violation(f"{at}pmf", f"expected a sum of 1 (+-{sum_tolerance:g}), got {math.fsum(pmf)!r}")
     if not 0 <= chosen < n_offers:
         yield Violation(f"{at}chosen", f"expected a position below {n_offers}, got {chosen}")
     elif not 0.0 < pmf[chosen] <= 1.0:

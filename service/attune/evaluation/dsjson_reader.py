@@ -6,6 +6,7 @@ pass over the files, and joined by their EventId.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from attune.evaluation.readings import (
     Refused,
     RowError,
     SlotReading,
+    position_of,
     present,
 )
 from attune.evaluation.rows import MODES
@@ -33,6 +35,8 @@ from attune.v1.features_pb2 import Features, Offer
 
 _MODES = {word: mode for mode, word in MODES.items()}
 _AGREE = 1e-4
+# Decisions have this, and no observation does: a pass for observations need not parse the decisions.
+_OF_DECISIONS = b'"_multi"'
 _T = TypeVar("_T")
 
 
@@ -56,7 +60,7 @@ def dangling(paths: Iterable[Path]) -> tuple[dict[str, Dangling], list[Refused]]
     found: dict[str, Dangling] = {}
     refused: list[Refused] = []
     for path in paths:
-        for where, line in lines(path):
+        for where, line in lines(path, without=_OF_DECISIONS):
             if (
                 isinstance(line, Refused)
                 or "c" in line
@@ -101,6 +105,17 @@ def read(path: Path, outcome: str, observed: dict[str, Dangling]) -> Iterator[Re
             yield Refused(where, f"expected a DSJSON line, got one that does not fit: {error!r}")
 
 
+def late(path: Path) -> Iterator[LateReading]:
+    """Read only the late outcomes that `attune export` wrote; what is wrong with others, `read` says."""
+    for where, line in lines(path, without=_OF_DECISIONS):
+        if isinstance(line, Refused) or "_attune" not in line:
+            continue
+        with suppress(RowError, TypeError, ValueError, LookupError, AttributeError, OverflowError):
+            reading = _ours(where, line, _member(line, "_attune", dict))
+            if isinstance(reading, LateReading):
+                yield reading
+
+
 def left_over(outcome: str, observed: Mapping[str, Dangling]) -> Iterator[LateReading]:
     """Yield the rewards whose decision was in none of the files: it may be in the training log already."""
     for event_id, found in observed.items():
@@ -117,7 +132,8 @@ def _ours(where: str, line: Mapping[str, Any], said: Mapping[str, Any]) -> Readi
     decision.mode = _MODES[said["mode"]]
     outcomes = [_outcome(observation) for observation in line["o"]]
     pmf, chosen = _drawn(line, len(actions))
-    return SlotReading(where, decision, [action.id for action in actions], said["slot"], pmf, chosen, outcomes)
+    ids, position = [action.id for action in actions], position_of(said)
+    return SlotReading(where, decision, ids, said["slot"], pmf, chosen, outcomes, position)
 
 
 def _foreign(where: str, line: Mapping[str, Any], outcome: str, observed: dict[str, Dangling]) -> Reading:

@@ -10,8 +10,13 @@ from attune.evaluation.readings import Refused, RowError
 _MAX_LINE_BYTES = 16 << 20
 
 
-def lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any] | Refused]]:
-    """Yield `file:line` and the object of each line that is not empty; a `Refused` where it has none."""
+def lines(path: Path, without: bytes = b"") -> Iterator[tuple[str, Mapping[str, Any] | Refused]]:
+    """Yield `file:line` and the object of each line that is not empty; a `Refused` where it has none.
+
+    Args:
+        path: The file.
+        without: Lines that hold this are passed over unread; empty for all lines.
+    """
     try:
         with path.open("rb") as file:
             number, is_rest = 0, False
@@ -24,7 +29,7 @@ def lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any] | Refused]]:
                         where,
                         Refused(where, f"expected a line of less than {_MAX_LINE_BYTES} bytes, got a longer one"),
                     )
-                elif is_whole and not is_rest and line.strip():
+                elif is_whole and not is_rest and line.strip() and not (without and without in line):
                     yield where, _object(where, line)
                 is_rest = not is_whole
     except OSError as error:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from attune.evaluation.parquet import INTERACTIONS, LATE
-from attune.evaluation.readings import LateReading, Reading, Refused, RowError, SlotReading, present
+from attune.evaluation.readings import LateReading, Reading, Refused, RowError, SlotReading, position_of, present
 from attune.evaluation.rows import MODES
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.decisions import RecordedOutcome
@@ -19,7 +19,16 @@ _BATCH_ROWS = 256
 _MODES = {word: mode for mode, word in MODES.items()}
 # What cannot be made from something else.
 _NEEDED = ("event_id", "slot", "decided_at", "mode", "context", "offers", "pmf", "chosen", "outcomes")
+_WELCOME = ("position",)
 _NEEDED_LATE = ("event_id", "slot", "outcome_id", "name", "value", "occurred_at", "received_at")
+
+
+def has_late_outcomes(path: Path) -> bool:
+    """Tell whether a file is one of late outcomes; False for one that cannot be read."""
+    try:
+        return _is_late(parquet.read_schema(path))
+    except (pa.ArrowException, OSError):
+        return False
 
 
 def read(path: Path) -> Iterator[Reading]:
@@ -30,19 +39,24 @@ def read(path: Path) -> Iterator[Reading]:
     """
     try:
         with parquet.ParquetFile(path) as file:
-            is_late = "pmf" not in file.schema_arrow.names and "outcome_id" in file.schema_arrow.names
+            is_late = _is_late(file.schema_arrow)
             needed, schema = (_NEEDED_LATE, LATE) if is_late else (_NEEDED, INTERACTIONS)
             missing = [name for name in needed if name not in file.schema_arrow.names]
             if missing:
                 yield Refused(str(path), f"columns: expected {', '.join(needed)}, got none called {', '.join(missing)}")
                 return
             row = 0
-            for batch in file.iter_batches(_BATCH_ROWS, columns=list(needed)):
-                for values in _plain(batch, schema, needed):
+            asked = (*needed, *(name for name in _WELCOME if name in file.schema_arrow.names))
+            for batch in file.iter_batches(_BATCH_ROWS, columns=list(asked)):
+                for values in _plain(batch, schema, asked):
                     row += 1
                     yield _read_row(f"{path}:{row}", values, is_late=is_late)
     except (pa.ArrowException, OSError) as error:
         yield Refused(str(path), f"expected a Parquet file as attune export writes it, got one that says: {error}")
+
+
+def _is_late(schema: Any) -> bool:
+    return "pmf" not in schema.names and "outcome_id" in schema.names
 
 
 def _plain(batch: Any, schema: Any, names: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -85,7 +99,9 @@ def _slot(where: str, values: Mapping[str, Any]) -> SlotReading:
     )
     outcomes = [_outcome(outcome, values["slot"]) for outcome in values["outcomes"] or []]
     ids = [offer.id for offer in offers]
-    return SlotReading(where, decision, ids, values["slot"], values["pmf"], values["chosen"], outcomes)
+    return SlotReading(
+        where, decision, ids, values["slot"], values["pmf"], values["chosen"], outcomes, position_of(values)
+    )
 
 
 def _outcome(values: Mapping[str, Any], slot: int) -> RecordedOutcome:

@@ -4,6 +4,7 @@ Readers only read. Whether slots make a decision is seen in `attune.evaluation.a
 one that could have been logged, in `attune.evaluation.checks`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +12,8 @@ from typing import Any, TypeAlias
 
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import RecordedOutcome
+
+_POSITION = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 
 class RowError(ValueError):
@@ -24,6 +27,8 @@ class Reason(Enum):
     """A deferred decision that was never activated."""
     NOT_TO_LEARN = "not_to_learn"
     """Whoever logged it said `_skipLearn`."""
+    UNMATCHED = "late_outcome_of_unknown_decision"
+    """A late outcome whose decision is in none of the files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class SlotReading:
         pmf: Probability of each of the offers.
         chosen: Position of the offer drawn, zero-based.
         outcomes: What came of this slot.
+        position: The decision's position in the training log it was exported from; empty where the log is not ours.
     """
 
     where: str
@@ -47,6 +53,7 @@ class SlotReading:
     pmf: Sequence[float]
     chosen: int
     outcomes: Sequence[RecordedOutcome]
+    position: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what does not fit together.
@@ -107,6 +114,7 @@ class Candidate:
     where: str
     decision: DecisionRecord
     outcomes: Sequence[RecordedOutcome]
+    position: str = ""
 
 
 Reading: TypeAlias = SlotReading | LateReading | LeftOut | Refused
@@ -121,6 +129,18 @@ def present(values: Mapping[str, Any], name: str) -> Any:
     if (value := values.get(name)) is None:
         raise RowError(f"{name}: expected a value, got none")
     return value
+
+
+def position_of(values: Mapping[str, Any]) -> str:
+    """Return the position that a row of an export names; empty where there is none.
+
+    Raises:
+        RowError: It is no position.
+    """
+    position = values.get("position") or ""
+    if position and not (isinstance(position, str) and _POSITION.fullmatch(position)):
+        raise RowError(f"position: expected one like 1795300000000-0, got {str(position)[:60]!r}")
+    return position
 
 
 def _check_types(texts: Sequence[object], numbers: Sequence[object], outcomes: Sequence[RecordedOutcome]) -> None:

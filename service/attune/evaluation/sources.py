@@ -1,4 +1,4 @@
-"""The files of an import: found, put in order, and read by what is in them."""
+"""The files of an import or an evaluation: found, put in order, and read by what is in them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -55,13 +55,38 @@ def read(sources: Sequence[Source], outcome: str) -> Iterator[Candidate | LateRe
     observed, refused = dsjson_reader.dangling(lines)
     yield from refused
     for source in sources:
-        if source.format == "dsjson":
-            yield from assembled(dsjson_reader.read(source.path, outcome, observed))
-        else:
-            from attune.evaluation import parquet_reader  # noqa: PLC0415 - loads pyarrow, which may be missing
-
-            yield from assembled(parquet_reader.read(source.path))
+        yield from read_one(source, outcome, observed)
     yield from dsjson_reader.left_over(outcome, observed)
+
+
+def read_one(
+    source: Source, outcome: str, observed: dict[str, dsjson_reader.Dangling]
+) -> Iterator[Candidate | LateReading | LeftOut | Refused]:
+    """Read one file.
+
+    Args:
+        source: The file.
+        outcome: The name of the outcome that a reward without a name becomes.
+        observed: From `dsjson_reader.dangling`; what is joined here is removed from it.
+    """
+    if source.format == "dsjson":
+        yield from assembled(dsjson_reader.read(source.path, outcome, observed))
+    else:
+        from attune.evaluation import parquet_reader  # noqa: PLC0415 - loads pyarrow, which may be missing
+
+        yield from assembled(parquet_reader.read(source.path))
+
+
+def late(source: Source) -> Iterator[LateReading]:
+    """Read only the late outcomes of an export in a file; what is wrong with others, `read_one` says."""
+    if source.format == "dsjson":
+        yield from dsjson_reader.late(source.path)
+    else:
+        from attune.evaluation import parquet_reader  # noqa: PLC0415 - loads pyarrow, which may be missing
+
+        if parquet_reader.has_late_outcomes(source.path):
+            found = parquet_reader.read(source.path)
+            yield from (reading for reading in found if isinstance(reading, LateReading))
 
 
 def _file(path: Path, form: str | None) -> Source:
