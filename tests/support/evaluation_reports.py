@@ -38,7 +38,7 @@ def target(name: str, value: float, half: float = 0.003, **changed: Any) -> Targ
     segments = [
         Segment("device", "mobile", 6000, estimate(value * 1.1, half), LOGGED * 1.05, "trust"),
         Segment("device", "desktop", 3990, estimate(value * 0.9, half), LOGGED * 0.95, "caution"),
-        Segment("device", "toaster", 10, estimate(777.0, half), LOGGED, "refuse"),
+        Segment("device", "toaster", 10, None, LOGGED, "refuse"),
     ]
     known = TargetReport(
         name=name,

@@ -3,6 +3,8 @@
 from attune.evaluation.headline import headline
 from evaluation_reports import LOGGED, estimate, refused, report, target
 
+MINUS = "\N{MINUS SIGN}"
+
 
 def test_a_proved_difference_is_said_with_its_size_and_how_sure_it_is() -> None:
     told = headline(report(target("softmax", 0.0612)))
@@ -46,8 +48,8 @@ def test_the_best_of_several_is_corrected_and_caution_says_why() -> None:
         "Take it with caution: Few decisions count.",
         (
             "It is the best of 10, and the best of many always looks better than it is. Corrected for that "
-            "(Bonferroni), confidence that the difference is not chance falls from 95 % to 50 %, and its 95 % interval becomes "
-            f"{MINUS}0.0043 to +0.0243."
+            "(Bonferroni), confidence that the difference is not chance falls from 95 % to 50 %, and its 95 % interval "
+            f"becomes {MINUS}0.0043 to +0.0243."
         ),
     )
 

@@ -89,7 +89,9 @@ def test_what_is_refused_has_no_number_and_says_why() -> None:
 
 
 def test_a_refused_segment_has_no_number(whole: EvaluationReport) -> None:
-    assert "777.0" not in words(render(whole))
+    rows = [row for row in parsed(render(whole)).iter("tr") if "toaster" in list(row.itertext())]
+    assert rows
+    assert {" ".join(row.itertext()) for row in rows} == {"device toaster 10 0.0500 – – ✕ refuse"}  # noqa: RUF001
 
 
 def test_numbers_that_somebody_insisted_on_are_there_with_the_verdict() -> None:

@@ -14,7 +14,6 @@ from attune.evaluation import html_figures, html_tables
 from attune.evaluation.headline import Headline, headline
 from attune.evaluation.markup import Child, Markup, element, joined
 from attune.evaluation.number_format import NumberFormat, format_of, percent, plain
-from attune.evaluation.ranking import REFUSE
 from attune.evaluation.report import EvaluationReport, TargetReport
 
 _HOW_TO_READ = """
@@ -100,8 +99,9 @@ def _overview(report: EvaluationReport, form: NumberFormat) -> Iterator[Markup]:
 
 def _curves(report: EvaluationReport) -> Markup | None:
     """Return what the chart of learning curves leaves out."""
-    left = sum(bool(target.curve) for target in report.targets) - len(html_figures.curved(report))
-    return element("p", f"The curves of {left:,} more policies are not drawn.", class_="why") if left else None
+    able = sum(bool(target.curve and target.estimates) for target in report.targets)
+    left = able - len(html_figures.curved(report))
+    return element("p", f"Not drawn: the curves of {left:,} more.", class_="why") if left else None
 
 
 def _details(report: EvaluationReport, form: NumberFormat) -> Iterator[Markup]:
@@ -111,15 +111,14 @@ def _details(report: EvaluationReport, form: NumberFormat) -> Iterator[Markup]:
 
 
 def _target(target: TargetReport, form: NumberFormat) -> Iterator[Markup]:
-    learns = " It learns from each decision after it was weighed." if target.learns else ""
-    yield element("p", f"{target.description}.{learns} ", html_tables.verdict(target.verdict))
+    yield element("p", f"{target.description}. ", html_tables.verdict(target.verdict))
     if target.estimates:
         yield html_tables.estimates(target, form)
     else:
         yield html_tables.reasons([target])
     if target.weights:
         yield joined(html_figures.weights(target), html_tables.weights(target))
-    if target.segments and (target.verdict != REFUSE or target.estimates):
+    if target.segments:
         yield html_tables.segments(target.segments, form)
     if target.spec:
         yield element("pre", target.spec)

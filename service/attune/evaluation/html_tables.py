@@ -90,7 +90,7 @@ def segments(found: Sequence[Segment], form: NumberFormat) -> Markup:
     """Return a target's value by segment; a refused one has no number."""
     rows: list[Sequence[Child]] = []
     for one in found:
-        shown = _numbers(one.estimate if one.verdict != REFUSE else None, form)
+        shown = _numbers(one.estimate, form)
         known = (one.feature, one.value, f"{one.samples:,}", form.value(one.logged))
         rows.append((*known, *shown, verdict(one.verdict)))
     return _table("What the policy would have earned among decisions whose context has this value.", _SEGMENTS, rows)
