@@ -1,7 +1,7 @@
 """What is estimated with, and what a decision can earn, where nobody has said so."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from attune.errors import SettingError
 from attune.evaluation.anytime import RewardRange
@@ -31,7 +31,8 @@ def estimators(names: Sequence[str], *, model: bool) -> Estimators:
         SettingError: There is none of this name, or it needs a model.
     """
     single, slots = default_estimators(), default_slot_estimators()
-    known = {each.name: each.needs_model for each in (*single, *slots)}
+    both: list[Estimator[Any]] = [*single, *slots]
+    known = {each.name: each.needs_model for each in both}
     for name in names:
         if name not in known:
             raise SettingError(f"--estimator: expected one of {', '.join(known)}, got {name!r}")

@@ -30,7 +30,8 @@ class Estimators:
     @property
     def needs_model(self) -> bool:
         """Whether any of them uses the predictions of a reward model."""
-        return any(estimator.needs_model for estimator in (*self.single, *self.slots))
+        both: list[Estimator[Any]] = [*self.single, *self.slots]
+        return any(estimator.needs_model for estimator in both)
 
     @property
     def main(self) -> "Estimators":

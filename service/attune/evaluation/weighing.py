@@ -114,7 +114,7 @@ def as_logged(chunk: Chunk) -> Weighed:
 def weigh(chunk: Chunk, target: Target) -> Weighed:
     """Ask a target about the samples of a chunk, one after the other; it learns from each before it sees the next."""
     sheet = _Sheet(len(chunk.samples), chunk.reward.shape[1])
-    index = []
+    index: list[int] = []
     for row, sample in enumerate(chunk.samples):
         if target.counts(sample):
             pmfs = target.pmfs(sample)
