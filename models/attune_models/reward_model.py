@@ -12,7 +12,7 @@ Vowpal Wabbit regresses, in one pass and in constant memory; `docs/decisions/001
 slots, each is an interaction whose context names its slot: see `attune_models.features.with_slot`.
 """
 
-from math import inf
+from math import inf, isfinite
 
 from attune_models import pmf as pmfs
 from attune_models.features import MAX_NUMBER, MIN_NUMBER
@@ -64,11 +64,11 @@ class RewardModel:
         """Return what each action would earn, in their order; within the rewards that were seen.
 
         Raises:
-            PolicyError: Vowpal Wabbit did not see exactly these actions.
+            PolicyError: Vowpal Wabbit does not give a number for exactly these actions.
         """
         costs = self._model.action_scores(situation.context, situation.actions)
-        if len(costs) != len(situation.actions):
-            raise PolicyError(f"expected predictions for {len(situation.actions)} actions, got {len(costs)}")
+        if len(costs) != len(situation.actions) or not all(map(isfinite, costs)):
+            raise PolicyError(f"expected finite predictions for {len(situation.actions)} actions, got {costs[:10]}")
         if self._low > self._high:
             return [0.0] * len(costs)
         return [min(max(-cost, self._low), self._high) for cost in costs]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from attune.evaluation.curves import MOST_POINTS, Curve, Pace, histogram
-from attune.evaluation.report import CurvePoint, WeightBin
+from attune.evaluation.curves import MOST_POINTS, Curve, Mark, Pace, histogram
+from attune.evaluation.report import WeightBin
 
 
 def walk(n: int, most_at_once: int = 1000) -> list[int]:
@@ -12,9 +12,9 @@ def walk(n: int, most_at_once: int = 1000) -> list[int]:
     pace, curve = Pace(most_at_once), Curve()
     while pace.seen < n:
         if pace.advance(min(pace.room(), n - pace.seen)):
-            curve.add(pace.seen, pace.step, CurvePoint(pace.seen, 0.0, 0.0, 0.0))
-    curve.add(pace.seen, pace.step, CurvePoint(pace.seen, 0.0, 0.0, 0.0))
-    return [point.samples for point in curve.points()]
+            curve.add(pace.seen, pace.step, Mark(pace.seen, 0.0, b""))
+    curve.add(pace.seen, pace.step, Mark(pace.seen, 0.0, b""))
+    return [point.samples for point in curve.marks()]
 
 
 @pytest.mark.parametrize("n", [1, 3, 255, 256, 257, 1000, 100_000])

@@ -6,6 +6,7 @@ import pytest
 
 from attune.evaluation.personalizer import features, offers
 from attune.evaluation.readings import RowError
+from attune.v1.features_pb2 import Offer
 
 
 def test_a_name_is_the_path_to_it() -> None:
@@ -41,7 +42,7 @@ def test_an_action_is_called_what_it_was_called() -> None:
     ]
     found = offers(named)
     assert [offer.id for offer in found][:2] == ["tag", "id"]
-    assert dict(found[1].features.numeric) == {"j.x": 1.0}
+    assert dict(Offer.FromString(found[1].serialised).features.numeric) == {"j.x": 1.0}
     # Without a name: the same features, the same id.
     assert found[2].id != found[3].id
     assert offers([{"x": 2}])[0].id == found[3].id

@@ -10,7 +10,7 @@ from math import isfinite, nan
 import numpy as np
 
 from attune.evaluation.anytime import Anytime, RewardRange
-from attune.evaluation.curves import Curve, histogram
+from attune.evaluation.curves import Curve, Mark, histogram
 from attune.evaluation.report import CurvePoint
 from attune.evaluation.samples import Sample
 from attune.evaluation.segments import Segments
@@ -108,6 +108,14 @@ class Account:
         tally = self.own.main
         value = tally.estimate
         if isfinite(value):
-            interval = self.anytime.value() if self.anytime else None
-            low, high = (interval.low, interval.high) if interval else (nan, nan)
-            self.curve.add(at, step, CurvePoint(tally.n_rounds, value, low, high))
+            moment = self.anytime.moment() if self.anytime else b""
+            self.curve.add(at, step, Mark(tally.n_rounds, value, moment))
+
+    def points(self) -> list[CurvePoint]:
+        """Return the learning curve."""
+        return list(map(self._point, self.curve.marks()))
+
+    def _point(self, mark: Mark) -> CurvePoint:
+        interval = self.anytime.value_then(mark.moment) if self.anytime else None
+        low, high = (interval.low, interval.high) if interval else (nan, nan)
+        return CurvePoint(mark.samples, mark.value, low, high)

@@ -28,7 +28,7 @@ class Anytime:
 
     def __init__(self, bounds: RewardRange, confidence: float) -> None:
         """Start without rounds."""
-        self._bounds = bounds
+        self._bounds, self._confidence = bounds, confidence
         self._value = ValueSequence(bounds.low, bounds.high, confidence)
         self._difference = DifferenceSequence(bounds.low, bounds.high, confidence)
         self._rounds = self._pairs = 0
@@ -56,6 +56,18 @@ class Anytime:
     def value(self) -> Interval | None:
         """Return an interval of the value that is valid at every moment; None where there is none."""
         return self._value.interval() if self._rounds and not self.broken else None
+
+    def moment(self) -> bytes:
+        """Return what `value_then` needs to say later what `value` would say now: an interval takes milliseconds."""
+        return self._value.dumps()
+
+    def value_then(self, moment: bytes) -> Interval | None:
+        """Return the interval of the value at an earlier moment."""
+        if not self._rounds or self.broken:
+            return None
+        then = ValueSequence(self._bounds.low, self._bounds.high, self._confidence)
+        then.loads(moment)
+        return then.interval()
 
     def difference(self) -> Interval | None:
         """Return the same of the value minus the baseline's."""

@@ -132,7 +132,7 @@ def _mapping(keys: "_Keys") -> CsvMapping:
         time=keys.text_or_none("time"),
         time_unit=TimeUnit(keys.one_of("time_unit", [unit.value for unit in TimeUnit])),
         pmf=keys.list_column("pmf"),
-        delimiter=keys.text_or_none("delimiter") or ",",
+        delimiter=keys.text("delimiter") if keys.has("delimiter") else ",",
     )
     if mapping.propensity is None and mapping.pmf is None:
         raise keys.wrong("propensity", "a column, or `pmf`", None)

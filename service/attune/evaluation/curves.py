@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from attune.evaluation.report import CurvePoint, WeightBin
+from attune.evaluation.report import WeightBin
 from attune_models.rounds import FloatArray
 
 MOST_POINTS = 64
@@ -41,27 +41,42 @@ class Pace:
         return is_point
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a point of a learning curve is made from.
+
+    Attributes:
+        samples: How many samples there were up to here.
+        value: The estimate over all of them.
+        moment: See `attune.evaluation.anytime.Anytime.moment`.
+    """
+
+    samples: int
+    value: float
+    moment: bytes
+
+
 class Curve:
     """A learning curve."""
 
     def __init__(self) -> None:
-        """Begin without a point."""
-        self._points: list[tuple[int, CurvePoint]] = []
+        """Begin without a mark."""
+        self._marks: list[tuple[int, Mark]] = []
 
-    def add(self, at: int, step: int, point: CurvePoint) -> None:
-        """Add a point, and leave out those that are closer together than the step is by now.
+    def add(self, at: int, step: int, mark: Mark) -> None:
+        """Add a mark, and leave out those that are closer together than the step is by now.
 
         Args:
             at: How many samples of the log there were.
             step: The step of the pace.
-            point: What to add.
+            mark: What to add.
         """
-        self._points = [(earlier, kept) for earlier, kept in self._points if earlier % step == 0 and earlier < at]
-        self._points.append((at, point))
+        self._marks = [(earlier, kept) for earlier, kept in self._marks if earlier % step == 0 and earlier < at]
+        self._marks.append((at, mark))
 
-    def points(self) -> list[CurvePoint]:
-        """Return the points, earliest first."""
-        return [point for _, point in self._points]
+    def marks(self) -> list[Mark]:
+        """Return the marks, earliest first."""
+        return [mark for _, mark in self._marks]
 
 
 @dataclass(slots=True)

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from attune.evaluation import personalizer
 from attune.evaluation.json_lines import lines
+from attune.evaluation.kept import Kept, ReadOffer
 from attune.evaluation.namespaces import CONTEXT, OFFER, from_namespaces
 from attune.evaluation.readings import (
     LateReading,
@@ -37,6 +39,7 @@ _MODES = {word: mode for mode, word in MODES.items()}
 _AGREE = 1e-4
 # Decisions have this, and no observation does: a pass for observations need not parse the decisions.
 _OF_DECISIONS = b'"_multi"'
+_KEPT: Kept[ReadOffer] = Kept()
 _T = TypeVar("_T")
 
 
@@ -101,7 +104,7 @@ def read(path: Path, outcome: str, observed: dict[str, Dangling]) -> Iterator[Re
                 yield Refused(where, "c: expected a decision or an observation, got neither `c` nor `EventId`")
         except RowError as error:
             yield Refused(where, str(error))
-        except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError) as error:
             yield Refused(where, f"expected a DSJSON line, got one that does not fit: {error!r}")
 
 
@@ -110,7 +113,7 @@ def late(path: Path) -> Iterator[LateReading]:
     for where, line in lines(path, without=_OF_DECISIONS):
         if isinstance(line, Refused) or "_attune" not in line:
             continue
-        with suppress(RowError, TypeError, ValueError, LookupError, AttributeError, OverflowError):
+        with suppress(RowError, TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError):
             reading = _ours(where, line, _member(line, "_attune", dict))
             if isinstance(reading, LateReading):
                 yield reading
@@ -127,13 +130,18 @@ def _ours(where: str, line: Mapping[str, Any], said: Mapping[str, Any]) -> Readi
     if "RewardValue" in line:
         return LateReading(where, line["EventId"], _outcome(line))
     c = _member(line, "c", dict)
-    actions = [Offer(id=a["_tag"], features=from_namespaces(OFFER, a)) for a in _member(c, "_multi", list)]
+    actions = [_KEPT.get(repr(action), partial(_offer, action)) for action in _member(c, "_multi", list)]
     decision = _decision(present(line, "EventId"), present(said, "decided_at_ms"), from_namespaces(CONTEXT, c), actions)
     decision.mode = _MODES[said["mode"]]
     outcomes = [_outcome(observation) for observation in line["o"]]
     pmf, chosen = _drawn(line, len(actions))
     ids, position = [action.id for action in actions], position_of(said)
     return SlotReading(where, decision, ids, said["slot"], pmf, chosen, outcomes, position)
+
+
+def _offer(action: Mapping[str, Any]) -> ReadOffer:
+    offer = Offer(id=action["_tag"], features=from_namespaces(OFFER, action))
+    return ReadOffer(offer.id, offer.SerializeToString(deterministic=True))
 
 
 def _foreign(where: str, line: Mapping[str, Any], outcome: str, observed: dict[str, Dangling]) -> Reading:
@@ -162,12 +170,12 @@ def _foreign(where: str, line: Mapping[str, Any], outcome: str, observed: dict[s
     return SlotReading(where, decision, [action.id for action in actions], 0, pmf, chosen, outcomes)
 
 
-def _decision(event_id: str, decided_ms: int, context: Features, offers: Sequence[Offer]) -> DecisionRecord:
+def _decision(event_id: str, decided_ms: int, context: Features, offers: Sequence[ReadOffer]) -> DecisionRecord:
     return DecisionRecord(
         event_id=event_id,
         decided_at_ms=decided_ms,
         context=context.SerializeToString(deterministic=True),
-        offers=[offer.SerializeToString(deterministic=True) for offer in offers],
+        offers=[offer.serialised for offer in offers],
         mode=MODE_LEARNED,
         imported=True,
     )

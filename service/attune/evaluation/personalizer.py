@@ -7,13 +7,16 @@ or a digest of its features: the same action has the same id in every line.
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
+from attune.evaluation.kept import Kept, ReadOffer
 from attune.evaluation.readings import RowError
 from attune.v1.features_pb2 import Features, Offer
 
 _MOST_DEPTH = 20
+_KEPT: Kept[ReadOffer] = Kept()
 
 
 def features(namespaces: Mapping[str, Any]) -> Features:
@@ -27,20 +30,22 @@ def features(namespaces: Mapping[str, Any]) -> Features:
     return found
 
 
-def offers(multi: Sequence[Any]) -> list[Offer]:
+def offers(multi: Sequence[Any]) -> list[ReadOffer]:
     """Read the actions of a line.
 
     Raises:
         RowError: One is no object, or has a feature without a meaning.
     """
-    found: list[Offer] = []
-    for i, action in enumerate(multi):
-        if not isinstance(action, dict):
-            raise RowError(f"c._multi[{i}]: expected an object, got {type(action).__name__}")
-        # The namespace `i` says which action it is: every offer is learned by its id here anyway.
-        known = {name: value for name, value in action.items() if name != "i"}
-        found.append(Offer(id=_id_of(action), features=features(known)))
-    return found
+    return [_KEPT.get(repr(action), partial(_offer, i, action)) for i, action in enumerate(multi)]
+
+
+def _offer(i: int, action: object) -> ReadOffer:
+    if not isinstance(action, dict):
+        raise RowError(f"c._multi[{i}]: expected an object, got {type(action).__name__}")
+    # The namespace `i` says which action it is: every offer is learned by its id here anyway.
+    known = {name: value for name, value in action.items() if name != "i"}
+    offer = Offer(id=_id_of(action), features=features(known))
+    return ReadOffer(offer.id, offer.SerializeToString(deterministic=True))
 
 
 def _id_of(action: Mapping[str, Any]) -> str:

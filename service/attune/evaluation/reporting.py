@@ -51,7 +51,7 @@ def target_report(account: Account, log: LogFigures, terms: Terms, *, is_baselin
         verdict=verdict.level,
         reasons=[*verdict.reasons, *target.remarks(), *_about_anytime(account, terms), *undefined],
         diagnostics=found.by_name(),
-        curve=account.curve.points() if shown else [],
+        curve=account.points() if shown else [],
         weights=account.weights.bins(),
         segments=list(_segments(account, log, terms, force=force)) if shown else [],
         spec=target.spec,
@@ -100,7 +100,8 @@ def _bootstrapped(resampled: FloatArray, terms: Terms) -> Iterator[Interval]:
 
 def _gaussian(tally: Tally[Any], terms: Terms) -> Iterator[Interval]:
     if isfinite(tally.variance):
-        yield from _said(intervals.gaussian(tally.estimate, tally.variance, terms.confidence))
+        # Rounding can leave the variance of what does not vary just below 0.
+        yield from _said(intervals.gaussian(tally.estimate, max(tally.variance, 0.0), terms.confidence))
 
 
 def _anytime(interval: intervals.Interval | None) -> Iterator[Interval]:

@@ -1,11 +1,13 @@
 """About how many rows files have, without reading them: a progress bar needs no more."""
 
-import gzip
+import zlib
 from pathlib import Path
 
 from attune.evaluation.sources import Source
 
 _LOOKED_AT_BYTES = 256 << 10
+_DECOMPRESSED_BYTES = 64 << 20
+_GZIP = 31  # what zlib calls a gzip header
 
 
 def about_rows(file: Source) -> int:
@@ -16,13 +18,13 @@ def about_rows(file: Source) -> int:
 def about_lines(path: Path) -> int:
     """Return about how many lines a file has that is as dense as its beginning; 0 where that cannot be told."""
     try:
-        with path.open("rb") as raw:
-            if path.suffix == ".gz":
-                lines = gzip.GzipFile(fileobj=raw).read(_LOOKED_AT_BYTES).count(b"\n")
-            else:
-                lines = raw.read(_LOOKED_AT_BYTES).count(b"\n")
-            return round(lines * path.stat().st_size / max(raw.tell(), 1))
-    except (OSError, EOFError):
+        with path.open("rb") as file:
+            beginning = file.read(_LOOKED_AT_BYTES)
+        looked_at = len(beginning)
+        if path.suffix == ".gz":
+            beginning = zlib.decompressobj(_GZIP).decompress(beginning, _DECOMPRESSED_BYTES)
+        return round(beginning.count(b"\n") * path.stat().st_size / max(looked_at, 1))
+    except (OSError, zlib.error):
         return 0
 
 
@@ -32,6 +34,6 @@ def _parquet_rows(path: Path) -> int:
 
     try:
         rows: int = parquet.read_metadata(path).num_rows
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, ValueError):
         return 0
     return rows
