@@ -75,10 +75,12 @@ class Pass:
         source = run.opened(self.log, reward)
         baseline = list(self.baseline_targets())
         targets = [*(evaluation_targets.of_candidate(candidate, reward) for candidate in batch), *baseline]
-        # As many as there may be, not as there are: a report is not to depend on who shares the pass.
+        # For as many as there may be, not as there are: a report is not to depend on who shares the pass.
         terms = run.terms_of(self.wishes, MOST_IN_A_PASS, source)
         name = baseline[0].name if baseline else LOGGED
-        question = Question(targets, name, terms, source.control_share, self.cut.skip_bad, self.cut.limit, self.force)
+        question = Question(
+            targets, name, terms, source.control_share, self.cut.skip_bad, self.cut.limit, self.force, MOST_IN_A_PASS
+        )
         return Evaluator(source.source, question, watcher).run("")
 
     def baseline_targets(self) -> Iterator[Target]:

@@ -72,8 +72,15 @@ class Joblib:
         """
         joblib = _library("joblib", "sweep")
         with self._connected(), joblib.parallel_config(backend=_JOBLIB_NAMES[self.backend], n_jobs=self.jobs):
-            parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch="all", batch_size=1)
-            yield from parallel(joblib.delayed(_quietly)(evaluate, batch) for batch in batches)
+            task, form = joblib.delayed(_quietly), "list" if self.backend == "ray" else "generator_unordered"
+            parallel = joblib.Parallel(return_as=form, pre_dispatch="all", batch_size=1)
+            for some in self._rounds(batches):
+                yield from parallel(task(evaluate, batch) for batch in some)
+
+    def _rounds(self, batches: Sequence[Sequence[Candidate]]) -> Iterator[Sequence[Sequence[Candidate]]]:
+        """Yield what goes out at once: everything, but with Ray, which gives reports back all together, a few."""
+        most = self.jobs if self.backend == "ray" else max(1, len(batches))
+        yield from (batches[first : first + most] for first in range(0, len(batches), most))
 
     def _connected(self) -> AbstractContextManager[Any]:
         match self.backend:
