@@ -4,9 +4,9 @@ import pytest
 
 from attune.evaluation import targets
 from attune.evaluation.targets import FixedTarget, VersionTarget
+from attune.serving.specs import start_spec, with_defaults
 from attune.v1.placement_pb2 import Placement, PolicySpec
 from attune_models.baselines import UniformPolicy
-from attune_models.policy import PolicySpec as CoreSpec
 from attune_models.replay import replay
 from sampled import clicks, of_slots, placed, sample
 
@@ -61,9 +61,7 @@ def test_a_policy_is_asked_before_it_learns_as_replay_does_it() -> None:
     for row in rows:
         said += target.pmfs(row)
         target.learn(row)
-    from attune.serving.specs import start_spec, with_defaults  # noqa: PLC0415 - the one test that needs the core spec
-
-    core: CoreSpec = start_spec(with_defaults(Placement(name="ucb", policy=LINEAR)))
+    core = start_spec(with_defaults(Placement(name="ucb", policy=LINEAR)))
     assert said == [step.pmf for step in replay(core, (row.slots[0] for row in rows))]
 
 
