@@ -27,7 +27,11 @@ ALLOWED = {
     "attune.evaluation": MESSAGES
     | {"attune.base", "attune.store", "attune.serving", "attune.learning", "attune_models"},
     "attune.demo": {"attune.v1", "attune.base"},
-    "attune.cli": {"attune.v1", "attune.base", "attune.demo", "attune.server", "attune.evaluation", "attune.store"},
+    "attune.cli": {
+        *("attune.v1", "attune.base", "attune.demo", "attune.server", "attune.evaluation", "attune.store"),
+        # A spec that is only evaluated is checked as one that is applied.
+        "attune.api",
+    },
 }
 BASE = {
     "attune",

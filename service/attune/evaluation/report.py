@@ -41,8 +41,8 @@ class CurvePoint:
     Attributes:
         samples: How many samples there were up to here.
         value: The progressive estimate over all of them.
-        low: Lower bound, valid at all points at once.
-        high: Upper bound.
+        low: Lower bound, valid at all points at once; NaN where nobody knows what a decision can earn.
+        high: Upper bound; NaN as well.
     """
 
     samples: int
@@ -68,7 +68,7 @@ class Segment:
         feature: The feature's name.
         value: Its value.
         samples: How many samples have it.
-        estimate: Of the main estimator.
+        estimate: Of the main estimator; None when the verdict is `refuse` and nobody insisted.
         logged: Mean reward of the same samples as they were decided.
         verdict: `trust`, `caution` or `refuse`.
     """
@@ -76,7 +76,7 @@ class Segment:
     feature: str
     value: str
     samples: int
-    estimate: Estimate
+    estimate: Estimate | None
     logged: float
     verdict: str
 

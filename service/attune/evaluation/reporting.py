@@ -1,0 +1,150 @@
+"""From accounts to a report: estimates, how sure they are, and whether they may be shown at all.
+
+    account --verdict--> refused: reasons and figures | trusted: estimates, intervals, difference, curve, segments
+
+A refused estimate does not get into the report, so that nobody can print it by mistake.
+"""
+
+from collections.abc import Iterator, Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from attune.evaluation.accounts import Account, Terms
+from attune.evaluation.report import Estimate, Interval, Segment, TargetReport
+from attune_models import intervals
+from attune_models.bootstrap import bootstrap, percentiles
+from attune_models.diagnostics import DiagnosticsReport, Level, LogFigures, Verdict
+from attune_models.rounds import FloatArray
+from attune_models.tally import Tally
+
+TRUST: Level = "trust"
+CAUTION: Level = "caution"
+REFUSE: Level = "refuse"
+
+
+def target_report(account: Account, log: LogFigures, terms: Terms, *, is_baseline: bool, force: bool) -> TargetReport:
+    """Return what there is to say about a target.
+
+    Args:
+        account: Its account.
+        log: What the log says about itself.
+        terms: On what terms it was evaluated.
+        is_baseline: Whether differences are from this target.
+        force: Whether estimates are shown although they are refused.
+    """
+    target, tally = account.target, account.own.main
+    found = DiagnosticsReport(log, account.diagnostics.figures())
+    verdict = _with_doubts(found.verdict(), target.doubts())
+    shown = force or verdict.level != REFUSE
+    estimates = list(_estimates(account, terms)) if shown else []
+    undefined = _undefined(account) if shown else []
+    return TargetReport(
+        name=target.name,
+        description=target.description,
+        learns=target.learns,
+        samples=tally.n_rounds,
+        main=tally.estimator.name,
+        estimates=estimates,
+        difference=_difference(account, terms) if shown and estimates and not is_baseline else None,
+        verdict=verdict.level,
+        reasons=[*verdict.reasons, *target.remarks(), *_about_anytime(account, terms), *undefined],
+        diagnostics=found.by_name(),
+        curve=account.points() if shown else [],
+        weights=account.weights.bins(),
+        segments=list(_segments(account, log, terms, force=force)) if shown else [],
+        spec=target.spec,
+    )
+
+
+def logged_estimate(tally: Tally[Any], terms: Terms) -> Estimate:
+    """Return what was really earned a decision."""
+    return _estimate("logged", tally, bootstrap([tally], terms.resamples, terms.seed)[:, 0], terms, None)
+
+
+def _estimates(account: Account, terms: Terms) -> Iterator[Estimate]:
+    tallies = account.own.counted
+    resampled = bootstrap(tallies, terms.resamples, terms.seed)
+    for i, tally in enumerate(tallies):
+        if isfinite(tally.estimate):
+            # It is about the value, whatever it is estimated with; it is shown once.
+            anytime = account.anytime.value() if account.anytime and i == 0 else None
+            yield _estimate(tally.estimator.name, tally, resampled[:, i], terms, anytime)
+
+
+def _difference(account: Account, terms: Terms) -> Estimate | None:
+    own, baseline = account.common.main, account.baseline.main
+    value = own.estimate - baseline.estimate
+    if not isfinite(value):
+        return None
+    pairs = bootstrap([own, baseline], terms.resamples, terms.seed)
+    said = _bootstrapped(pairs[:, 0] - pairs[:, 1], terms)
+    anytime = account.anytime.difference() if account.anytime else None
+    return Estimate(own.estimator.name, value, [*said, *_anytime(anytime)])
+
+
+def _estimate(
+    name: str, tally: Tally[Any], resampled: FloatArray, terms: Terms, anytime: intervals.Interval | None
+) -> Estimate:
+    said = [*_bootstrapped(resampled, terms), *_gaussian(tally, terms), *_anytime(anytime)]
+    return Estimate(name, tally.estimate, said)
+
+
+def _bootstrapped(resampled: FloatArray, terms: Terms) -> Iterator[Interval]:
+    # A ratio that is not defined on some resample has no percentiles.
+    if np.isfinite(resampled).all():
+        low, high = percentiles(resampled, terms.confidence).tolist()
+        yield Interval("bootstrap", low, high)
+
+
+def _gaussian(tally: Tally[Any], terms: Terms) -> Iterator[Interval]:
+    if isfinite(tally.variance):
+        # Rounding can leave the variance of what does not vary just below 0.
+        yield from _said(intervals.gaussian(tally.estimate, max(tally.variance, 0.0), terms.confidence))
+
+
+def _anytime(interval: intervals.Interval | None) -> Iterator[Interval]:
+    if interval:
+        yield from _said(interval)
+
+
+def _said(interval: intervals.Interval) -> Iterator[Interval]:
+    yield Interval(interval.method, interval.low, interval.high)
+
+
+def _segments(account: Account, log: LogFigures, terms: Terms, *, force: bool) -> Iterator[Segment]:
+    for feature, value, segment in account.segments.accounts():
+        verdict = DiagnosticsReport(log, segment.diagnostics.figures()).verdict()
+        own, logged = segment.own.main, segment.logged.main.estimate
+        if isfinite(own.estimate) and (force or verdict.level != REFUSE):
+            estimate = Estimate(own.estimator.name, own.estimate, list(_gaussian(own, terms)))
+        else:
+            estimate = None
+        yield Segment(feature, value, own.n_rounds, estimate, logged, verdict.level)
+
+
+def _with_doubts(verdict: Verdict, doubts: Sequence[str]) -> Verdict:
+    """Add what the target itself says against its estimate."""
+    if not doubts:
+        return verdict
+    if verdict.level == TRUST:
+        return Verdict(CAUTION, [*doubts, *verdict.reasons])
+    return Verdict(verdict.level, [*verdict.reasons, *doubts])
+
+
+def _about_anytime(account: Account, terms: Terms) -> Sequence[str]:
+    if account.anytime is None or not account.anytime.broken or terms.bounds is None:
+        return []
+    low, high = terms.bounds.low, terms.bounds.high
+    return [
+        (
+            f"Some decisions earned less than {low:g} or more than {high:g}: there is no interval that is valid at "
+            "every moment unless --reward-range says what a decision can earn."
+        )
+    ]
+
+
+def _undefined(account: Account) -> list[str]:
+    names = [tally.estimator.name for tally in account.own.counted if not isfinite(tally.estimate)]
+    return [f"No estimate by {', '.join(names)}: nothing in the log is what it would be made of."] if names else []
