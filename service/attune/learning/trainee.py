@@ -10,20 +10,23 @@ over, because what they correct has been learned right. After that moment, late 
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from google.protobuf.message import DecodeError
 
 from attune.errors import InvalidInputError
-from attune.learning.entries import lesson
+from attune.learning.entries import Lesson, lesson
 from attune.serving.specs import reward_spec, start_spec
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.decisions import LoggedInteraction, in_order
 from attune.store.interactions import BEGINNING, order
 from attune.store.versions import specs_of
 from attune.v1.placement_pb2 import Placement
+from attune_models import pmf as pmfs
 from attune_models.beliefs import pseudo_interactions
 from attune_models.policy import Policy, build
+from attune_models.types import Pmf, PolicyError, Situation
 
 _log = logging.getLogger(__name__)
 
@@ -121,20 +124,31 @@ class Trainee:
             self._policy.learn(interaction)
         return interaction is not None
 
-    def learn(self, entry: LoggedInteraction) -> None:
+    def learn(self, entry: LoggedInteraction, before: Callable[[Lesson], None] | None = None) -> None:
         """Learn from the entry of the log that follows the cursor; pass over one that cannot be learned from.
 
         Args:
             entry: The entry, with its late outcomes.
+            before: Called with what an interaction teaches before it is learned; not for revisions.
         """
         self._start()
         if not entry.revises:
-            self._learn(self._with_final_reward(entry))
+            self._learn(self._with_final_reward(entry), before)
             self.interactions += 1
         elif not self._is_settled(entry):
             self._learn(entry)
             self.revisions += 1
         self.cursor = entry.position
+
+    def pmf(self, situation: Situation) -> Pmf:
+        """Return the probability with which it would draw each action now, as a placement would that serves it.
+
+        Uniform where the policy has none to state: that is what is drawn from then.
+        """
+        try:
+            return self._policy.pmf(situation)
+        except PolicyError:
+            return pmfs.uniform(len(situation.actions))
 
     def _is_settled(self, revision: LoggedInteraction) -> bool:
         """Tell whether what is revised was learned with this reward already, or is not to be learned from."""
@@ -145,9 +159,11 @@ class Trainee:
         late = [outcome for outcome in entry.late if order(outcome.late) <= order(self.start.late_cursor)]
         return replace(entry, outcomes=in_order([*entry.outcomes, *late])) if late else entry
 
-    def _learn(self, entry: LoggedInteraction) -> None:
+    def _learn(self, entry: LoggedInteraction, before: Callable[[Lesson], None] | None = None) -> None:
         try:
             taught = lesson(entry, self._rewards)
+            if before is not None:
+                before(taught)
             for interaction in taught.interactions:
                 self._policy.learn(interaction)
         except (InvalidInputError, DecodeError, ValueError) as error:
