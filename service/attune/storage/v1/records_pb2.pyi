@@ -108,7 +108,7 @@ class VersionRecord(_message.Message):
     def __init__(self, version: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., policy: _Optional[_Union[_placement_pb2.PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[_placement_pb2.RewardSpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., clipped: _Optional[int] = ..., refused: _Optional[int] = ..., generation: _Optional[int] = ..., trains_from: _Optional[str] = ..., replayed_to: _Optional[str] = ..., late_cursor: _Optional[str] = ..., revisions: _Optional[int] = ...) -> None: ...
 
 class ChallengerRecord(_message.Message):
-    __slots__ = ("training", "measuring", "measured", "value", "policy_value", "difference", "diagnostics", "status")
+    __slots__ = ("training", "measuring", "measured", "value", "policy_value", "difference", "diagnostics", "status", "weight", "earned", "reward")
     TRAINING_FIELD_NUMBER: _ClassVar[int]
     MEASURING_FIELD_NUMBER: _ClassVar[int]
     MEASURED_FIELD_NUMBER: _ClassVar[int]
@@ -117,6 +117,9 @@ class ChallengerRecord(_message.Message):
     DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
     DIAGNOSTICS_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    EARNED_FIELD_NUMBER: _ClassVar[int]
+    REWARD_FIELD_NUMBER: _ClassVar[int]
     training: VersionRecord
     measuring: Measuring
     measured: int
@@ -125,7 +128,10 @@ class ChallengerRecord(_message.Message):
     difference: bytes
     diagnostics: bytes
     status: _placement_service_pb2.ChallengerStatus
-    def __init__(self, training: _Optional[_Union[VersionRecord, _Mapping]] = ..., measuring: _Optional[_Union[Measuring, _Mapping]] = ..., measured: _Optional[int] = ..., value: _Optional[bytes] = ..., policy_value: _Optional[bytes] = ..., difference: _Optional[bytes] = ..., diagnostics: _Optional[bytes] = ..., status: _Optional[_Union[_placement_service_pb2.ChallengerStatus, _Mapping]] = ...) -> None: ...
+    weight: float
+    earned: float
+    reward: float
+    def __init__(self, training: _Optional[_Union[VersionRecord, _Mapping]] = ..., measuring: _Optional[_Union[Measuring, _Mapping]] = ..., measured: _Optional[int] = ..., value: _Optional[bytes] = ..., policy_value: _Optional[bytes] = ..., difference: _Optional[bytes] = ..., diagnostics: _Optional[bytes] = ..., status: _Optional[_Union[_placement_service_pb2.ChallengerStatus, _Mapping]] = ..., weight: _Optional[float] = ..., earned: _Optional[float] = ..., reward: _Optional[float] = ...) -> None: ...
 
 class Measuring(_message.Message):
     __slots__ = ("behind", "least_version", "against", "confidence", "ordinal")
