@@ -1,0 +1,202 @@
+"""What a log says about itself, whatever policy is evaluated on it.
+
+    log --> LogDiagnostics --> verdict
+
+One log is counted once and then judged for each target policy (`attune_models.diagnostics`). Constant memory, and one
+pass, in the order of the decisions.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Protocol, Self
+
+import numpy as np
+
+from attune_models.calibration import N_BINS, Calibration, CalibrationBin
+from attune_models.drift import N_TOTALS, N_WINDOWS, Change, Drift
+from attune_models.duplicates import MOST_IDS, Duplicates
+from attune_models.state import check_not_negative, check_shapes, pack, refusing, unpack
+from attune_models.types import Interaction, Pmf
+
+_KIND = "log-diagnostics-1"
+
+
+class LoggedDecision(Protocol):
+    """A decision as a log has it."""
+
+    @property
+    def event_id(self) -> str:
+        """Identifies it; empty where the log has no ids."""
+        ...
+
+    @property
+    def mode(self) -> str:
+        """Who decided: `learned`, `control` or `fallback`; empty where the log does not say."""
+        ...
+
+    @property
+    def slots(self) -> Sequence[Interaction]:
+        """What was drawn for each slot, at least one."""
+        ...
+
+    @property
+    def pmfs(self) -> Sequence[Pmf]:
+        """For each slot, the probability of each of its actions; empty where the log has only the propensity."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRatio:
+    """How the decisions are split between control and policy.
+
+    Attributes:
+        expected: The share of control that was asked for, 0 to 1.
+        control: How many were decided by control.
+        others: How many were not.
+    """
+
+    expected: float
+    control: int
+    others: int
+
+    @property
+    def seen(self) -> float:
+        """The share that control really has; 0 without decisions."""
+        return self.control / max(self.control + self.others, 1)
+
+    @property
+    def z(self) -> float:
+        """Root of the chi-square statistic (one degree of freedom), with the sign of the difference."""
+        n = self.control + self.others
+        variance = n * self.expected * (1.0 - self.expected)
+        return (self.control - n * self.expected) / sqrt(variance) if variance > 0.0 else 0.0
+
+    @property
+    def missing(self) -> float:
+        """Least share of one group's decisions that must be missing (or were added) to give this ratio, 0 to 1."""
+        ours, theirs = self.control * (1.0 - self.expected), self.others * self.expected
+        return 1.0 - min(ours, theirs) / max(ours, theirs) if max(ours, theirs) > 0.0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LogFigures:
+    """What was found.
+
+    Attributes:
+        rows: How many decisions were counted.
+        calibrated: For how many draws the log has the whole pmf.
+        worst_bin: Where draws and probabilities differ most.
+        logged: Change of what was earned, as it was logged.
+        uniform: Change of what chance would have earned: of the world, and not of the logger.
+        duplicate_share: Share of the decisions whose id came before, 0 to 1.
+        duplicates_sampled: 1 where all ids were compared, else 1 / how many ids stand for all.
+        sample_ratio: Control against policy; None where nobody knows what was asked for.
+    """
+
+    rows: int
+    calibrated: int
+    worst_bin: CalibrationBin
+    logged: Change
+    uniform: Change
+    duplicate_share: float
+    duplicates_sampled: float
+    sample_ratio: SampleRatio | None
+
+
+class LogDiagnostics:
+    """Counts the decisions of a log."""
+
+    def __init__(self, control_share: float | None = None, most_ids: int = MOST_IDS) -> None:
+        """Start.
+
+        Args:
+            control_share: Share of decisions that control was to have, 0 to 1; None where nobody knows.
+            most_ids: How many ids are remembered at most, to find duplicates: 16 bytes each, in memory and in `dumps`.
+        """
+        self._control_share = control_share
+        self._rows = self._calibrated = self._control = self._others = 0
+        self.calibration = Calibration()
+        self._drift = Drift()
+        self._duplicates = Duplicates(most_ids)
+
+    def add(self, decisions: Iterable[LoggedDecision]) -> None:
+        """Count decisions, in their order; thousands at once are much faster than one by one.
+
+        Raises:
+            ValueError: A reward is not finite, or a propensity not greater than 0.
+        """
+        batch = list(decisions)
+        self._rows += len(batch)
+        self._duplicates.add([each.event_id for each in batch])
+        self._count_modes([each.mode for each in batch])
+        self._count_first_slots([each.slots[0] for each in batch])
+        with_pmfs = [each for each in batch if each.pmfs]
+        pmfs = [pmf for each in with_pmfs for pmf in each.pmfs]
+        self.calibration.add(pmfs, [slot.chosen for each in with_pmfs for slot in each.slots])
+        self._calibrated += len(pmfs)
+
+    def _count_modes(self, modes: Sequence[str]) -> None:
+        # What was decided while the model was away had been given to the policy's group.
+        control, known = modes.count("control"), sum(map(bool, modes))
+        self._control += control
+        self._others += known - control
+
+    def _count_first_slots(self, slots: Sequence[Interaction]) -> None:
+        # What is left for later slots depends on what a policy, which learns, has drawn for the first.
+        reward = np.array([each.reward for each in slots], np.float64)
+        propensity = np.array([each.propensity for each in slots], np.float64)
+        n_actions = np.array([len(each.situation.actions) for each in slots], np.float64)
+        if not (np.isfinite(reward).all() and (propensity > 0.0).all()):
+            raise ValueError(f"expected finite rewards and propensities above 0, got {reward!r} and {propensity!r}")
+        self._drift.add(reward, 1.0 / (n_actions * propensity))
+
+    def figures(self) -> LogFigures:
+        """Return what was found so far."""
+        share = self._control_share
+        counted = self._control + self._others
+        return LogFigures(
+            rows=self._rows,
+            calibrated=self._calibrated,
+            worst_bin=self.calibration.worst(),
+            logged=self._drift.logged(),
+            uniform=self._drift.uniform(),
+            duplicate_share=self._duplicates.share,
+            duplicates_sampled=0.5**self._duplicates.level,
+            sample_ratio=SampleRatio(share, self._control, self._others) if share is not None and counted else None,
+        )
+
+    def dumps(self) -> bytes:
+        """Return the state; equal counts give equal bytes."""
+        facts = {
+            "control_share": self._control_share,
+            "counts": [self._rows, self._calibrated, self._control, self._others, self._drift.rows],
+            "ids": [self._duplicates.most_ids, self._duplicates.level],
+        }
+        arrays = {
+            "bins": self.calibration.counts,
+            "windows": self._drift.windows,
+            "ids": self._duplicates.array(),
+        }
+        return pack(_KIND, facts, arrays)
+
+    @classmethod
+    def loads(cls, state: bytes) -> Self:
+        """Return what `dumps` put away.
+
+        Raises:
+            PolicyError: It is no such state.
+        """
+        facts, arrays = unpack(_KIND, state)
+        with refusing(_KIND):
+            most_ids, level = map(int, facts["ids"])
+            loaded = cls(facts["control_share"], most_ids)
+            counts = [int(count) for count in facts["counts"]]
+            loaded._rows, loaded._calibrated, loaded._control, loaded._others, rows = counts
+            n_ids = len(arrays["ids"])
+        check_not_negative(_KIND, *counts, level)
+        check_shapes(arrays, {"bins": (N_BINS, 3), "windows": (N_WINDOWS, N_TOTALS), "ids": (n_ids, 2)})
+        loaded.calibration = Calibration(arrays["bins"])
+        loaded._drift = Drift(rows, arrays["windows"])
+        loaded._duplicates = Duplicates.of(most_ids, level, arrays["ids"])
+        return loaded
