@@ -10,11 +10,13 @@ polynomial through the panel's nodes exactly.
 """
 
 from functools import cache
-from math import lgamma, log, pi
+from math import log, pi
 
 import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
+
+from attune_models.stirling import stirling_error
 
 _TAIL = 24.0
 """Log-densities this far below their peak count as -infinity: e^-24 is 4e-11."""
@@ -23,7 +25,6 @@ _NODES = 12
 _PANEL = 4.0
 """Width of the first panels, in deviations of the narrowest variable."""
 _SMALLEST_FACTOR = 1e-30
-_STIRLING_FROM = 30.0
 
 
 def probabilities(alphas: NDArray[np.float64], betas: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -111,14 +112,7 @@ def _log_height(alpha: float, beta: float) -> float:
     """Return the log-density over the log-odds at its peak, alpha / (alpha + beta)."""
     total = alpha + beta
     scale = 0.5 * (log(alpha) + log(beta) - log(total) - log(2.0 * pi))
-    return scale - _stirling_error(alpha) - _stirling_error(beta) + _stirling_error(total)
-
-
-def _stirling_error(x: float) -> float:
-    """Return `log Gamma(x) - ((x - 1/2) log x - x + log(2 pi) / 2)`."""
-    if x < _STIRLING_FROM:
-        return lgamma(x) - (x - 0.5) * log(x) + x - 0.5 * log(2.0 * pi)
-    return (1.0 / 12.0 - (1.0 / 360.0 - 1.0 / (1260.0 * x * x)) / (x * x)) / x
+    return scale - stirling_error(alpha) - stirling_error(beta) + stirling_error(total)
 
 
 def _log_odds_to_log(points: NDArray[np.float64]) -> NDArray[np.float64]:
