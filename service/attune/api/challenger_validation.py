@@ -1,4 +1,4 @@
-"""What is wrong with the challengers of a placement, and with how one is promoted; called by `attune.api.validation`."""
+"""What is wrong with challengers, and with how one is promoted; called by `attune.api.validation`."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -49,8 +49,8 @@ def auto_promote_violations(placement: Placement) -> Iterator[Violation]:
         if is_default or not reward.HasField(field):
             yield Violation(
                 f"reward.{field}",
-                "expected a bound that is meant, because auto_promote is set, and reward.min and reward.max say how much "
-                f"one decision can prove (0 and 1 for clicks, for example); got the default, {default:g}",
+                "expected a bound that is meant, because with auto_promote reward.min and reward.max say how much one "
+                f"decision can prove (0 and 1 for clicks, for example), got the default, {default:g}",
             )
 
 
@@ -58,8 +58,7 @@ def _name_violations(name: str, former: Sequence[str]) -> Iterator[Violation]:
     if not PLACEMENT_NAME.fullmatch(name):
         yield Violation(
             "name",
-            "expected 1 to 64 characters of a-z, 0-9, _, - and ., starting with a letter or digit, "
-            f'got "{name[:80]}"',
+            f'expected 1 to 64 characters of a-z, 0-9, _, - and ., starting with a letter or digit, got "{name[:80]}"',
         )
     elif name in former:
         yield Violation("name", f'expected a name of its own, got "{name}" again')

@@ -2,12 +2,14 @@
 
     entry of the log --would the challenger have drawn this?--> weight, reward --> confidence sequences, diagnostics
 
-Progressive validation: the challenger that weighs a decision has learned all that stands before it in the log, and
-nothing else. So no decision is used to choose and to judge alike, and the estimate is that of a policy that learns.
-Source: Blum, Kalai and Langford, "Beating the Hold-Out: Bounds for K-fold and Progressive Cross-Validation", 1999.
+Progressive validation: no decision is used to choose and to judge alike, and the estimate is that of a policy that
+learns. Source: Blum, Kalai and Langford, "Beating the Hold-Out: Bounds for K-fold and Progressive Cross-Validation",
+1999. But what stands before a decision in the log was not all known when it was made: rewards are known a window later.
+A challenger that had learned from them would be a window ahead of the policy it is compared with, so it weighs each
+decision in the state that it would have been in then: `is_known`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import fsum, prod
 
@@ -16,26 +18,44 @@ from attune.storage.v1.records_pb2 import DecisionRecord, Measuring, SlotRecord
 from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import order
 from attune.v1.decision_service_pb2 import MODE_LEARNED
-from attune_models.types import Pmf, Situation
-
+from attune_models.types import Interaction, Pmf, Situation
 
 LARGEST_WEIGHT = 1e40
 """So that sums of squares stay finite. A weight that is cut makes a challenger look worse, never better."""
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
-    """A decision as a challenger sees it.
+class Measured:
+    """A decision, as a challenger that might have made it sees it; and as `attune_models.diagnostics` looks at logs.
 
     Attributes:
+        event_id: The decision's id.
+        mode: Who decided.
+        slots: What was drawn for each slot.
+        pmfs: For each slot, the probability of each action that was left, as it was logged.
         weight: Probability that the challenger draws what was drawn, in all slots, divided by the propensity.
         reward: What it earned in all slots, between the bounds of the reward spec.
         unsupported: Probability that the challenger draws, in any slot, what could not have been drawn.
     """
 
+    event_id: str
+    mode: str
+    slots: Sequence[Interaction]
+    pmfs: Sequence[Pmf]
     weight: float
     reward: float
     unsupported: float
+
+
+def is_known(position: str, at: str, lag_ms: int) -> bool:
+    """Tell whether an entry of the log had been there when another one was decided.
+
+    Args:
+        position: Of the entry, a stream id: its time is when the reward window closed.
+        at: Of the other entry.
+        lag_ms: The reward window in milliseconds: that much earlier than its position says, the other was decided.
+    """
+    return order(position)[0] + lag_ms <= order(at)[0]
 
 
 def counts(entry: LoggedInteraction, measuring: Measuring) -> bool:
@@ -50,9 +70,9 @@ def counts(entry: LoggedInteraction, measuring: Measuring) -> bool:
     )
 
 
-def weigh(
+def measured(
     pmf_of: Callable[[Situation], Pmf], decision: DecisionRecord, lesson: Lesson, bounds: tuple[float, float]
-) -> Weighed:
+) -> Measured:
     """Return how a challenger sees a decision.
 
     Args:
@@ -61,18 +81,42 @@ def weigh(
         lesson: What it teaches: a situation, propensity and reward for each slot.
         bounds: Lowest and highest reward of the reward spec. What several slots earn together is clipped to them.
     """
-    records: list[DecisionRecord | SlotRecord] = [decision, *decision.later_slots]
-    ratios: list[float] = []
-    supported = 1.0
-    drawn: list[int] = []
-    for record, interaction in zip(records, lesson.interactions, strict=True):
-        target = pmf_of(interaction.situation)
-        ratios.append(min(target[interaction.chosen] / interaction.propensity, LARGEST_WEIGHT))
-        logged = [probability for i, probability in enumerate(record.pmf) if i not in drawn]
-        supported *= 1.0 - fsum(mass for mass, could_be in zip(target, logged, strict=True) if could_be <= 0.0)
-        drawn.append(record.chosen)
+    targets = [pmf_of(interaction.situation) for interaction in lesson.interactions]
+    pmfs = _pmfs_of_slots(decision)
     reward = fsum(interaction.reward for interaction in lesson.interactions)
-    return Weighed(min(prod(ratios), LARGEST_WEIGHT), min(max(reward, bounds[0]), bounds[1]), min(max(1.0 - supported, 0.0), 1.0))
+    return Measured(
+        event_id=decision.event_id,
+        mode="learned",
+        slots=lesson.interactions,
+        pmfs=pmfs,
+        weight=_weight(targets, lesson.interactions),
+        reward=min(max(reward, bounds[0]), bounds[1]),
+        unsupported=_unsupported(targets, pmfs),
+    )
+
+
+def _pmfs_of_slots(decision: DecisionRecord) -> list[Pmf]:
+    """Return what each slot was drawn from, among what was left for it."""
+    records: list[DecisionRecord | SlotRecord] = [decision, *decision.later_slots]
+    drawn = [record.chosen for record in records]
+    return [
+        [probability for i, probability in enumerate(record.pmf) if i not in drawn[:slot]]
+        for slot, record in enumerate(records)
+    ]
+
+
+def _weight(targets: Sequence[Pmf], slots: Sequence[Interaction]) -> float:
+    ratios = (target[slot.chosen] / slot.propensity for target, slot in zip(targets, slots, strict=True))
+    return min(prod(min(ratio, LARGEST_WEIGHT) for ratio in ratios), LARGEST_WEIGHT)
+
+
+def _unsupported(targets: Sequence[Pmf], logged: Sequence[Pmf]) -> float:
+    # Exactly 0 where nothing is unsupported: rounding must not look like something.
+    supported = (
+        1.0 - fsum(mass for mass, could_be in zip(target, pmf, strict=True) if could_be <= 0.0)
+        for target, pmf in zip(targets, logged, strict=True)
+    )
+    return min(max(1.0 - prod(supported), 0.0), 1.0)
 
 
 def confidence_of(measuring: Measuring) -> float:

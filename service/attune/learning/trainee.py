@@ -10,13 +10,12 @@ over, because what they correct has been learned right. After that moment, late 
 """
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from google.protobuf.message import DecodeError
 
 from attune.errors import InvalidInputError
-from attune.learning.entries import Lesson, lesson
+from attune.learning.entries import lesson
 from attune.serving.specs import reward_spec, start_spec
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.decisions import LoggedInteraction, in_order
@@ -62,6 +61,7 @@ class Trainee:
     """A policy and its position in the training log.
 
     Attributes:
+        placement: What it is trained for; its policy and its reward spec count.
         start: Where the training began.
         cursor: Stream id of the last entry that was learned.
         interactions: How many there were up to there, without revisions.
@@ -73,7 +73,7 @@ class Trainee:
     def __init__(self, placement: Placement, start: Start | None = None) -> None:
         """Start untrained, by default at the beginning of a log that is empty so far."""
         self.start = start or Start()
-        self._placement = placement
+        self.placement = placement
         self._trains = specs_of(placement.policy, placement.reward)
         spec = start_spec(placement)
         self._policy: Policy = build(spec)
@@ -124,16 +124,15 @@ class Trainee:
             self._policy.learn(interaction)
         return interaction is not None
 
-    def learn(self, entry: LoggedInteraction, before: Callable[[Lesson], None] | None = None) -> None:
+    def learn(self, entry: LoggedInteraction) -> None:
         """Learn from the entry of the log that follows the cursor; pass over one that cannot be learned from.
 
         Args:
             entry: The entry, with its late outcomes.
-            before: Called with what an interaction teaches before it is learned; not for revisions.
         """
         self._start()
         if not entry.revises:
-            self._learn(self._with_final_reward(entry), before)
+            self._learn(self._with_final_reward(entry))
             self.interactions += 1
         elif not self._is_settled(entry):
             self._learn(entry)
@@ -145,6 +144,7 @@ class Trainee:
 
         Uniform where the policy has none to state: that is what is drawn from then.
         """
+        self._start()
         try:
             return self._policy.pmf(situation)
         except PolicyError:
@@ -159,11 +159,9 @@ class Trainee:
         late = [outcome for outcome in entry.late if order(outcome.late) <= order(self.start.late_cursor)]
         return replace(entry, outcomes=in_order([*entry.outcomes, *late])) if late else entry
 
-    def _learn(self, entry: LoggedInteraction, before: Callable[[Lesson], None] | None = None) -> None:
+    def _learn(self, entry: LoggedInteraction) -> None:
         try:
             taught = lesson(entry, self._rewards)
-            if before is not None:
-                before(taught)
             for interaction in taught.interactions:
                 self._policy.learn(interaction)
         except (InvalidInputError, DecodeError, ValueError) as error:
@@ -183,8 +181,8 @@ class Trainee:
         self._start()
         record = VersionRecord(
             created_at_ms=now_ms,
-            policy=self._placement.policy,
-            reward=self._placement.reward,
+            policy=self.placement.policy,
+            reward=self.placement.reward,
             interactions=self.interactions,
             cursor=self.cursor,
             clipped=self.clipped,

@@ -1,7 +1,7 @@
 """Challengers as they are stored: where each stands, fenced as versions are, and the step that puts one in charge.
 
-Weights, cursor and estimates of a challenger change together, in one script: whoever goes on from them weighs and learns
-every interaction exactly once.
+Weights, cursor and estimates of a challenger change together, in one script: whoever goes on from them weighs and
+learns every interaction exactly once.
 """
 
 from collections.abc import Iterable
@@ -29,15 +29,13 @@ class Promotion:
 
     Attributes:
         name: Of the challenger.
-        version: The number its weights are stored under, as a version of the placement.
-        record: The version's record, whole.
+        record: The version that it becomes, whole: its weights are written, and not committed yet.
         shadow: The number that the weights of the challenger are stored under; 0 for none.
         before: The placement as it was stored when the decision was made.
         after: The placement as it is to be.
     """
 
     name: str
-    version: int
     record: VersionRecord
     shadow: int
     before: bytes
@@ -88,7 +86,7 @@ class Challengers:
             sign(record.training, number, weights)
             touched = [keys.spec, keys.head, keys.challengers, keys.snapshot(number)]
             touched += [keys.snapshot(former)] if former else []
-            args = [lease.epoch, name, record.SerializeToString(), record.measuring.ordinal]
+            args: list[str | bytes | int] = [lease.epoch, name, record.SerializeToString(), record.measuring.ordinal]
             committed = bool(await self._store.run("challenger", touched, args))
         if not committed:
             raise _fenced(keys, f'challenger "{name}"')
@@ -118,11 +116,17 @@ class Challengers:
             FencedError: Another learner has taken over, or the placement is gone; everything is as it was.
             StoreUnavailableError: The store did not answer in time; it was done, or everything is as it was.
         """
-        keys, version = lease.keys, promotion.version
+        keys, version = lease.keys, promotion.record.version
         touched = [keys.spec, keys.head, keys.versions, keys.challengers, keys.snapshot(version)]
         touched += [keys.snapshot(promotion.shadow)] if promotion.shadow else []
         specs = [promotion.before, promotion.after.SerializeToString()]
-        args = [lease.epoch, *specs, version, promotion.record.SerializeToString(), promotion.name]
+        args: list[str | bytes | int] = [
+            lease.epoch,
+            *specs,
+            version,
+            promotion.record.SerializeToString(),
+            promotion.name,
+        ]
         answer = await self._store.run("replace", touched, args)
         if not answer:
             raise _fenced(keys, f'the promotion of challenger "{promotion.name}"')
