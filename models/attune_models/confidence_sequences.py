@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from attune_models.bounded_means import DifferenceBound, ValueBound
-from attune_models.intervals import Interval, check_confidence, check_rewards
+from attune_models.intervals import Interval, RewardRange, check_confidence
 from attune_models.rounds import FloatArray
 from attune_models.state import check_not_negative, check_shapes, pack, refusing, unpack
 from attune_models.types import PolicyError
@@ -46,13 +46,14 @@ class _Sequence(Generic[BoundT]):
         confidence: float,
         max_weight: float | None,
     ) -> None:
-        check_rewards(reward_low, reward_high)
+        self._rewards = RewardRange(reward_low, reward_high)
         check_confidence(confidence)
         if max_weight is not None and not 1.0 <= max_weight <= _LARGEST_WEIGHT:
             raise ValueError(f"max_weight: expected a number from 1 to {_LARGEST_WEIGHT:g}, got {max_weight!r}")
         # Of the mean, and of the mean seen from above: of 1 - value, or of the difference the other way round.
+        self._lower: BoundT
+        self._upper: BoundT
         self._lower, self._upper = bounds
-        self._reward_low, self._reward_high = reward_low, reward_high
         self._confidence = confidence
         # A quotient of probabilities may be above its bound by a rounding.
         self._largest = _LARGEST_WEIGHT if max_weight is None else max_weight * (1.0 + 1e-9)
@@ -106,12 +107,12 @@ class _Sequence(Generic[BoundT]):
 
     def _unscaled(self, mean: float) -> float:
         # A value is from one end of the range to the other; a difference, from minus its width to its width.
-        origin = self._reward_low if self._lowest == 0.0 else 0.0
-        return origin + (self._reward_high - self._reward_low) * mean
+        origin = self._rewards.low if self._lowest == 0.0 else 0.0
+        return origin + self._rewards.width * mean
 
     def _scaled_rewards(self, reward: npt.ArrayLike) -> FloatArray:
-        rewards = _checked("reward", reward, self._reward_low, self._reward_high)
-        return (rewards - self._reward_low) / (self._reward_high - self._reward_low)
+        rewards = _checked("reward", reward, self._rewards.low, self._rewards.high)
+        return (rewards - self._rewards.low) / self._rewards.width
 
 
 class ValueSequence(_Sequence[ValueBound]):

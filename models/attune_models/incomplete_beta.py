@@ -1,12 +1,14 @@
 """The distribution function of a Beta variable, and its quantiles: what Clopper-Pearson intervals are made of."""
 
-from math import exp, log, pi, sqrt
+from math import exp, log, log1p, pi
 
 from attune_models.stirling import stirling_error
 
 _TINY = 1e-300
 _PRECISION = 1e-15
-_BISECTIONS = 200
+_FARTHEST = 700.0
+"""On the scale of log-odds, where small quantiles are as far apart as large ones; e^-700 is about the least number."""
+_BISECTIONS = 64
 
 
 def distribution(alpha: float, beta: float, x: float) -> float:
@@ -28,26 +30,25 @@ def distribution(alpha: float, beta: float, x: float) -> float:
 
 
 def quantile(alpha: float, beta: float, probability: float) -> float:
-    """Return the x below which a Beta variable is with a given probability; relative error below 1e-9.
+    """Return the x below which a Beta variable is with a given probability; error below 1e-9 of it, or 1e-15.
 
     Args:
         alpha: Greater than 0, at most 1e12.
         beta: Greater than 0, at most 1e12.
         probability: Between 0 and 1.
     """
-    low, high = 0.0, 1.0
+    low, high = -_FARTHEST, _FARTHEST
     for _ in range(_BISECTIONS):
-        # Near 0, halving the exponent gets to small quantiles soon.
-        middle = 0.5 * (low + high) if high < 2.0 * low + 1e-3 else sqrt(max(low, high * 1e-6) * high)
-        if middle in {low, high}:
-            break
-        if distribution(alpha, beta, middle) < probability:
+        middle = 0.5 * (low + high)
+        if distribution(alpha, beta, _from_log_odds(middle)) < probability:
             low = middle
         else:
             high = middle
-        if high - low <= 1e-15 * high:
-            break
-    return 0.5 * (low + high)
+    return _from_log_odds(0.5 * (low + high))
+
+
+def _from_log_odds(y: float) -> float:
+    return 1.0 / (1.0 + exp(-y))
 
 
 def _log_front(alpha: float, beta: float, x: float) -> float:
@@ -55,7 +56,15 @@ def _log_front(alpha: float, beta: float, x: float) -> float:
     total = alpha + beta
     scale = 0.5 * (log(alpha) + log(beta) - log(total) - log(2.0 * pi)) - log(alpha)
     height = scale - stirling_error(alpha) - stirling_error(beta) + stirling_error(total)
-    return height + alpha * log(x * total / alpha) + beta * log((1.0 - x) * total / beta)
+    # How far x is from the mean, times total: so written, no digits cancel where one of them is near 1.
+    step = x * beta - (1.0 - x) * alpha
+    below = _log_ratio(x * total / alpha, step / alpha)
+    return height + alpha * below + beta * _log_ratio((1.0 - x) * total / beta, -step / beta)
+
+
+def _log_ratio(ratio: float, difference: float) -> float:
+    """Return the logarithm of a ratio, given its difference from 1: from whichever has the digits."""
+    return log1p(difference) if abs(difference) < 0.5 else log(ratio)  # noqa: PLR2004 - about where they are as good
 
 
 def _fraction(alpha: float, beta: float, x: float) -> float:
@@ -73,9 +82,11 @@ def _fraction(alpha: float, beta: float, x: float) -> float:
 
 
 def _coefficients(alpha: float, beta: float, x: float, m: int) -> tuple[float, ...]:
-    even = m * (beta - m) * x / ((alpha + 2 * m - 1.0) * (alpha + 2 * m))
     odd = -(alpha + m) * (alpha + beta + m) * x / ((alpha + 2 * m) * (alpha + 2 * m + 1.0))
-    return (even, odd) if m else (odd,)
+    if m == 0:
+        return (odd,)
+    even = m * (beta - m) * x / ((alpha + 2 * m - 1.0) * (alpha + 2 * m))
+    return even, odd
 
 
 def _nonzero(x: float) -> float:
