@@ -114,10 +114,6 @@ class Calibration:
         """Return the bins that hold something, those of probabilities first."""
         return [CalibrationBin(_name(i), *row.tolist()) for i, row in enumerate(self.counts) if row[0] > 0.0]
 
-    def worst(self) -> CalibrationBin:
-        """Return the bin with the largest |z|; one of no draws where there is none."""
-        return max(self.bins(), key=lambda each: abs(each.z), default=CalibrationBin("", 0.0, 0.0, 0.0))
-
 
 def _relative(seen: float, expected: float) -> float:
     # 0 log 0 is 0. A draw that was said to be impossible is as surprising as a number can say.

@@ -69,7 +69,7 @@ class DiagnosticsReport:
         if target.support_known > 0.0:
             figures |= {"zero_support_share": target.zero_support_share, "zero_support_mass": target.zero_support_mass}
         if log.calibrated:
-            figures["calibration_z"] = log.worst_bin.z
+            figures["calibration_z"] = log.calibration_z
         if log.sample_ratio is not None:
             figures |= {"control_share": log.sample_ratio.seen, "control_share_z": log.sample_ratio.z}
         return figures

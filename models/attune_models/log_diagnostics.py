@@ -86,7 +86,7 @@ class LogFigures:
     Attributes:
         rows: How many decisions were counted.
         calibrated: For how many draws the log has the whole pmf.
-        worst_bin: Where draws and probabilities differ most.
+        calibration: Draws against probabilities, by bins; empty where there are none.
         logged: Change of what was earned, as it was logged.
         uniform: Change of what chance would have earned: of the world, and not of the logger.
         duplicate_share: Share of the decisions whose id came before, 0 to 1.
@@ -96,12 +96,17 @@ class LogFigures:
 
     rows: int
     calibrated: int
-    worst_bin: CalibrationBin
+    calibration: Sequence[CalibrationBin]
     logged: Change
     uniform: Change
     duplicate_share: float
     duplicates_sampled: float
     sample_ratio: SampleRatio | None
+
+    @property
+    def calibration_z(self) -> float:
+        """The most surprising z of all bins; 0 where there are none."""
+        return max((each.z for each in self.calibration), key=abs, default=0.0)
 
 
 class LogDiagnostics:
@@ -158,7 +163,7 @@ class LogDiagnostics:
         return LogFigures(
             rows=self._rows,
             calibrated=self._calibrated,
-            worst_bin=self.calibration.worst(),
+            calibration=self.calibration.bins(),
             logged=self._drift.logged(),
             uniform=self._drift.uniform(),
             duplicate_share=self._duplicates.share,

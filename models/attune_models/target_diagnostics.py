@@ -7,7 +7,7 @@ as both choose alike often enough: what is counted here is how often that is. Co
 """
 
 from dataclasses import dataclass
-from math import sqrt
+from math import copysign, sqrt
 from typing import Self
 
 import numpy as np
@@ -18,6 +18,9 @@ from attune_models.sums import added
 
 _KIND = "target-diagnostics-1"
 _N_TOTALS = 7
+_ROUNDING = 1e-9
+LARGEST_Z = 99.0
+"""What is as sure as that needs no larger number; where all weights are alike and wrong there would be none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,13 @@ class TargetFigures:
 
     @property
     def mean_weight_z(self) -> float:
-        """How many standard errors the mean weight is from what it should be."""
+        """How many standard errors the mean weight is from what it should be; at most `LARGEST_Z` either way."""
         off = self.mean_weight - (1.0 - self.zero_support_mass)
         # All weights alike: what is left is rounding, unless they are all wrong.
-        smallest = 1e-9 * max(1.0, self.mean_weight)
-        return 0.0 if abs(off) <= smallest else off / max(self.mean_weight_error, smallest)
+        if abs(off) <= _ROUNDING * max(1.0, self.mean_weight):
+            return 0.0
+        reach = LARGEST_Z * self.mean_weight_error
+        return off / self.mean_weight_error if abs(off) < reach else copysign(LARGEST_Z, off)
 
 
 class TargetDiagnostics:

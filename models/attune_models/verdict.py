@@ -18,7 +18,7 @@ What was found about the log counts for what it can do to an estimate:
 - Drift never refuses: the estimate is right about the time of the log, and whether that comes again nobody knows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -104,8 +104,7 @@ def _of_target(target: TargetFigures) -> Iterator[_Finding]:
 
 
 def _of_log(log: LogFigures) -> Iterator[_Finding]:
-    if log.calibrated:
-        yield from _calibration(log.worst_bin)
+    yield from _calibration(log.calibration)
     yield from _duplicates(log)
     if log.sample_ratio is not None:
         yield from _sample_ratio(log.sample_ratio)
@@ -160,7 +159,8 @@ def _mean_weight(target: TargetFigures) -> Iterator[_Finding]:
         reason = (
             f"The mean weight is {target.mean_weight:.3f}, and should be {expected:.3f} (standard error "
             f"{target.mean_weight_error:.3f}, so {z:+.1f} of them; within {SURPRISING_Z:g} of them and "
-            f"{MEAN_WEIGHT_DOUBTED:.0%} is normal): the logged probabilities are wrong, or rare decisions with large weights are missing."
+            f"{MEAN_WEIGHT_DOUBTED:.0%} is normal): the logged probabilities are wrong, or rare decisions with large "
+            "weights are missing."
         )
         refused = off > MEAN_WEIGHT_REFUSED or (surprising and off > MEAN_WEIGHT_DOUBTED)
         yield _Finding(refused=refused, reason=reason)
@@ -175,12 +175,14 @@ def _rewards(target: TargetFigures) -> Iterator[_Finding]:
         yield _Finding(refused=False, reason=reason)
 
 
-def _calibration(worst: CalibrationBin) -> Iterator[_Finding]:
-    if abs(worst.z) > SURPRISING_Z:
+def _calibration(bins: Sequence[CalibrationBin]) -> Iterator[_Finding]:
+    surprising = [each for each in bins if abs(each.z) > SURPRISING_Z]
+    if surprising:
+        worst = max(surprising, key=lambda each: each.ratio)
         reason = (
-            f"The log says that {worst.name} should have been shown {worst.expected:,.1f} times, and they were shown "
-            f"{worst.seen:,.0f} times ({worst.z:+.1f} standard deviations, {SURPRISING_Z:g} are allowed): what is "
-            "logged is not what was drawn with, and all weights are wrong."
+            f"The log says that {worst.name} should have been drawn {worst.expected:,.1f} times, and they were drawn "
+            f"{worst.seen:,.0f} times ({worst.z:+.1f} standard deviations, {SURPRISING_Z:g} are allowed): the logged "
+            "probabilities are not those that were drawn with, so weights are wrong."
         )
         yield _Finding(refused=worst.ratio > WRONG_WEIGHTS, reason=reason)
 
@@ -221,5 +223,6 @@ def _all_clear(target: TargetFigures) -> str:
     return (
         f"Nothing speaks against it: the {target.rows:,} logged decisions count for "
         f"{target.effective_sample_size:,.0f} of this policy's own (at least {ENOUGH_EFFECTIVE:,.0f}), none has more "
-        f"than {target.largest_share:.2%} of the weight (at most {LARGEST_SHARE:.0%}), and the mean weight is {target.mean_weight:.3f} (1 would be exact)."
+        f"than {target.largest_share:.2%} of the weight (at most {LARGEST_SHARE:.0%}), and the mean weight is "
+        f"{target.mean_weight:.3f} (1 would be exact)."
     )

@@ -54,6 +54,7 @@ __all__ = [
     "Softmax",
     "SquareCb",
     "SynthCover",
+    "VwModel",
     "VwPolicy",
     "VwSpec",
 ]
@@ -93,9 +94,9 @@ class VwPolicy:
         self._n_learned = 0
 
     @cached_property
-    def _model(self) -> "_Model":
+    def _model(self) -> "VwModel":
         # Made when first needed: making one costs milliseconds, and `loads` makes its own.
-        return _Model(self._arguments, pairs=self._pairs)
+        return VwModel(self._arguments, pairs=self._pairs)
 
     def pmf(self, situation: Situation) -> Pmf:
         """Return Vowpal Wabbit's own action probabilities, in double precision, rescaled to sum to 1.
@@ -183,13 +184,13 @@ class VwPolicy:
             path = Path(directory, "model")
             path.write_bytes(model)
             try:
-                self._model = _Model(f"{self._arguments} --initial_regressor {path}", pairs=self._pairs)
+                self._model = VwModel(f"{self._arguments} --initial_regressor {path}", pairs=self._pairs)
             except RuntimeError as error:
                 raise PolicyError(f"Vowpal Wabbit refuses the model: {error}") from error
         self._n_learned = n_learned
 
 
-class _Model:
+class VwModel:
     """A Vowpal Wabbit workspace and the actions that it has parsed.
 
     Most examples come from the workspace's pool and go back into it when they are finished. Those that are kept were
@@ -198,6 +199,12 @@ class _Model:
     """
 
     def __init__(self, arguments: str, *, pairs: bool) -> None:
+        """Start a workspace.
+
+        Args:
+            arguments: Vowpal Wabbit's; of ours alone, no text of a caller's may be in them.
+            pairs: Whether pairs of categorical context features are features.
+        """
         self._pairs = pairs
         # The counters are preserved because they belong to the state: squarecb's gamma grows with them.
         self.workspace = vowpalwabbit.Workspace(f"{arguments} --quiet --preserve_performance_counters")
@@ -283,4 +290,4 @@ class _Model:
 @cache
 def _header_bytes(arguments: str) -> int:
     # An untrained model is all header.
-    return len(_Model(arguments, pairs=False).save())
+    return len(VwModel(arguments, pairs=False).save())

@@ -16,7 +16,7 @@ import pytest
 import vowpalwabbit
 
 from attune_models.types import Pmf
-from attune_models.vw import _Model
+from attune_models.vw import VwModel
 from vw_not_expressible import NOT_EXPRESSIBLE
 
 REFERENCE = Path(os.environ.get("ATTUNE_REFERENCE_DATA", Path(__file__).parents[3] / "shared/data")) / "vw_conformance"
@@ -190,7 +190,7 @@ def rounds_of(case: Case) -> list[Round]:
     return rounds(REFERENCE / "test" / case.command.split("-d ")[1].split()[0])
 
 
-def played(model: _Model, data: list[Round], *, learning: bool) -> list[Pmf]:
+def played(model: VwModel, data: list[Round], *, learning: bool) -> list[Pmf]:
     """Return the predictions of each round before it is learned from, if it is."""
     predictions = []
     for each in data:
@@ -224,7 +224,7 @@ def check_predictions(case: Case, predictions: list[Pmf]) -> None:
 @pytest.mark.parametrize("number", EXPRESSIBLE)
 def test_our_wrapper_gives_the_reference(number: int) -> None:
     """Predictions before each step of learning, and the progressive loss: as the library counts it, and by formula."""
-    case, model = case_of(number), _Model(EXPRESSIBLE[number], pairs=False)
+    case, model = case_of(number), VwModel(EXPRESSIBLE[number], pairs=False)
     data = rounds_of(case)
     predictions = played(model, data, learning=True)
     check_predictions(case, predictions)
@@ -237,10 +237,10 @@ def test_our_wrapper_gives_the_reference(number: int) -> None:
 @pytest.mark.parametrize("number", RESUMED)
 def test_our_wrapper_gives_the_reference_from_a_model_that_was_put_away(number: int, tmp_path: Path) -> None:
     earlier, case = RESUMED[number], case_of(number)
-    model, path = _Model(EXPRESSIBLE[earlier], pairs=False), tmp_path / "model"
+    model, path = VwModel(EXPRESSIBLE[earlier], pairs=False), tmp_path / "model"
     played(model, rounds_of(case_of(earlier)), learning=True)
     path.write_bytes(model.save())
-    taken_up = _Model(f"{EXPRESSIBLE[earlier]} --initial_regressor {path}", pairs=False)
+    taken_up = VwModel(f"{EXPRESSIBLE[earlier]} --initial_regressor {path}", pairs=False)
     data = rounds_of(case)
     predictions = played(taken_up, data, learning=False)
     check_predictions(case, predictions)

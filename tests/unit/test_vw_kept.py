@@ -23,7 +23,7 @@ from vw_policies import SPECS, TUNED_SPECS
 every_spec = pytest.mark.parametrize("spec", (SPECS | TUNED_SPECS).values(), ids=SPECS | TUNED_SPECS)
 
 
-class TextModel(vw._Model):  # noqa: SLF001 - what is replaced lies below the policy
+class TextModel(vw.VwModel):
     """The same model, played as text through the wrapper."""
 
     def action_scores(self, context: str, actions: Sequence[str]) -> list[float]:
