@@ -54,7 +54,10 @@ def _table(reply: ListChallengersResponse) -> Table:
 
 def _estimates(status: ChallengerStatus) -> Iterator[str]:
     for field, sign in (("value", ""), ("policy_value", ""), ("difference", "+")):
-        yield _estimate(getattr(status, field), sign) if status.HasField(field) else "-"
+        # What is refused is no number for people; --json has it. What the policy earned was counted, not estimated.
+        is_refused = status.verdict == VERDICT_REFUSE and field != "policy_value"
+        is_shown = status.HasField(field) and not is_refused
+        yield _estimate(getattr(status, field), sign) if is_shown else "-"
 
 
 def _estimate(estimate: ValueEstimate, sign: str) -> str:

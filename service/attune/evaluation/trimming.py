@@ -63,8 +63,8 @@ async def _learned_to(store: Store, keys: PlacementKeys, record: PlacementRecord
         of = stored.get(challenger.name)
         if of is None or training_of(of.training) != trains:
             raise NotFoundError(
-                f'placement "{keys.name}": expected that challenger "{challenger.name}" has learned from the log, it has '
-                "not begun yet: nothing more was trimmed, try again in a moment (attune policy challengers)"
+                f'placement "{keys.name}": expected that challenger "{challenger.name}" has learned from the log, '
+                "it has not begun yet: nothing more was trimmed, try again in a moment (attune policy challengers)"
             )
         cursors.append(of.training.cursor)
     return min(cursors, key=order)
