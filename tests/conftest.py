@@ -5,9 +5,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 from hypothesis import settings
 
+from attune.v1.placement_service_pb2 import DeletePlacementRequest, ListPlacementsRequest
+from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 from service import PATIENT, RunningService
 
 # The same examples in every run: what fails here fails everywhere.
@@ -15,11 +18,24 @@ settings.register_profile("attune", derandomize=True)
 settings.load_profile("attune")
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    """A running `attune serve` on an empty data directory, shared by the tests of a module; it waits for its store."""
+@pytest.fixture(scope="session")
+def one_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """A running `attune serve` that waits for its store: one for all, because starting it costs seconds."""
     with RunningService(tmp_path_factory.mktemp("data"), env=PATIENT) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def service(one_service: RunningService) -> Iterator[RunningService]:
+    """A running `attune serve` without any placement; those that the tests of a module apply are deleted after them.
+
+    A test that kills or freezes any of it starts one of its own.
+    """
+    yield one_service
+    with grpc.insecure_channel(one_service.address) as channel:
+        stub = PlacementServiceStub(channel)
+        for one in stub.ListPlacements(ListPlacementsRequest(), timeout=10).placements:
+            stub.DeletePlacement(DeletePlacementRequest(placement=one.placement.name), timeout=10)
 
 
 @pytest.fixture

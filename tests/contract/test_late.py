@@ -342,7 +342,8 @@ async def test_who_learned_when_the_reset_came_cannot_commit_any_more(store: Sto
     await Generations(store).reset("home")
     with pytest.raises(Exception, match="another learner has taken over"):
         await versions.commit(lease, VersionRecord(), b"too late", keep=10)
-    assert await versions.serving(home) == (0, 0)
+    overview = await versions.overview(home)
+    assert (overview.promoted, overview.newest) == (0, 0)
     assert await versions.acquire(home, "b:2", 60_000) is not None, "nobody has to wait for the lease of before"
 
 

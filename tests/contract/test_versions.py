@@ -95,6 +95,27 @@ async def test_a_learner_of_a_deleted_placement_has_no_right_in_its_successor(
         await Versions(store).commit(lease, VersionRecord(), b"stale", keep=10)
 
 
+async def test_while_versions_are_committed_the_one_that_serves_is_always_among_those_that_are_kept(
+    store: Store, home: PlacementKeys
+) -> None:
+    """Read one after the other, a commit in between shows a list in which nothing serves."""
+    versions = Versions(store)
+    lease = await held(store, home)
+
+    async def commit() -> None:
+        for _ in range(60):
+            await versions.commit(lease, VersionRecord(), b"weights", keep=3)
+
+    committing = asyncio.create_task(commit())
+    seen = 0
+    while not committing.done():
+        overview = await versions.overview(home)
+        assert overview.newest in {record.version for record in overview.kept} | {0}
+        seen += overview.newest > 0
+    await committing
+    assert seen > 1
+
+
 async def test_only_the_newest_versions_are_kept(store: Store, home: PlacementKeys) -> None:
     versions = Versions(store)
     lease = await held(store, home)
@@ -117,12 +138,12 @@ async def test_the_promoted_version_is_kept(store: Store, home: PlacementKeys) -
     kept = await versions.kept(home)
     assert [record.version for record in kept] == [6, 5, 2]
     assert await versions.weights(home, kept[-1]) == b"weights 1"
-    assert (await versions.serving(home))[0] == 2
+    assert (await versions.overview(home)).promoted == 2
     head = await versions.head(home)
     assert head is not None
     assert head.version == 6, "the learner goes on from the newest one"
     await versions.promote(home, 0)
-    assert (await versions.serving(home))[0] == 0
+    assert (await versions.overview(home)).promoted == 0
     await versions.commit(lease, VersionRecord(), b"weights", keep=2)
     assert [record.version for record in await versions.kept(home)] == [7, 6]
 
@@ -152,7 +173,7 @@ async def test_a_version_that_is_not_kept_cannot_be_promoted(store: Store, home:
     await versions.commit(await held(store, home), VersionRecord(), b"weights", keep=10)
     with pytest.raises(NotFoundError, match=r"expected one that is kept \(1\), got 2"):
         await versions.promote(home, 2)
-    assert (await versions.serving(home))[0] == 0
+    assert (await versions.overview(home)).promoted == 0
 
 
 async def test_the_last_version_of_the_former_specs_is_kept(store: Store, home: PlacementKeys) -> None:

@@ -23,8 +23,8 @@ def shortened(spec: VwSpec) -> VwSpec:
             return replace(spec, bits=10)
 
 
-# One learner and one that mixes on its own, at once; the others take half a minute: `make test-long`.
-QUICK = {"squarecb mtr", "cover mtr"}
+# The default at once; the others take half a minute: `make test-long`.
+QUICK = {"squarecb mtr"}
 CASES = [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.long]) for name in SPECS]
 
 

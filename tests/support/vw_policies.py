@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from random import Random
 
+import pytest
+
 from attune_models.features import situation
 from attune_models.types import FeatureSet, Interaction, PlainAction, Pmf, Situation, ValueList
 from attune_models.vw import (
@@ -61,6 +63,15 @@ TUNED_SPECS: dict[str, VwSpec] = {
     ),
 }
 """Settings beside the exploration, away from their defaults."""
+
+CASES = [
+    pytest.param(spec, id=name, marks=[pytest.mark.long] if name.endswith((" ips", " dr")) else [])
+    for name, spec in (SPECS | TUNED_SPECS).items()
+]
+"""All of them, as parameters of a test: every exploration once, with mtr; what ips and dr change is looked at by
+`make test-long`."""
+
+every_spec = pytest.mark.parametrize("spec", CASES)
 
 
 @lru_cache(4096)

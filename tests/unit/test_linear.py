@@ -168,7 +168,9 @@ def test_an_offer_gone_for_twenty_half_lives_takes_no_memory() -> None:
     assert actions_in(policy) == ["0", "2"]
 
 
-@pytest.mark.parametrize("spec", [LinearUcbSpec(half_life=100.0), LinearThompsonSpec(half_life=100.0)])
+@pytest.mark.parametrize(
+    "spec", [LinearUcbSpec(half_life=100.0), pytest.param(LinearThompsonSpec(half_life=100.0), marks=pytest.mark.long)]
+)
 def test_with_a_half_life_a_change_of_taste_is_followed(spec: LinearSpec) -> None:
     policy = new(spec)
     for liked in (0, 1):

@@ -26,9 +26,8 @@ from attune_models.vw import (
     VwPolicy,
     VwSpec,
 )
-from vw_policies import EXPLORATIONS, SPECS, TUNED_SPECS, bits_of, interactions, situation_for, trained
+from vw_policies import EXPLORATIONS, SPECS, bits_of, every_spec, interactions, situation_for, trained
 
-every_spec = pytest.mark.parametrize("spec", (SPECS | TUNED_SPECS).values(), ids=SPECS | TUNED_SPECS)
 # Vowpal Wabbit computes in float32.
 FLOAT32 = 2e-6
 with_epsilon = pytest.mark.parametrize(
@@ -240,13 +239,13 @@ EXTREMES = [
 ]
 
 
-@pytest.mark.parametrize("name", SPECS)
+@every_spec
 @pytest.mark.parametrize(("learning_rate", "power_t"), [(0.5, 0.5), (100.0, 0.0)], ids=["default", "largest steps"])
 def test_extremes_keep_the_weights_finite_and_the_model_storable(
-    name: str, learning_rate: float, power_t: float
+    spec: VwSpec, learning_rate: float, power_t: float
 ) -> None:
     """The largest reward and features that the contract lets through, and propensities far below."""
-    spec = replace(SPECS[name], learning_rate=learning_rate, power_t=power_t, bits=10)
+    spec = replace(spec, learning_rate=learning_rate, power_t=power_t, bits=10)
     for n_features, magnitude, reward, propensity in EXTREMES:
         features = FeatureSet(numeric={f"f{i}": magnitude for i in range(n_features)})
         extreme = situation(features, [PlainAction("a", features), PlainAction("b")])

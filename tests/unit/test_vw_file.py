@@ -8,9 +8,8 @@ import pytest
 
 from attune_models.types import Interaction, PolicyError
 from attune_models.vw import Epsilon, VwPolicy, VwSpec
-from vw_policies import SPECS, TUNED_SPECS, bits_of, interactions, situation_for, trained
+from vw_policies import bits_of, every_spec, interactions, situation_for, trained
 
-every_spec = pytest.mark.parametrize("spec", (SPECS | TUNED_SPECS).values(), ids=SPECS | TUNED_SPECS)
 RECORD = 16
 GRADIENTS = 1
 

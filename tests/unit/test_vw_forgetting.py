@@ -12,9 +12,8 @@ import pytest
 from attune_models.types import PolicyError
 from attune_models.vw import Epsilon, SquareCb, VwPolicy, VwSpec
 from attune_models.vw_forgetting import Forgetting, with_count, with_gamma, without_count
-from vw_policies import BITS, SPECS, TUNED_SPECS, bits_of, interactions, situation_for, trained
+from vw_policies import BITS, bits_of, every_spec, interactions, situation_for, trained
 
-every_spec = pytest.mark.parametrize("spec", (SPECS | TUNED_SPECS).values(), ids=SPECS | TUNED_SPECS)
 HALF_LIFE = 200.0
 PERIOD = 50
 HEADER_BYTES = len(with_count(b"", 0))

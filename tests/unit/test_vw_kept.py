@@ -18,9 +18,7 @@ from attune_models.types import FeatureSet, Interaction, PlainAction, Situation
 from attune_models.vw import Exploration, VwPolicy, VwSpec
 from attune_models.vw_spec import arguments
 from paired_users import SMALL, bits_of, every_exploration, interactions, shared_line, situation_for, trained
-from vw_policies import SPECS, TUNED_SPECS
-
-every_spec = pytest.mark.parametrize("spec", (SPECS | TUNED_SPECS).values(), ids=SPECS | TUNED_SPECS)
+from vw_policies import every_spec
 
 
 class TextModel(vw.VwModel):

@@ -10,16 +10,10 @@ import pytest
 from attune_models.types import Interaction
 from attune_models.vw import VwPolicy, VwSpec
 from attune_models.vw_spec import arguments
-from vw_policies import EXPLORATIONS, SPECS, TUNED_SPECS, bits_of, interactions, situation_for
+from vw_policies import EXPLORATIONS, SPECS, bits_of, every_spec, interactions, situation_for
 
 HALF = 5_000
 LOG = list(interactions(2 * HALF))
-ALL_SPECS = SPECS | TUNED_SPECS
-# Every exploration once, with mtr; what ips and dr change is looked at by `make test-long`.
-CASES = [
-    pytest.param(spec, id=name, marks=[pytest.mark.long] if name.endswith((" ips", " dr")) else [])
-    for name, spec in ALL_SPECS.items()
-]
 SEVERAL_REGRESSIONS = ["bag mtr", "bag ips", "bag dr", "cover mtr", "rnd mtr", "softmax dr"]
 
 
@@ -29,7 +23,7 @@ def learned(policy: VwPolicy, log: list[Interaction]) -> VwPolicy:
     return policy
 
 
-@pytest.mark.parametrize("spec", CASES)
+@every_spec
 def test_a_recovered_policy_is_bit_equal_to_an_uninterrupted_one(spec: VwSpec) -> None:
     uninterrupted, recovered = VwPolicy(spec), VwPolicy(spec)
     learned(uninterrupted, LOG[:HALF])
@@ -50,7 +44,7 @@ def weights(policy: VwPolicy) -> bytes:
     return policy.dumps()[-16 * 50 :]
 
 
-@pytest.mark.parametrize("spec", CASES)
+@every_spec
 def test_identical_runs_give_identical_bytes_interrupted_or_not(spec: VwSpec) -> None:
     first, second, interrupted = VwPolicy(spec), VwPolicy(spec), VwPolicy(spec)
     learned(first, LOG[:200])
@@ -71,7 +65,7 @@ def test_the_uniform_phase_of_first_is_not_begun_anew(cut: int) -> None:
         uninterrupted.learn(interaction)
 
 
-@pytest.mark.parametrize("spec", CASES)
+@every_spec
 def test_a_policy_that_forgets_is_recovered_at_any_cut(spec: VwSpec) -> None:
     """Between two discounts, just before, at and just after one; a period is 50 interactions here."""
     spec = replace(spec, half_life=100.0)

@@ -1,7 +1,6 @@
 """attune.v1.PlacementService."""
 
 import time
-from collections.abc import Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -14,7 +13,7 @@ from attune.store.challengers import Challengers
 from attune.store.generations import Generations
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Numbers, Placements
-from attune.store.versions import Versions, folding
+from attune.store.versions import Overview, Versions, folding
 from attune.v1.placement_pb2 import PolicyVersion
 from attune.v1.placement_service_pb2 import (
     ApplyPlacementRequest,
@@ -83,15 +82,14 @@ class PlacementServicer:
     async def ListPolicyVersions(self, request: ListPolicyVersionsRequest) -> ListPolicyVersionsResponse:  # noqa: N802 - the contract's name
         """Return the versions that are kept, newest first."""
         keys = PlacementKeys((await self._placements.get(request.placement)).placement.name)
-        kept = await self._versions.kept(keys)
-        return ListPolicyVersionsResponse(versions=_policy_versions(kept, *await self._versions.serving(keys)))
+        return ListPolicyVersionsResponse(versions=_policy_versions(await self._versions.overview(keys)))
 
     async def PromotePolicyVersion(self, request: PromotePolicyVersionRequest) -> PromotePolicyVersionResponse:  # noqa: N802 - the contract's name
         """Make a version serve."""
         check_promotion(request)
         keys = PlacementKeys((await self._placements.get(request.placement)).placement.name)
         await self._live.promote(keys, request.version)
-        versions = _policy_versions(await self._versions.kept(keys), *await self._versions.serving(keys))
+        versions = _policy_versions(await self._versions.overview(keys))
         return PromotePolicyVersionResponse(version=next((each for each in versions if each.serving), None))
 
     async def RebuildPolicy(self, request: RebuildPolicyRequest) -> RebuildPolicyResponse:  # noqa: N802 - the contract's name
@@ -109,7 +107,7 @@ class PlacementServicer:
         """Return the challengers of a placement, and what they would have earned so far."""
         record = await self._placements.get(request.placement)
         keys = PlacementKeys(record.placement.name)
-        pinned, _ = await self._versions.serving(keys)
+        pinned = (await self._versions.overview(keys)).promoted
         return listed(record, await self._challengers.records(keys), pinned)
 
     async def _described(self, record: PlacementRecord) -> GetPlacementResponse:
@@ -140,9 +138,9 @@ def _status(numbers: Numbers) -> PlacementStatus:
     return status
 
 
-def _policy_versions(kept: Sequence[VersionRecord], promoted: int, newest: int) -> list[PolicyVersion]:
-    serving = promoted or newest
-    return [_policy_version(record, serving, promoted) for record in kept]
+def _policy_versions(overview: Overview) -> list[PolicyVersion]:
+    serving = overview.promoted or overview.newest
+    return [_policy_version(record, serving, overview.promoted) for record in overview.kept]
 
 
 def _policy_version(record: VersionRecord, serving: int, promoted: int) -> PolicyVersion:

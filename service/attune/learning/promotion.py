@@ -83,7 +83,7 @@ class Promotions:
         if not (record.placement.HasField("auto_promote") and is_proved(spec, status)):
             return None
         before = await self._placements.stored(lease.keys.name)
-        is_pinned = (await self._versions.serving(lease.keys))[0] > 0
+        is_pinned = (await self._versions.overview(lease.keys)).promoted > 0
         if is_pinned or PlacementRecord.FromString(before) != record:
             return None
         return await self._replace(lease, before, shadow, reason_of(spec, status))

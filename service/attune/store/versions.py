@@ -1,6 +1,6 @@
 """Policy versions: who may write them (leases), how they are written (fenced), and how they are read (verified)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -29,6 +29,21 @@ class Lease:
     epoch: str
     history: str
     ttl_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The versions of a placement at one moment.
+
+    Attributes:
+        kept: The records of those that are kept, newest first.
+        promoted: The version that serves whatever the learner commits; 0 where there is none, and the newest serves.
+        newest: The newest version; 0 where there is none. After a reset there is none, whatever is kept.
+    """
+
+    kept: Sequence[VersionRecord]
+    promoted: int
+    newest: int
 
 
 class Versions:
@@ -141,16 +156,15 @@ class Versions:
         """Return the records of the versions that are kept, newest first."""
         async with self._store.reaching():
             values = await self._store.redis.hvals(keys.versions)
-        return sorted(map(VersionRecord.FromString, values), key=lambda record: record.version, reverse=True)
+        return _newest_first(values)
 
-    async def serving(self, keys: PlacementKeys) -> tuple[int, int]:
-        """Return the version that serves whatever the learner commits, and the newest; 0 where there is none.
-
-        The newest one serves when no other was promoted. After a reset there is no newest, whatever is kept.
-        """
+    async def overview(self, keys: PlacementKeys) -> "Overview":
+        """Return which versions are kept and which one serves, as of one moment: a learner may be committing."""
         async with self._store.reaching():
-            promoted, newest = await self._store.redis.hmget(keys.head, "promoted", "version")
-        return int(promoted or 0), int(newest or 0)
+            pipeline = self._store.redis.pipeline(transaction=True)
+            pipeline.hvals(keys.versions).hmget(keys.head, "promoted", "version")
+            values, (promoted, newest) = await pipeline.execute()
+        return Overview(_newest_first(values), int(promoted or 0), int(newest or 0))
 
     async def note_progress(self, lease: Lease, interactions: int) -> None:
         """Note how far the training has come that is to replace the head, until the next commit.
@@ -186,6 +200,10 @@ def sign(record: VersionRecord, number: int, weights: bytes) -> None:
         weights: The weights.
     """
     record.version, record.sha256, record.size_bytes = number, sha256(weights).digest(), len(weights)
+
+
+def _newest_first(values: Iterable[bytes]) -> list[VersionRecord]:
+    return sorted(map(VersionRecord.FromString, values), key=lambda record: record.version, reverse=True)
 
 
 def _dropped(record: VersionRecord, kept: Sequence[VersionRecord], keep: int) -> list[int]:
