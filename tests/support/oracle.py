@@ -5,6 +5,7 @@ crashed, froze or was overtaken on the way, the model that serves has to be the 
 """
 
 import asyncio
+import time
 from dataclasses import dataclass, replace
 
 import grpc
@@ -118,6 +119,23 @@ async def replay(store: Store, keys: PlacementKeys, head: VersionRecord) -> byte
         if order(trainee.start.trains_from) < order(entry.position) <= order(head.cursor):
             trainee.learn(replace(entry, late=[*entry.late, *_late_of(entry, late)]))
     return trainee.version(0)[1]
+
+
+def challengers(url: str, placement: str) -> list[tuple[ChallengerRecord, ChallengerRecord]]:
+    """Reads the records of all challengers from a store, once each has got to the end of the log, and walks it anew."""
+    return asyncio.run(_challengers(url, PlacementKeys(placement)))
+
+
+async def _challengers(url: str, keys: PlacementKeys) -> list[tuple[ChallengerRecord, ChallengerRecord]]:
+    store = Store(url, timeout_s=5)
+    end = (await whole_log(store, keys))[-1].position
+    deadline_s = time.monotonic() + 30.0
+    while {record.weighed_to for record in (await Challengers(store).records(keys)).values()} != {end}:
+        assert time.monotonic() < deadline_s, "waited 30 s for the challengers to get to the end of the log"
+        await asyncio.sleep(0.1)
+    walks = [await replay_challenger(store, keys, name) for name in await Challengers(store).records(keys)]
+    await store.close()
+    return walks
 
 
 async def replay_challenger(store: Store, keys: PlacementKeys, name: str) -> tuple[ChallengerRecord, ChallengerRecord]:

@@ -47,10 +47,11 @@ def is_proved(spec: AutoPromote, status: ChallengerStatus) -> bool:
 def reason_of(spec: AutoPromote, status: ChallengerStatus) -> str:
     """Return why a challenger is promoted, in a sentence with the figures."""
     of, than, more = status.value, status.policy_value, status.difference
+    sure = f"with {100 * more.confidence:.6g} % confidence at all times"
     return (
         f"On {status.measured:,} decisions it would have earned {of.value:.4g} a decision, where the policy earned "
-        f"{than.value:.4g}: {more.value:+.4g}, at least {more.low:+.4g} with {more.confidence:.4%} confidence at all "
-        f"times, which is above the margin of {spec.margin:g}. {status.reason}"
+        f"{than.value:.4g}: {more.value:+.4g}, at least {more.low:+.4g} {sure}, which is above the margin of "
+        f"{spec.margin:g}. {status.reason}"
     )
 
 
