@@ -2,8 +2,8 @@
 
     learner, when it has caught up --a slice of time--> challengers: learn, weigh, commit --proved better--> promotion
 
-They come after the placement's own learning: while it is behind, they wait. Their commits share the bytes that one
-policy may write, and whatever is wrong with one of them, the placement and the others go on.
+They come after the placement's own learning: while it is behind, they wait. All of them together commit as often as
+one policy does, and whatever is wrong with one of them, the placement and the others go on.
 """
 
 import logging
@@ -136,9 +136,8 @@ class PlacementChallengers:
         return shadow.walk(ahead, with_late, until)
 
     def _commit_is_due(self, shadow: Shadow) -> bool:
-        pause_s = len(self._shadows) * shadow.size_bytes / _MAX_SNAPSHOT_BYTES_PER_S
-        waited_s = time.monotonic() - shadow.committed_at
-        return shadow.uncommitted and waited_s >= max(self._settings.snapshot_interval_s, pause_s)
+        pause_s = max(self._settings.snapshot_interval_s, shadow.size_bytes / _MAX_SNAPSHOT_BYTES_PER_S)
+        return shadow.uncommitted and time.monotonic() - shadow.committed_at >= pause_s * len(self._shadows)
 
     async def _commit(self, shadow: Shadow) -> bool:
         record, weights = shadow.record(time.time_ns() // 1_000_000)
@@ -152,10 +151,12 @@ class PlacementChallengers:
         named = {challenger.name: challenger for challenger in record.placement.challengers}
         gone = [(name, of.training.version) for name, of in stored.items() if name not in named]
         await self._stored.forget(self._lease, gone)
-        measurings = await self._stored.measurings(self._lease.keys)
         former, self._shadows = self._shadows, {}
+        # Some may not be committed yet.
+        begun = [each.estimates.measuring.ordinal for each in former.values()]
+        measurings = max([await self._stored.measurings(self._lease.keys), *begun])
         for name, challenger in named.items():
-            measurings = max([measurings, *(each.estimates.measuring.ordinal for each in self._shadows.values())])
             shadow = await self._starts.shadow(record, challenger, former.get(name), stored.get(name), measurings + 1)
             self._shadows[name] = shadow
+            measurings = max(measurings, shadow.estimates.measuring.ordinal)
         self._record = record

@@ -29,6 +29,9 @@ _WATCHED_IDS = 1024
 _VERDICTS: dict[Level, Verdict] = {"trust": VERDICT_TRUST, "caution": VERDICT_CAUTION, "refuse": VERDICT_REFUSE}
 
 
+_NOTHING = ChallengerStatus(verdict=VERDICT_UNSPECIFIED, reason="No decision of the policy was measured yet.")
+
+
 class Estimates:
     """What a challenger, and the policy it is measured against, earned on the same decisions.
 
@@ -51,6 +54,7 @@ class Estimates:
         self._difference = DifferenceSequence(*bounds, confidence_of(measuring))
         self._diagnostics = Diagnostics(most_ids=_WATCHED_IDS)
         self._waiting: list[Measured] = []
+        self._status: ChallengerStatus | None = None
 
     def resume(self, record: ChallengerRecord) -> None:
         """Go on where a record of the same measuring stands.
@@ -64,6 +68,7 @@ class Estimates:
         self._diagnostics = Diagnostics.loads(record.diagnostics)
         self.measured, self.weighed_to = record.measured, record.weighed_to
         self._weight, self._earned, self._reward = record.weight, record.earned, record.reward
+        self._status = None
 
     def add(self, decision: Measured) -> None:
         """Count a decision in; it is looked at with the next `flush`, because many at once cost far less."""
@@ -73,7 +78,7 @@ class Estimates:
         """Look at what was added."""
         if not self._waiting:
             return
-        seen, self._waiting = self._waiting, []
+        seen, self._waiting, self._status = self._waiting, [], None
         weight = np.array([each.weight for each in seen])
         reward = np.array([each.reward for each in seen])
         logged = np.ones(len(seen))
@@ -108,10 +113,13 @@ class Estimates:
         )
 
     def status(self) -> ChallengerStatus:
-        """Return what was found, without name, policy and interactions."""
+        """Return what was found, without name, policy and interactions; not to be changed."""
         self.flush()
-        if not self.measured:
-            return ChallengerStatus(verdict=VERDICT_UNSPECIFIED, reason="No decision of the policy was measured yet.")
+        if self._status is None:  # bounds take milliseconds, and are asked for several times a second
+            self._status = self._found() if self.measured else _NOTHING
+        return self._status
+
+    def _found(self) -> ChallengerStatus:
         verdict = self._diagnostics.verdict()
         mean_weight, policy_value = self._weight / self.measured, self._reward / self.measured
         # The mean of w r with the policy's mean reward as a control variate: where weights average to more than 1 by

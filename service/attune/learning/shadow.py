@@ -123,7 +123,8 @@ class Shadow:
 
     def status(self) -> ChallengerStatus:
         """Return how it is doing."""
-        status = self.estimates.status()
+        status = ChallengerStatus()
+        status.CopyFrom(self.estimates.status())
         status.name, status.interactions = self.challenger.name, self.trainee.interactions
         status.policy.CopyFrom(self.challenger.policy)
         return status
