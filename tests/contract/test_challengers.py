@@ -173,7 +173,7 @@ async def test_a_challenger_learns_the_whole_log_and_is_measured_on_what_comes_a
         record, walked = await oracle.replay_challenger(store, keys, name)
         assert record == walked
         assert record.measured == 100
-        assert record.training.interactions > 200
+        assert record.training.interactions >= 200
 
 
 async def test_a_challenger_that_is_killed_goes_on_to_the_same_bits(store: Store, traffic: Traffic) -> None:
@@ -182,6 +182,7 @@ async def test_a_challenger_that_is_killed_goes_on_to_the_same_bits(store: Store
     await Placements(store).apply(placement(VW, POPULAR), 0)
     for _ in range(6):
         learner = Learner(store)
+        await until(_stored(store, keys, 2), "two challengers")
         await traffic.visits(100)
         await asyncio.sleep(0.05)
         await learner.drop(store, keys)
@@ -190,7 +191,7 @@ async def test_a_challenger_that_is_killed_goes_on_to_the_same_bits(store: Store
     for name in ("vw", "popular"):
         record, walked = await oracle.replay_challenger(store, keys, name)
         assert record == walked
-        assert record.measured > 100
+        assert record.measured == 600
 
 
 async def test_only_what_the_policy_decided_is_measured_and_everything_is_learned(
@@ -310,8 +311,9 @@ async def test_what_a_challenger_has_to_learn_is_not_trimmed(store: Store, traff
     keys = traffic.keys
     await Placements(store).apply(placement(), 0)
     async with Learner(store):
-        await traffic.visits(60)
-        await until(_learned(store, keys, 60), "everything to be learned")
+        for n in (30, 60):
+            await traffic.visits(30)
+            await until(_learned(store, keys, n), "everything to be learned")
     await Placements(store).apply(placement(VW), 0)
     await TrainingLog(store).note_exported(keys, (await TrainingLog(store).extent(keys)).last, BEGINNING)
     with pytest.raises(NotFoundError, match='challenger "vw" has learned from the log'):
@@ -322,6 +324,22 @@ async def test_what_a_challenger_has_to_learn_is_not_trimmed(store: Store, traff
     await trimming.trim(store, "home")
     left = await oracle.whole_log(store, keys)
     assert left[0].position == learned.cursor
+
+
+async def test_nothing_is_trimmed_before_a_challenger_has_learned_its_first_interaction(
+    store: Store, traffic: Traffic
+) -> None:
+    """Rewards of the last ten minutes are not known to it yet, and that is all there is."""
+    keys, spec = traffic.keys, placement(VW)
+    spec.reward.window.FromSeconds(600)
+    await Placements(store).apply(spec, 0)
+    async with Learner(store):
+        await traffic.visits(20)
+        await settled(store, keys, 20)
+        await until(_learned(store, keys, 20), "everything to be learned")
+    await TrainingLog(store).note_exported(keys, (await TrainingLog(store).extent(keys)).last, BEGINNING)
+    assert await trimming.trim(store, "home") == 0
+    assert len(await oracle.whole_log(store, keys)) == 20
 
 
 # What is promoted, and what is not: the challenger that knows who comes, and the one that is the policy itself.

@@ -139,6 +139,8 @@ class TrainingLog:
         Returns:
             How many were removed; None when there is a newer version, or the placement was changed, by now.
         """
+        if learned_to == BEGINNING:
+            return 0
         retention_ms = PlacementRecord.FromString(spec).placement.log_retention.ToMilliseconds()
         touched = [keys.spec, keys.head, keys.interactions, keys.exported]
         args: list[str | bytes | int] = [spec, head.version, learned_to, _TRIMMED_PER_CALL, retention_ms]
