@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks import policy_cost
+from benchmarks import evaluation, policy_cost
 from benchmarks.h2load import SecondOpinion
 from benchmarks.measure import CONNECTIONS, IN_FLIGHT, Latency, Throughput
 from benchmarks.workload import OFFERS, REQUESTS
@@ -24,6 +24,7 @@ class Results:
     empty_h2load: SecondOpinion | None
     decide_h2load: SecondOpinion | None
     costs: policy_cost.PolicyCosts
+    evaluated: evaluation.EvaluationCosts
 
     @property
     def ratio(self) -> float:
@@ -39,7 +40,8 @@ class Results:
 def markdown(results: Results) -> str:
     """Writes everything down, for a terminal and for Markdown alike."""
     parts = ["# Results of `python -m benchmarks`", _machine(results), _throughput(results), _verdict(results)]
-    return "\n\n".join([*parts, _latency(results), _second_opinion(results), policy_cost.markdown(results.costs), ""])
+    apart = [policy_cost.markdown(results.costs), evaluation.markdown(results.evaluated)]
+    return "\n\n".join([*parts, _latency(results), _second_opinion(results), *apart, ""])
 
 
 def _machine(results: Results) -> str:

@@ -42,6 +42,18 @@ class CressieRead:
     needs_model: ClassVar[bool] = False
     n_columns: ClassVar[int] = 5
 
+    def __post_init__(self) -> None:
+        """Check the bounds.
+
+        Raises:
+            ValueError: A mean weight of 1 is not between them.
+        """
+        if not 0.0 <= self.weight_low < 1.0 < self.weight_high:
+            raise ValueError(
+                "weight_low, weight_high: expected at least 0 and below 1, and above 1, "
+                f"got {self.weight_low:g} and {self.weight_high:g}"
+            )
+
     def per_round(self, rounds: Rounds, /) -> FloatArray:
         """Return `Q w r n / (n + 1) + missing r`, shape (n_rounds,)."""
         n_rounds = len(rounds.weight)
@@ -63,7 +75,7 @@ class CressieRead:
                 f"got {weight.min():g} to {weight.max():g}"
             )
         weighted = weight * reward
-        return np.stack([weight, weight * weight, weighted, weight * weighted, reward], axis=1)
+        return np.stack([weight, weight * weight, weighted, weight * weighted, reward]).T
 
     def value(self, means: FloatArray, n_rounds: int, /) -> FloatArray:
         """Return the estimate for each set of means, shape (...)."""

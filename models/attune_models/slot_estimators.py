@@ -80,7 +80,7 @@ class CascadeDr(PlainMean[SlotRounds]):
     """Doubly robust given the slots before: `mean sum of w_1 ... w_k (r_k - q_k) + w_1 ... w_(k-1) v_k`.
 
     Unbiased where reward-interaction IPS is, whatever the model predicts. The variance is least where the model
-    predicts what slot k and those after it earn together; predictions of r_k alone are allowed and take off less.
+    predicts what slot k and those after it earn together; predictions of r_k alone take off less, and may add some.
 
     Haruka Kiyohara, Yuta Saito, Tatsuya Matsuhiro, Yusuke Narita, Nobuyuki Shimizu, Yasuo Yamamoto: Doubly Robust
     Off-Policy Evaluation for Ranking Policies under the Cascade Behavior Model, 2022.

@@ -44,8 +44,8 @@ class Tally(Generic[RoundsT]):
         self.n_rounds, self.rows_per_cell = 0, 1
         self.means: FloatArray = np.zeros(estimator.n_columns)
         self._scatter: FloatArray = np.zeros((estimator.n_columns, estimator.n_columns))
-        # Zeros take no memory until they are written to.
-        self._cells: FloatArray = np.zeros((most_cells, estimator.n_columns))
+        # A row for each column. Zeros take no memory until they are written to.
+        self._cells: FloatArray = np.zeros((estimator.n_columns, most_cells))
 
     @property
     def estimate(self) -> float:
@@ -55,8 +55,11 @@ class Tally(Generic[RoundsT]):
     @property
     def variance(self) -> float:
         """Variance of the estimate, by the delta method; NaN with fewer than two rounds."""
+        if self.n_rounds <= 1:
+            return float("nan")
         gradient = self.estimator.gradient(self.means, self.n_rounds)
-        return float(gradient @ self.covariance @ gradient) / self.n_rounds if self.n_rounds else float("nan")
+        # Rounding can leave a tiny variance just below 0.
+        return float(np.maximum(gradient @ self.covariance @ gradient, 0.0)) / self.n_rounds
 
     @property
     def covariance(self) -> FloatArray:
@@ -66,7 +69,7 @@ class Tally(Generic[RoundsT]):
     @property
     def cells(self) -> FloatArray:
         """Sums over `rows_per_cell` successive rounds each, of which the last may have fewer; shape (n_cells, k)."""
-        return self._cells[: -(-self.n_rounds // self.rows_per_cell)]
+        return self._cells[:, : -(-self.n_rounds // self.rows_per_cell)].T
 
     def add(self, rounds: RoundsT) -> None:
         """Take in more rounds: those that follow on the ones before.
@@ -102,12 +105,12 @@ class Tally(Generic[RoundsT]):
         # The first piece may complete a cell that was begun.
         first, rest = divmod(self.n_rounds, size)
         starts = np.maximum(np.arange(-rest, len(columns), size), 0)
-        self._cells[first : first + len(starts)] += np.add.reduceat(columns, starts, axis=0)
+        self._cells[:, first : first + len(starts)] += np.add.reduceat(columns.T, starts, axis=1)
         self.n_rounds += len(columns)
 
     def _halve(self) -> None:
         """Make one cell of every two neighbours."""
         half = self._most_cells // 2
-        self._cells[:half] = self._cells[::2] + self._cells[1::2]
-        self._cells[half:] = 0.0
+        self._cells[:, :half] = self._cells[:, ::2] + self._cells[:, 1::2]
+        self._cells[:, half:] = 0.0
         self.rows_per_cell *= 2
