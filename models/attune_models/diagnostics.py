@@ -15,7 +15,7 @@ from typing import Self
 from attune_models.duplicates import MOST_IDS
 from attune_models.log_diagnostics import LogDiagnostics, LogFigures, LoggedDecision
 from attune_models.rounds import FloatArray
-from attune_models.target_diagnostics import TargetDiagnostics, TargetFigures
+from attune_models.target_diagnostics import TargetDiagnostics, TargetFigures, check_weights
 from attune_models.types import PolicyError
 from attune_models.verdict import Level, Verdict, judged
 
@@ -104,15 +104,17 @@ class Diagnostics:
             unsupported: See there.
 
         Raises:
-            ValueError: There are not as many weights as decisions, or some number makes no sense.
+            ValueError: There are not as many weights as decisions, or some number makes no sense. Nothing was counted
+                then.
         """
         if not len(decisions) == len(weight) == len(reward):
             raise ValueError(
                 f"expected a weight and a reward for each of {len(decisions)} decisions, "
                 f"got {len(weight)} and {len(reward)}"
             )
-        self.target.add(weight, reward, unsupported)
+        check_weights(weight, reward)
         self.log.add(decisions)
+        self.target.add(weight, reward, unsupported)
 
     def report(self) -> DiagnosticsReport:
         """Return what is known so far."""

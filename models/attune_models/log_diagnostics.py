@@ -16,6 +16,7 @@ import numpy as np
 from attune_models.calibration import N_BINS, Calibration, CalibrationBin
 from attune_models.drift import N_TOTALS, N_WINDOWS, Change, Drift
 from attune_models.duplicates import MOST_IDS, Duplicates
+from attune_models.rounds import FloatArray
 from attune_models.state import check_not_negative, check_shapes, pack, refusing, unpack
 from attune_models.types import Interaction, Pmf
 
@@ -129,32 +130,25 @@ class LogDiagnostics:
         """Count decisions, in their order; thousands at once are much faster than one by one.
 
         Raises:
-            ValueError: A reward is not finite, or a propensity not greater than 0.
+            ValueError: A reward is not finite, a propensity not greater than 0, or some slots have a pmf and others
+                have none. Nothing was counted then.
         """
         batch = list(decisions)
-        self._rows += len(batch)
+        reward, weight = _first_slots([each.slots[0] for each in batch])
+        with_pmfs = [each for each in batch if each.pmfs]
+        draws = [draw for each in with_pmfs for draw in _draws(each)]
+        self._drift.add(reward, weight)
+        self.calibration.add([pmf for pmf, _ in draws], [slot.chosen for _, slot in draws])
         self._duplicates.add([each.event_id for each in batch])
         self._count_modes([each.mode for each in batch])
-        self._count_first_slots([each.slots[0] for each in batch])
-        with_pmfs = [each for each in batch if each.pmfs]
-        pmfs = [pmf for each in with_pmfs for pmf in each.pmfs]
-        self.calibration.add(pmfs, [slot.chosen for each in with_pmfs for slot in each.slots])
-        self._calibrated += len(pmfs)
+        self._rows += len(batch)
+        self._calibrated += len(draws)
 
     def _count_modes(self, modes: Sequence[str]) -> None:
         # What was decided while the model was away had been given to the policy's group.
         control, known = modes.count("control"), sum(map(bool, modes))
         self._control += control
         self._others += known - control
-
-    def _count_first_slots(self, slots: Sequence[Interaction]) -> None:
-        # What is left for later slots depends on what a policy, which learns, has drawn for the first.
-        reward = np.array([each.reward for each in slots], np.float64)
-        propensity = np.array([each.propensity for each in slots], np.float64)
-        n_actions = np.array([len(each.situation.actions) for each in slots], np.float64)
-        if not (np.isfinite(reward).all() and (propensity > 0.0).all()):
-            raise ValueError(f"expected finite rewards and propensities above 0, got {reward!r} and {propensity!r}")
-        self._drift.add(reward, 1.0 / (n_actions * propensity))
 
     def figures(self) -> LogFigures:
         """Return what was found so far."""
@@ -205,3 +199,24 @@ class LogDiagnostics:
         loaded._drift = Drift(rows, arrays["windows"])
         loaded._duplicates = Duplicates.of(most_ids, level, arrays["ids"])
         return loaded
+
+
+def _draws(decision: LoggedDecision) -> Iterable[tuple[Pmf, Interaction]]:
+    n_pmfs, n_slots = len(decision.pmfs), len(decision.slots)
+    if n_pmfs != n_slots:
+        raise ValueError(f'decision "{decision.event_id}": expected a pmf for each of {n_slots} slots, got {n_pmfs}')
+    return zip(decision.pmfs, decision.slots, strict=True)
+
+
+def _first_slots(slots: Sequence[Interaction]) -> tuple[FloatArray, FloatArray]:
+    """Return rewards, and weights as if each had been drawn by chance.
+
+    Of the first slots only: what is left for the later ones depends on what a policy, which learns, drew before.
+    """
+    reward = np.array([each.reward for each in slots], np.float64)
+    propensity = np.array([each.propensity for each in slots], np.float64)
+    n_actions = np.array([len(each.situation.actions) for each in slots], np.float64)
+    # Written so that NaN, which compares false with everything, is refused too.
+    if not (np.isfinite(reward).all() and (propensity > 0.0).all()):
+        raise ValueError(f"expected finite rewards and propensities above 0, got {reward!r} and {propensity!r}")
+    return reward, 1.0 / (n_actions * propensity)

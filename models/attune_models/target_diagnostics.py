@@ -84,13 +84,11 @@ class TargetDiagnostics:
                 (n_rounds,), 0 to 1, NaN where nobody knows. None where nobody knows for any of them.
 
         Raises:
-            ValueError: A weight is negative, or a number is not finite.
+            ValueError: See `check_weights`.
         """
+        check_weights(weight, reward)
         if not len(weight):
             return
-        # Written so that NaN, which compares false with everything, is refused too.
-        if not (weight.min() >= 0.0 and np.isfinite(weight).all() and np.isfinite(reward).all()):
-            raise ValueError(f"expected finite weights of at least 0 and finite rewards, got {weight!r} and {reward!r}")
         earned = np.abs(weight * reward)
         mass = np.full(len(weight), np.nan) if unsupported is None else unsupported
         known = ~np.isnan(mass)
@@ -137,6 +135,17 @@ class TargetDiagnostics:
         loaded._totals, loaded._largest = arrays["totals"], float(arrays["largest"][0])
         check_not_negative(_KIND, loaded._rows, loaded._largest, *loaded._totals.tolist())
         return loaded
+
+
+def check_weights(weight: FloatArray, reward: FloatArray) -> None:
+    """Refuse weights and rewards that would spoil every figure.
+
+    Raises:
+        ValueError: A weight is negative, or a number is not finite.
+    """
+    # Written so that NaN, which compares false with everything, is refused too.
+    if not ((weight >= 0.0).all() and np.isfinite(weight).all() and np.isfinite(reward).all()):
+        raise ValueError(f"expected finite weights of at least 0 and finite rewards, got {weight!r} and {reward!r}")
 
 
 def _kish(total: float, squares: float) -> float:
