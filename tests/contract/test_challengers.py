@@ -13,7 +13,8 @@ from attune.config import LearnerSettings
 from attune.errors import FencedError, NotFoundError
 from attune.evaluation import trimming
 from attune.learning.learners import Learners
-from attune.serving.specs import with_defaults
+from attune.serving.situation import situation_of
+from attune.serving.specs import policy_spec, with_defaults
 from attune.storage.v1.records_pb2 import (
     ChallengerRecord,
     DecisionRecord,
@@ -35,6 +36,7 @@ from attune.store.versions import Versions, sign
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_LEARNED
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import AutoPromote, Challenger, EpsilonSpec, Placement, PolicySpec, PopularitySpec, VwSpec
+from attune_models.policy import build
 from messages import reward
 from servers import every_key
 
@@ -59,6 +61,7 @@ class Traffic:
         mode: Who says that it decides.
         policy_version: The version that says so.
         made: How many decisions were made.
+        window_ms: When they enter the log; clicks that come later are late.
     """
 
     store: Store
@@ -67,6 +70,7 @@ class Traffic:
     mode: int = MODE_LEARNED
     policy_version: int = 0
     made: int = 0
+    window_ms: int = 100
 
     async def visits(self, n: int, slots: int = 1) -> None:
         """Makes decisions whose windows close at once, and clicks."""
@@ -74,7 +78,9 @@ class Traffic:
         for first in range(self.made, self.made + n, 50):
             some = [self._decision(i, slots) for i in range(first, min(first + 50, self.made + n))]
             # Clicked before the window closes.
-            await asyncio.gather(*(journal.append(self.keys, 100, of.event_id, of.SerializeToString()) for of in some))
+            await asyncio.gather(
+                *(journal.append(self.keys, self.window_ms, of.event_id, of.SerializeToString()) for of in some)
+            )
             clicks = [
                 NewOutcome(of.event_id, "click", OutcomeRecord(name="click", value=1.0)) for of in some if _likes(of)
             ]
@@ -351,8 +357,9 @@ async def test_a_challenger_that_is_better_for_certain_is_promoted_and_its_twin_
     await Placements(store).apply(applied, 0)
     async with Learner(store):
         await until(_stored(store, keys, 2), "two challengers")
+        traffic.window_ms = 1500  # late clicks, of a busy machine, look like a drift of the rewards
         await traffic.visits(3000)
-        await until(_promoted(store), "a promotion")
+        await until(_promoted(store), "a promotion", timeout_s=30)
         await settled(store, keys, traffic.made)
         await until(_learned(store, keys, traffic.made), "everything to be learned")
     record = await Placements(store).get("home")
@@ -364,6 +371,14 @@ async def test_a_challenger_that_is_better_for_certain_is_promoted_and_its_twin_
     assert record.last_promotion.reason.startswith("On ")
     # It goes on from what it had learned in the shadow, whatever it learned as a challenger.
     assert head.interactions == traffic.made
+    assert _pmf(head, await oracle.replay(store, keys, head)) == _pmf(head, await Versions(store).weights(keys, head))
+    async with Learner(store):  # another one takes it up, and does not begin anew
+        await traffic.visits(20)
+        await until(_learned(store, keys, traffic.made), "everything to be learned")
+    later = await Versions(store).head(keys)
+    assert later is not None
+    assert (later.replayed_to, later.policy) == (head.replayed_to, head.policy)
+    assert (await Placements(store).get("home")).revision == 2
     twins = (await Challengers(store).records(keys))["twin"]
     assert (twins.measuring.against, twins.measuring.ordinal) == (head.policy, 3)
 
@@ -421,6 +436,13 @@ async def test_who_was_overtaken_writes_nothing_of_challengers(store: Store, tra
     with pytest.raises(FencedError, match='the promotion of challenger "vw" was refused'):
         await challengers.replace(lease, promotion)
     assert (await challengers.records(keys))["vw"].measured == 1
+
+
+def _pmf(version: VersionRecord, weights: bytes) -> list[float]:
+    """What a version draws from. Its bytes are not: Vowpal Wabbit counts in them what a challenger predicted."""
+    policy = build(policy_spec(version.policy))
+    policy.loads(weights)
+    return policy.pmf(situation_of(Features(categorical={"user": "user-1"}), OFFERS))
 
 
 def _logged(store: Store, keys: PlacementKeys, n: int) -> Callable[[], Awaitable[bool]]:
