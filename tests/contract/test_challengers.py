@@ -359,7 +359,7 @@ async def test_a_challenger_that_is_better_for_certain_is_promoted_and_its_twin_
         await until(_stored(store, keys, 2), "two challengers")
         traffic.window_ms = 1500  # late clicks, of a busy machine, look like a drift of the rewards
         await traffic.visits(3000)
-        await until(_promoted(store), "a promotion", timeout_s=30)
+        await until(_promoted(store, traffic), "a promotion", timeout_s=30)
         await settled(store, keys, traffic.made)
         await until(_learned(store, keys, traffic.made), "everything to be learned")
     record = await Placements(store).get("home")
@@ -459,8 +459,11 @@ def _stored(store: Store, keys: PlacementKeys, n: int) -> Callable[[], Awaitable
     return check
 
 
-def _promoted(store: Store) -> Callable[[], Awaitable[bool]]:
+def _promoted(store: Store, traffic: Traffic) -> Callable[[], Awaitable[bool]]:
+    """A promotion while there is something new in the log all the time."""
+
     async def check() -> bool:
+        await traffic.visits(3)
         return (await Placements(store).get("home")).HasField("last_promotion")
 
     return check

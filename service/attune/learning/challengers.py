@@ -77,18 +77,16 @@ class PlacementChallengers:
                 await self._safely(shadow, self._commit(shadow))
         return is_busy
 
-    async def promoted(self, end: str) -> Promoted | None:
+    async def promoted(self) -> Promoted | None:
         """Put the first challenger that is proved better in charge; None when there is none.
-
-        Args:
-            end: Position of the last entry of the log.
 
         Raises:
             FencedError: Another learner has taken over, or the placement is gone.
             StoreUnavailableError: The store did not answer in time.
         """
         for shadow in self._shadows.values():
-            if shadow.waits_at(end) and not shadow.uncommitted:
+            # Where traffic never pauses, a challenger is never at the very end of the log: near it is enough.
+            if shadow.is_near_end and not shadow.uncommitted:
                 promoted = await self._promotions.promote(self._lease, self._record, shadow)
                 if promoted is not None:
                     self._shadows.pop(shadow.challenger.name)
@@ -131,6 +129,7 @@ class PlacementChallengers:
         ahead = await self._interactions.after(keys, shadow.estimates.weighed_to, most)
         behind = await self._interactions.after(keys, shadow.trainee.cursor, most)
         with_late = await shadow.final_rewards.add(behind)
+        shadow.is_near_end = len(ahead) < most
         if behind and not with_late:
             return True  # late outcomes are being read
         return shadow.walk(ahead, with_late, until)

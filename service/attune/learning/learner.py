@@ -110,9 +110,8 @@ class PlacementLearner:
 
     async def _challenge(self, session: Session, challengers: PlacementChallengers, record: PlacementRecord) -> bool:
         """Give challengers a slice of the time that the policy leaves; return whether there is more to do at once."""
-        end = session.trainee.cursor
-        is_busy = await challengers.work(record, end)
-        if (promoted := await challengers.promoted(end)) is not None:
+        is_busy = await challengers.work(record, session.trainee.cursor)
+        if (promoted := await challengers.promoted()) is not None:
             session.take_over(promoted)
         return is_busy
 

@@ -35,6 +35,7 @@ class Shadow:
         size_bytes: Size of its weights when they were last committed.
         committed_at: Monotonic time of the last commit, in seconds.
         uncommitted: Whether there is something to commit.
+        is_near_end: Whether the last look ahead went to the end of the log.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Shadow:
         self.size_bytes = 0
         self.committed_at = 0.0
         self.uncommitted = True
+        self.is_near_end = False
         self._waits = False
 
     def waits_at(self, end: str) -> bool:
