@@ -106,7 +106,7 @@ def test_a_twin_is_measured_and_left_where_it_is(client: tuple[Client, str]) -> 
     answer = challengers(client[0], "twins")
     [twin] = answer.challengers
     assert not answer.HasField("last_promotion")
-    assert (twin.name, twin.measured > 0, twin.interactions > 0) == ("twin", True, True)
+    assert (twin.name, twin.measured > 0) == ("twin", True)
     assert twin.difference.low < 0.0 < twin.difference.high
     # Half of what it may get wrong is for the first measuring.
     assert twin.difference.confidence == pytest.approx(0.95)
