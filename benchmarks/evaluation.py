@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, TypeAlias
@@ -108,16 +109,17 @@ def measure() -> EvaluationCosts:
     """Measures everything once; takes a minute."""
     # First the memory: the peak of a process begins with what the one that started it holds.
     memory = [_memory(N_ROUNDS, short=True), _memory(LONG_LOG, short=False)]
-    return EvaluationCosts(_compared(), memory)
+    return EvaluationCosts(compared(), memory)
 
 
-def _compared() -> list[WayCost]:
+def compared() -> list[WayCost]:
+    """Times the three ways in turns."""
     tallies = tallied(THREE, N_ROUNDS, CELLS_OF_SINGLE_ROUNDS)
     kernels = [np.concatenate([estimator.per_round(rounds) for rounds in log(N_ROUNDS)]) for estimator in THREE]
     ways: dict[str, tuple[Way, int]] = {
-        "ours": (lambda times, seed: bootstrap(tallies, times, seed), RESAMPLES),
-        "loop of `choice` and `mean`": (lambda times, seed: _loop(kernels, times, seed), LOOP_RESAMPLES),
-        "loop that draws once for the three": (lambda times, seed: _shared(kernels, times, seed), LOOP_RESAMPLES),
+        "ours": (partial(bootstrap, tallies), RESAMPLES),
+        "loop of `choice` and `mean`": (partial(loop, kernels), LOOP_RESAMPLES),
+        "loop that draws once for the three": (partial(loop_that_draws_once, kernels), LOOP_RESAMPLES),
     }
     turns = [[_turn(way, times // TURNS, seed) for way, times in ways.values()] for seed in range(TURNS)]
     return [
@@ -126,12 +128,14 @@ def _compared() -> list[WayCost]:
     ]
 
 
-def _loop(kernels: Sequence[FloatArray], resamples: int, seed: int) -> FloatArray:
+def loop(kernels: Sequence[FloatArray], resamples: int, seed: int) -> FloatArray:
+    """Resamples each kernel by itself; returns means, shape (resamples, n_kernels)."""
     rng = np.random.default_rng(seed)
     return np.array([[rng.choice(kernel, len(kernel)).mean() for kernel in kernels] for _ in range(resamples)])
 
 
-def _shared(kernels: Sequence[FloatArray], resamples: int, seed: int) -> FloatArray:
+def loop_that_draws_once(kernels: Sequence[FloatArray], resamples: int, seed: int) -> FloatArray:
+    """Resamples all kernels together; returns means, shape (resamples, n_kernels)."""
     rng, n_rounds = np.random.default_rng(seed), len(kernels[0])
     draws = (rng.choice(n_rounds, n_rounds) for _ in range(resamples))
     return np.array([[kernel[rows].mean() for kernel in kernels] for rows in draws])
@@ -151,7 +155,8 @@ def _memory(n_rounds: int, *, short: bool) -> Memory:
     return Memory(**json.loads(done.stdout))
 
 
-def _evaluate_once(n_rounds: int, *, short: bool) -> dict[str, float]:
+def evaluated_once(n_rounds: int, *, short: bool) -> dict[str, float]:
+    """Evaluates in this process; returns what `Memory` has."""
     start = time.perf_counter()
     estimators, most_cells = (THREE, CELLS_OF_SINGLE_ROUNDS) if short else (default_estimators(), MOST_CELLS)
     tallies = tallied(estimators, n_rounds, most_cells)
@@ -206,7 +211,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="of three estimators, by single rounds")
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(_evaluate_once(arguments.one, short=arguments.short)))
+        print(json.dumps(evaluated_once(arguments.one, short=arguments.short)))
     else:
         print(markdown(measure()))
 

@@ -22,8 +22,11 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 _BLOCK = 1 << 14
 # Resamples that one generator makes. It decides what is drawn, so results do not depend on the number of threads.
 _BATCH = 32
-# Resamples of a block that are summed by one product of matrices.
+# Resamples of a block that are summed together.
 _GROUP = 8
+# Largest product of matrices, in multiplications. OpenBLAS has threads of its own for larger ones: beside ours, on a
+# machine that is busy, they wait for each other most of the time.
+_PRODUCT = 1 << 18
 # Draws of `percentile_bootstrap` that are in memory at once.
 _MOST_DRAWS = 2_000_000
 
@@ -85,8 +88,8 @@ def resampled_sums(columns: FloatArray, resamples: int, seed: int, threads: int 
 def percentile_bootstrap(per_round: FloatArray, resamples: int, seed: int) -> FloatArray:
     """Take means of a kernel over resamples of its rounds: the very draws that Open Bandit Pipeline makes.
 
-    A ratio's kernel is not normalised anew on each resample, so its spread is too small where weights vary much:
-    `bootstrap` does that right. This is here to compare with the reference.
+    A ratio's kernel is not normalised anew on each resample, so its spread is not that of the ratio, and may be several
+    times too small where weights vary much: `bootstrap` does that right. This is here to compare with the reference.
 
     Args:
         per_round: Kernels, float64, shape (n_rounds,) or (n_rounds, n_kernels); at least one round.
@@ -98,13 +101,13 @@ def percentile_bootstrap(per_round: FloatArray, resamples: int, seed: int) -> Fl
     """
     n_rounds = len(per_round)
     random = np.random.RandomState(seed)
-    means = np.empty((resamples, *per_round.shape[1:]))
+    kernels, means = per_round.reshape(n_rounds, -1).T, np.empty((resamples, per_round.size // n_rounds))
     step = max(1, _MOST_DRAWS // n_rounds)
     for start in range(0, resamples, step):
         draws = random.randint(0, n_rounds, (min(step, resamples - start), n_rounds))
         counts = np.stack([np.bincount(row, minlength=n_rounds) for row in draws]).astype(np.float64)
-        means[start : start + step] = counts @ per_round / n_rounds
-    return means
+        means[start : start + step] = _product(counts, kernels) / n_rounds
+    return means.reshape(resamples, *per_round.shape[1:])
 
 
 def percentiles(resampled: FloatArray, confidence: float = 0.95) -> FloatArray:
@@ -136,8 +139,18 @@ def _batch(columns: FloatArray, resamples: int, seed: np.random.SeedSequence) ->
     for i, block in enumerate(blocks):
         for start in range(0, resamples, _GROUP):
             group = slice(start, start + _GROUP)
-            sums[group] += _counts(draws[group, i], block.shape[1], rng) @ block.T
+            sums[group] += _product(_counts(draws[group, i], block.shape[1], rng), block)
     return sums
+
+
+def _product(counts: FloatArray, block: FloatArray) -> FloatArray:
+    """Return `counts @ block.T`, in pieces."""
+    step = max(1, _PRODUCT // (len(counts) * len(block)))
+    total = np.zeros((len(counts), len(block)))
+    for start in range(0, block.shape[1], step):
+        piece = slice(start, start + step)
+        total += counts[:, piece] @ block[:, piece].T
+    return total
 
 
 def _counts(draws: IntArray, n_cells: int, rng: np.random.Generator) -> FloatArray:

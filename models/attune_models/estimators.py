@@ -81,7 +81,8 @@ class Ips(PlainMean[Rounds]):
 class ClippedIps(PlainMean[Rounds]):
     """IPS with weights of at most a limit: `mean min(w, limit) r`.
 
-    Biased towards 0 by what the clipped weights would have added; in return no round counts more than `limit` times.
+    Biased by what is clipped off the weights, towards 0 if rewards are not negative; in return no round counts more
+    than `limit` times.
 
     Edward Ionides: Truncated Importance Sampling, 2008; Leon Bottou and others: Counterfactual Reasoning and Learning
     Systems, 2013.

@@ -93,11 +93,11 @@ class Tally(Generic[RoundsT]):
     def _take_moments(self, columns: FloatArray) -> None:
         n_added, n_before = len(columns), self.n_rounds
         means = columns.mean(axis=0)
-        centred = columns - means
+        centred = (columns - means).T
         step = means - self.means
         share = n_added / (n_before + n_added)
         self.means = self.means + share * step
-        self._scatter += centred.T @ centred + n_before * share * np.multiply.outer(step, step)
+        self._scatter += np.einsum("in,jn->ij", centred, centred) + n_before * share * np.multiply.outer(step, step)
 
     def _fill(self, columns: FloatArray) -> None:
         """Add rounds to the cells, which have room for them."""
