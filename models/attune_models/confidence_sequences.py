@@ -58,7 +58,9 @@ class _Sequence(Generic[BoundT]):
         self._alpha = 0.5 * (1.0 - confidence)
         # A quotient of probabilities may be above its bound by a rounding.
         self._largest = _LARGEST_WEIGHT if max_weight is None else max_weight * (1.0 + 1e-9)
-        self._facts = [reward_low, reward_high, confidence, max_weight]
+        self._facts = [
+            None if fact is None else float(fact) for fact in (reward_low, reward_high, confidence, max_weight)
+        ]
         self._n_rounds = 0
 
     @property
@@ -113,6 +115,7 @@ class _Sequence(Generic[BoundT]):
                 raise PolicyError(f"expected a {self._kind} for {self._facts}, got one for {facts['for']}")
             n_rounds = int(facts["n_rounds"])
         check_not_negative("n_rounds", n_rounds)
+        check_not_negative("variance", *arrays["sums"][:, 1:-1:2].ravel().tolist())
         self._lower.sums, self._upper.sums = arrays["sums"].tolist()
         self._n_rounds = n_rounds
 

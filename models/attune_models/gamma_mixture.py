@@ -13,7 +13,8 @@ at no time at all. Means m at which it has are ruled out: what is left is above 
 """
 
 from functools import cache
-from math import log, log1p, sqrt
+from math import log, log1p, pi, sqrt
+from typing import TypeVar
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -21,10 +22,14 @@ from numpy.typing import NDArray
 
 from attune_models.stirling import stirling_error
 
+FloatT = TypeVar("FloatT", float, NDArray[np.float64])
+
 _NODES = 64
 _TAIL = 45.0
 """Integrands this much below their peak, on the scale of logarithms, count as 0: e^-45 is 3e-20."""
 _BISECTIONS = 60
+_SERIES_BELOW = 1e-3
+_HALF_LOG_TWO_PI = 0.5 * log(2.0 * pi)
 
 
 def log_wealth(excess: float, variance: float, rho: float) -> float:
@@ -33,7 +38,7 @@ def log_wealth(excess: float, variance: float, rho: float) -> float:
     Args:
         excess: S above, at least 0: where it is less, the wealth is below 1 and nothing is ruled out.
         variance: V above, at least 0.
-        rho: Parameter of the mixture, greater than 0; the bound is tightest where V is about 10 rho.
+        rho: Parameter of the mixture, greater than 0; the bound is tightest where V is about ten times as much.
     """
     return _bound(excess, variance, rho) + _log_lower(variance + rho, excess)
 
@@ -84,7 +89,7 @@ def _bound(excess: float, variance: float, rho: float) -> float:
     #   S + V + rho log rho - a log(a + S) + log gamma(a, a + S) - log gamma(rho, rho);
     # Stirling's formula takes out of it what is large and cancels. Without the last factor, P(a, a + S) <= 1.
     shape = variance + rho
-    height = excess - shape * log1p(excess / shape) - 0.5 * log(shape / rho)
+    height = shape * _gap(excess / shape) - 0.5 * log(shape / rho)
     return height + stirling_error(shape) - stirling_error(rho) - _log_lower_at_zero(rho)
 
 
@@ -100,19 +105,30 @@ def _log_lower(shape: float, excess: float) -> float:
     """
     start = shape + excess
     # Log of the density at the start, by Stirling's formula.
-    height = shape * log1p(excess / shape) - excess - log(start) + 0.5 * log(shape) - stirling_error(shape)
+    height = 0.5 * log(shape) - log(start) - shape * _gap(excess / shape) - stirling_error(shape)
     if height < -_TAIL:
         return 0.0
     # By log(1 + z) - z <= -z^2 / (2 + 4 z / 3): beyond this the density is below e^-45 of its start.
     length = 2.0 / 3.0 * _TAIL + sqrt(4.0 / 9.0 * _TAIL * _TAIL + 2.0 * _TAIL * max(shape - 1.0, 0.0))
     nodes, weights = _quadrature()
     steps = length * nodes
-    logs = (shape - 1.0) * np.log1p(steps / start) - steps
+    # (a - 1) log(1 + step / (a + S)) - step
+    logs = (1.0 - shape) * _gaps(steps / start) - (1.0 + excess) / start * steps
     beyond = length * float(weights @ np.exp(logs + (height - _HALF_LOG_TWO_PI)))
     return log1p(-min(beyond, 1.0 - 1e-16))
 
 
-_HALF_LOG_TWO_PI = 0.5 * log(2.0 * np.pi)
+def _gap(z: float) -> float:
+    """Return `z - log(1 + z)` for z of at least 0: by its series where the two are nearly equal."""
+    return _series(z) if z < _SERIES_BELOW else z - log1p(z)
+
+
+def _gaps(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(z < _SERIES_BELOW, _series(np.minimum(z, _SERIES_BELOW)), z - np.log1p(z))
+
+
+def _series(z: FloatT) -> FloatT:
+    return z * z * (1 / 2 - z * (1 / 3 - z * (1 / 4 - z * (1 / 5 - z * (1 / 6 - z / 7)))))
 
 
 @cache

@@ -16,6 +16,9 @@ from statistics import NormalDist
 from attune_models.incomplete_beta import quantile
 from attune_models.weighted_sums import WeightedSums
 
+# A mean weight of 1 is on the edge between two cases, as in `cressie_read`, and sums are that far from it by rounding.
+_EDGE = 1e-12
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -194,7 +197,7 @@ def cressie_read(
 def _least_divergence(sums: WeightedSums, max_weight: float) -> float:
     """Return how far, at least, a distribution is under which weights average to 1."""
     n = sums.n_rounds
-    fake = max_weight if sums.weight < n else 0.0
+    fake = max_weight if sums.weight < n * (1.0 - _EDGE) else 0.0
     if fake == inf:
         return 1.0 + 1.0 / n
     mean, square = (sums.weight + fake) / (n + 1), (sums.weight_squared + fake * fake) / (n + 1)

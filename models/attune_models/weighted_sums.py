@@ -1,7 +1,6 @@
 """Sums over rounds, of weights and rewards: all that intervals of a value need to know of a log of any length."""
 
 from dataclasses import dataclass, replace
-from math import fsum
 from typing import Self
 
 import numpy as np
@@ -49,11 +48,11 @@ class WeightedSums:
         earned = weight * reward
         return cls(
             len(weight),
-            _sum(weight),
-            _sum(weight * weight),
-            _sum(earned),
-            _sum(weight * earned),
-            _sum(earned * earned),
+            float(weight.sum()),
+            float((weight * weight).sum()),
+            float(earned.sum()),
+            float((weight * earned).sum()),
+            float((earned * earned).sum()),
             float(weight.max(initial=0.0)),
         )
 
@@ -87,8 +86,3 @@ class WeightedSums:
     def negated(self) -> Self:
         """Return the sums for rewards of the opposite sign."""
         return replace(self, weighted_reward=-self.weighted_reward, weight_squared_reward=-self.weight_squared_reward)
-
-
-def _sum(numbers: FloatArray) -> float:
-    # Rounded once: `cressie_read` asks on which side of 1 the mean weight is, which may be 1 to the last digit.
-    return fsum(numbers.tolist())

@@ -62,8 +62,8 @@ VERSION_LASTS = 20
 LEARNERS: dict[str, PolicySpec] = {
     "squarecb": PolicySpec(VwSpec(bits=10), FLOOR),
     "epsilon": PolicySpec(VwSpec(Epsilon(0.1), bits=10), FLOOR),
-    "linear_ucb": PolicySpec(LinearUcbSpec(), FLOOR),
-    "linear_thompson": PolicySpec(LinearThompsonSpec(), FLOOR),
+    "linear_ucb": PolicySpec(LinearUcbSpec(bits=6, offer_bits=4), FLOOR),
+    "linear_thompson": PolicySpec(LinearThompsonSpec(bits=6, offer_bits=4), FLOOR),
 }
 
 
@@ -224,9 +224,37 @@ def _log_wealth(excess: Floats, variance: Floats) -> Floats:
     return np.asarray(height + log_gamma(shape, ends) - log_gamma(start, start))
 
 
+SEQUENCES = (
+    "value",
+    "difference of two targets",
+    "difference from what was logged",
+    "value, largest weight known",
+    "difference of two targets, largest weight known",
+    "difference from what was logged, largest weight known",
+)
+"""What `held` tells about, in order."""
+
+
+def held(log: Log, max_weight: float) -> list[bool]:
+    """Tell which 95 % sequences cover their truth at all times; see `SEQUENCES`."""
+    value, other = (np.full(len(log.reward), float(value_of(target))) for target in (TARGET, OTHER_TARGET))
+    weights, ones = (log.weight(TARGET), log.weight(OTHER_TARGET)), np.ones_like(log.reward)
+    holds = []
+    for largest in (None, max_weight):
+        holds += [
+            value_holds(weights[0], log.reward, value, largest),
+            difference_holds(weights, log.reward, value - other, largest),
+            # The policy that collected the log changes as it learns, and with it the difference.
+            difference_holds((weights[0], ones), log.reward, value - value_of(log.pmfs), largest),
+        ]
+    return [bool(times.all()) for times in holds]
+
+
 Collect = Callable[[int, int], Log]
 COLLECTORS: dict[str, Collect] = {
     "uniform": uniform_log,
     **{name: (lambda n, seed, spec=spec: learned_log(spec, n, seed)) for name, spec in LEARNERS.items()},
 }
 """What collects a log of n rounds with a seed, by name."""
+LARGEST = {name: float(TARGET.max()) * N_OFFERS / (FLOOR if name in LEARNERS else 1.0) for name in COLLECTORS}
+"""The largest weight of a target that is possible in a log, by what collected it."""

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from attune_models.confidence_sequences import DifferenceSequence, ValueSequence
+from attune_models.state import pack
 from attune_models.types import PolicyError
 
 Floats = NDArray[np.float64]
@@ -69,6 +70,21 @@ def test_a_state_for_other_arguments_is_refused() -> None:
         ValueSequence(0.0, 1.0).loads(state[:-1])
 
 
+def test_a_state_that_is_refused_changes_nothing() -> None:
+    value = ValueSequence(0, 1)
+    value.update(*click_log(50))
+    before = value.dumps()
+    sums = np.array([[1.0, 2.0, 0.0], [1.0, -2.0, 0.0]])
+    bad = pack("value-sequence-1", {"for": [0.0, 1.0, 0.95, None], "n_rounds": 2}, {"sums": sums})
+    with pytest.raises(PolicyError, match="variance: expected"):
+        value.loads(bad)
+    assert value.dumps() == before
+
+
+def test_whole_numbers_are_as_good_as_others() -> None:
+    assert ValueSequence(0, 1).dumps() == ValueSequence(0.0, 1.0).dumps()
+
+
 def test_without_rounds_anything_is_possible() -> None:
     assert bounds(ValueSequence(-1.0, 3.0)) == (-1.0, 3.0)
     assert bounds(DifferenceSequence(-1.0, 3.0)) == (-4.0, 4.0)
@@ -97,9 +113,9 @@ def test_what_was_logged_is_bounded_as_closely_as_it_can_be() -> None:
     value = ValueSequence(0.0, 1.0)
     value.update(np.ones_like(reward), reward)
     low, high = bounds(value)
-    # 3.5 deviations: see `test_gamma_mixture`; sqrt(.05 * .95 / 100,000) = .00069.
-    assert low == pytest.approx(0.05 - 3.5 * 0.00069, abs=0.0002)
-    assert high == pytest.approx(0.05 + 3.5 * 0.00069, abs=0.0002)
+    # 3.4 deviations for a V of 4,750; sqrt(.05 * .95 / 100,000) = .00069.
+    assert low == pytest.approx(0.05 - 3.4 * 0.00069, abs=0.0002)
+    assert high == pytest.approx(0.05 + 3.4 * 0.00069, abs=0.0002)
 
 
 def test_a_target_that_is_what_was_logged_differs_by_nothing() -> None:
@@ -222,6 +238,17 @@ def test_what_is_outside_is_refused_and_not_counted(weight: object, reward: obje
     with pytest.raises(ValueError, match=said):
         value.update(weight, reward)  # type: ignore[arg-type]
     assert value.dumps() == before
+
+
+def test_an_absurd_weight_rules_nothing_out() -> None:
+    """Found in a log with a propensity of 1e-20: rounding must not be taken for evidence."""
+    for huge in (1e15, 1e20, 1e40):
+        value, difference = ValueSequence(0.0, 1.0), DifferenceSequence(0.0, 1.0)
+        weight, reward = np.append(np.ones(1000), huge), np.append(click_log(1000)[1], 1.0)
+        value.update(weight, reward)
+        difference.update(weight, np.ones(1001), reward)
+        assert value.contains(0.05)
+        assert difference.contains(0.0)
 
 
 def test_a_weight_above_its_bound_by_a_rounding_counts() -> None:

@@ -9,6 +9,7 @@ import pytest
 from scipy import integrate, special
 
 from attune_models.gamma_mixture import log_wealth, lower_bound, reaches
+from attune_models.stirling import stirling_error
 from vw_estimators import Vector, vectors
 
 
@@ -66,3 +67,11 @@ def _reference_bound(vector: Vector, scaled: np.ndarray) -> float:
     variance = float(((earned - (before + 0.5) / np.arange(1.0, n + 1.0)) ** 2).sum())
     bound = lower_bound(float(earned.sum()), variance, n, 1.0, log_threshold=log(40.0), floor=0.0)
     return min(bound, 1.0)
+
+
+def test_digits_are_left_where_sums_are_huge() -> None:
+    """A weight of 1e20 counts as 1e20 and 1e40: their wealth is that of a deviation of so many."""
+    for variance in (1e12, 1e20, 1e40, 1e78):
+        expected = 0.5 * 25.0 - 0.5 * log(variance / 10.0) - stirling_error(10.0)
+        expected += np.log(special.ndtr(5.0)) - np.log(special.gammainc(10.0, 10.0))
+        assert log_wealth(5.0 * variance**0.5, variance, 10.0) == pytest.approx(expected, abs=1e-4)
