@@ -16,6 +16,7 @@ from attune_models.rounds import BoolArray, FloatArray
 
 MOST_IDS = 1 << 20
 """Ids that are remembered by default: 16 MiB."""
+_MOST_WAITING = 1 << 16
 # A float64, which states are made of, holds 53 bits exactly. Two of a million ids share a hash once in 16,000 logs.
 _HASH_BITS = 53
 
@@ -30,15 +31,55 @@ class Duplicates:
             most_ids: How many are remembered at most; at least 1.
         """
         self.most_ids = most_ids
-        self.level = 0
-        """The sample is of one in 2^level ids."""
+        self._level = 0
         self._hashes: NDArray[np.int64] = np.zeros(0, np.int64)
         self._times: NDArray[np.int64] = np.zeros(0, np.int64)
+        # Sorting new hashes in among a million costs milliseconds, so they wait for each other. What is remembered in
+        # the end does not depend on when that is done: it is all hashes of the first level at which there is room.
+        self._waiting: list[NDArray[np.int64]] = []
+        self._n_waiting = 0
 
     def add(self, ids: Sequence[str]) -> None:
         """Count ids; empty ones are no ids."""
         hashes = np.fromiter((_hash(each) for each in ids if each), np.int64)
-        new, times = np.unique(hashes[self._in_sample(hashes)], return_counts=True)
+        hashes = hashes[self._in_sample(hashes)]
+        if len(hashes):
+            self._waiting.append(hashes)
+            self._n_waiting += len(hashes)
+        if self._n_waiting > _MOST_WAITING:
+            self._sort_in()
+
+    @property
+    def level(self) -> int:
+        """The sample is of one in 2^level ids."""
+        self._sort_in()
+        return self._level
+
+    @property
+    def share(self) -> float:
+        """Share of the decisions that came with an id that came before; 0 without any."""
+        self._sort_in()
+        seen = int(self._times.sum())
+        return (seen - len(self._times)) / seen if seen else 0.0
+
+    def array(self) -> FloatArray:
+        """Return what is remembered: float64, shape (n_ids, 2); hashes, rising, and how often each came."""
+        self._sort_in()
+        return np.column_stack([self._hashes, self._times]).astype(np.float64)
+
+    @classmethod
+    def of(cls, most_ids: int, level: int, array: FloatArray) -> "Duplicates":
+        """Return one that remembers what `array` of another one says."""
+        made = cls(most_ids)
+        made._level = level
+        made._hashes, made._times = array[:, 0].astype(np.int64), array[:, 1].astype(np.int64)
+        return made
+
+    def _sort_in(self) -> None:
+        if not self._waiting:
+            return
+        new, times = np.unique(np.concatenate(self._waiting), return_counts=True)
+        self._waiting, self._n_waiting = [], 0
         places = np.searchsorted(self._hashes, new)
         known = np.zeros(len(new), np.bool_)
         inside = places < len(self._hashes)
@@ -49,31 +90,13 @@ class Duplicates:
         while len(self._hashes) > self.most_ids:
             self._forget_half()
 
-    @property
-    def share(self) -> float:
-        """Share of the decisions that came with an id that came before; 0 without any."""
-        seen = int(self._times.sum())
-        return (seen - len(self._times)) / seen if seen else 0.0
-
-    def array(self) -> FloatArray:
-        """Return what is remembered: float64, shape (n_ids, 2); hashes, rising, and how often each came."""
-        return np.column_stack([self._hashes, self._times]).astype(np.float64)
-
-    @classmethod
-    def of(cls, most_ids: int, level: int, array: FloatArray) -> "Duplicates":
-        """Return one that remembers what `array` of another one says."""
-        made = cls(most_ids)
-        made.level = level
-        made._hashes, made._times = array[:, 0].astype(np.int64), array[:, 1].astype(np.int64)
-        return made
-
     def _forget_half(self) -> None:
-        self.level += 1
+        self._level += 1
         kept = self._in_sample(self._hashes)
         self._hashes, self._times = self._hashes[kept], self._times[kept]
 
     def _in_sample(self, hashes: NDArray[np.int64]) -> BoolArray:
-        return np.asarray(hashes & ((1 << self.level) - 1) == 0)
+        return np.asarray(hashes & ((1 << self._level) - 1) == 0)
 
 
 def _hash(event_id: str) -> int:

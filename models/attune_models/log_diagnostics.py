@@ -136,7 +136,7 @@ class LogDiagnostics:
         batch = list(decisions)
         reward, weight = _first_slots([each.slots[0] for each in batch])
         with_pmfs = [each for each in batch if each.pmfs]
-        draws = [draw for each in with_pmfs for draw in zip(each.pmfs, each.slots, strict=True)]
+        draws = [draw for each in with_pmfs for draw in _draws(each)]
         self._drift.add(reward, weight)
         self.calibration.add([pmf for pmf, _ in draws], [slot.chosen for _, slot in draws])
         self._duplicates.add([each.event_id for each in batch])
@@ -199,6 +199,13 @@ class LogDiagnostics:
         loaded._drift = Drift(rows, arrays["windows"])
         loaded._duplicates = Duplicates.of(most_ids, level, arrays["ids"])
         return loaded
+
+
+def _draws(decision: LoggedDecision) -> Iterable[tuple[Pmf, Interaction]]:
+    n_pmfs, n_slots = len(decision.pmfs), len(decision.slots)
+    if n_pmfs != n_slots:
+        raise ValueError(f'decision "{decision.event_id}": expected a pmf for each of {n_slots} slots, got {n_pmfs}')
+    return zip(decision.pmfs, decision.slots, strict=True)
 
 
 def _first_slots(slots: Sequence[Interaction]) -> tuple[FloatArray, FloatArray]:

@@ -35,7 +35,8 @@ LEAST_EFFECTIVE = 100.0
 """Below so many decisions' worth, a standard error is more than a tenth of the standard deviation of the rewards, and
 what it is itself computed from is a handful of decisions."""
 ENOUGH_EFFECTIVE = 1000.0
-"""From here on the intervals cover as they say (tests/statistics): between the two the estimate is rough."""
+"""From here on a standard error is less than 3.2 % of the standard deviation of the rewards, and is itself known
+well. Between the two limits the estimate is rough."""
 LARGEST_SHARE = 0.02
 """One decision in fifty: if a single one counts for more, its reward alone can move the estimate by as much. From a
 tenth on the effective sample size is below 100 in any case."""

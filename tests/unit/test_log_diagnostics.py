@@ -87,7 +87,7 @@ def test_pmfs_of_some_slots_only_are_refused_and_leave_no_trace() -> None:
     diagnostics = LogDiagnostics()
     before = diagnostics.dumps()
     slots = [Interaction(situation(2), 0, 0.5, 1.0)] * 2
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="a pmf for each of 2 slots, got 1"):
         diagnostics.add([Logged("e", "learned", slots, [[0.5, 0.5]])])
     assert diagnostics.dumps() == before
 
