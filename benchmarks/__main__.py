@@ -1,8 +1,8 @@
 """`python -m benchmarks` (`make bench`): what a decision costs, next to an empty call on the same kind of server.
 
-First an evaluation and the policies by themselves, as long as nothing else runs. Then it starts the real service and
-an empty server side by side, loads them in turn, and prints what it saw; the same goes to `benchmarks/results.md` and,
-for programs, `benchmarks/results.json`. Linux only.
+First an evaluation, the policies and a replay by themselves, as long as nothing else runs. Then it starts the real
+service and an empty server side by side, loads them in turn, and prints what it saw; the same goes to
+`benchmarks/results.md` and, for programs, `benchmarks/results.json`. Linux only.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 import grpc
 from tests.support.service import RunningService
 
-from benchmarks import evaluation, h2load, machine, policy_cost
+from benchmarks import evaluation, h2load, machine, policy_cost, replay
 from benchmarks.measure import DecideTarget, Target
 from benchmarks.processes import Processes, empty_server, pin_apart
 from benchmarks.report import Results, markdown
@@ -45,7 +45,7 @@ def measure(arguments: argparse.Namespace) -> Results:
     """Runs everything once."""
     # First, while this process is small: see there.
     evaluated = evaluation.measure()
-    costs = policy_cost.measure()
+    costs, replays = policy_cost.measure(), replay.measure()
     with _service() as (service, pids), empty_server() as idle, grpc.insecure_channel(service.address) as channel:
         described = machine.describe(pids["store"])
         others = [service.pid, pids["store"], pids["learner"], os.getpid()]
@@ -66,6 +66,7 @@ def measure(arguments: argparse.Namespace) -> Results:
             decide_h2load=h2load.throughput(decide, round(seconds)),
             costs=costs,
             evaluated=evaluated,
+            replays=replays,
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks import evaluation, policy_cost
+from benchmarks import evaluation, policy_cost, replay
 from benchmarks.h2load import SecondOpinion
 from benchmarks.measure import CONNECTIONS, IN_FLIGHT, Latency, Throughput
 from benchmarks.workload import OFFERS, REQUESTS
@@ -25,6 +25,7 @@ class Results:
     decide_h2load: SecondOpinion | None
     costs: policy_cost.PolicyCosts
     evaluated: evaluation.EvaluationCosts
+    replays: list[replay.LoopCost]
 
     @property
     def ratio(self) -> float:
@@ -40,8 +41,8 @@ class Results:
 def markdown(results: Results) -> str:
     """Writes everything down, for a terminal and for Markdown alike."""
     parts = ["# Results of `python -m benchmarks`", _machine(results), _throughput(results), _verdict(results)]
-    apart = [policy_cost.markdown(results.costs), evaluation.markdown(results.evaluated)]
-    return "\n\n".join([*parts, _latency(results), _second_opinion(results), *apart, ""])
+    parts += [_latency(results), _second_opinion(results), policy_cost.markdown(results.costs)]
+    return "\n\n".join([*parts, evaluation.markdown(results.evaluated), replay.markdown(results.replays), ""])
 
 
 def _machine(results: Results) -> str:

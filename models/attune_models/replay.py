@@ -74,10 +74,11 @@ def replay(
     """Give every interaction of a log to a clone: predict, weigh, then learn.
 
     The mean of `weight * reward` over the steps is the progressive estimate of what a policy earns that learns from
-    this log. It is unbiased for exactly that: each weight depends on earlier rows only, whatever was learned from them
-    (progressive validation: A. Blum, A. Kalai, J. Langford, "Beating the Hold-Out", 1999). What the same policy earns
-    live, where it learns from its own draws, is another number until both have learned all there is; for that one see
-    `rejection_replay`. The estimate is noisy where weights are large.
+    this log. It is unbiased for exactly that: each prediction depends on earlier rows only, whatever was learned from
+    them. Source: A. Blum, A. Kalai, J. Langford, "Beating the Hold-Out: Bounds for K-fold and Progressive
+    Cross-Validation", 1999. What the same policy earns live, where it learns from its own draws, is another number
+    until both have learned all there is; for that one see `rejection_replay`. The estimate is noisy where weights are
+    large.
 
     Slots of a decision come one after the other, as their contexts say. All of them are predicted before any is learned
     from, as live, where nobody knows a reward before the last slot is drawn.
@@ -142,9 +143,10 @@ def rejection_replay(
     they are. For the same reason a uniform log has to have the same number of actions everywhere.
 
     Accepted rows are distributed as the rounds of the live policy, and learned from as such: with the clone's own
-    probability as their propensity. Two estimates of what it earns live follow, both without bias as long as rows are
-    drawn independently: the mean `reward` of the accepted steps; and the mean of `weight * reward` over all steps,
-    which is less noisy, for rejected rows are rows that the same policy was asked about.
+    probability as their propensity. So the mean `reward` of the accepted steps is what it earns live in as many rounds,
+    without bias as long as the rows of the log are drawn independently. Rejected rows are steps, too: how many there
+    are tells what the answer rests on, and the self-normalised mean of `weight * reward` over all steps estimates the
+    same with less noise where the policy leaves much to chance, and with more where it leaves nothing.
 
     Args:
         spec: How the policy chooses.

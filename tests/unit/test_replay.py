@@ -11,6 +11,7 @@ import pytest
 from attune_models import pmf as pmfs
 from attune_models.baselines import FixedSpec, UniformSpec
 from attune_models.beliefs import Belief
+from attune_models.estimators import Ips, Replay, Snips
 from attune_models.linear import LinearThompsonSpec, LinearUcbSpec
 from attune_models.policy import KindSpec, PolicySpec, build
 from attune_models.popularity import PopularitySpec
@@ -292,3 +293,6 @@ def test_rounds_are_what_estimators_take() -> None:
     assert counted.weight.tolist() == [2.0, 0.0, 4.0]
     assert counted.matched.tolist() == [True, False, True]
     assert counted.q_logged.tolist() == counted.q_target.tolist() == [0.0] * 3
+    assert Ips().per_round(counted).tolist() == [2.0, 0.0, 4.0]
+    assert Snips().per_round(counted).mean() == 1.0
+    assert Replay().per_round(counted).mean() == 1.0
