@@ -36,6 +36,13 @@ def test_slots_that_are_missing_are_refused() -> None:
     assert [type(each) for each in found] == [Refused, Refused, Candidate, Refused]
 
 
+def test_a_decision_of_which_a_slot_is_refused_does_not_pass_for_one_of_fewer_slots() -> None:
+    readings = [reading("one", 0), Refused("one:1", "pmf: bad", "one"), reading("two", 0), Refused("x", "bad", "three")]
+    found = list(assembled(readings))
+    assert [type(each) for each in found] == [Refused, Refused, Candidate]
+    assert [each.where for each in found if not isinstance(each, LeftOut)] == ["one:1", "x", "two:0"]
+
+
 def test_a_later_slot_cannot_have_offers_of_its_own() -> None:
     (refused,) = assembled([reading("one", 0), reading("one", 1, "bx")])
     assert str(refused) == "one:1: offers: expected offers of the first slot, got others"

@@ -20,7 +20,9 @@ from attune.evaluation.csv_mapping import (
 from attune.evaluation.csv_source import CsvSource
 from attune.evaluation.readings import Refused
 from attune.evaluation.samples import Sample
+from attune_models.policy import PolicySpec, started
 from attune_models.types import Interaction, Situation
+from attune_models.vw import VwSpec
 
 ROOT = Path(__file__).parents[2]
 OPEN_BANDIT = ROOT.parent / "shared" / "data" / "open_bandit"
@@ -277,3 +279,17 @@ def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
 
 def _used_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_zeros_that_are_omitted_mean_the_same_to_vowpal_wabbit(tmp_path: Path) -> None:
+    lines = [row(age=str(i % 3), action=("red", "blue")[i % 2], reward=str(i % 2 * (i % 3))) for i in range(30)]
+    learned: list[list[float]] = []
+    for omit_zeros in (False, True):
+        context = FeatureColumns(("age",), ("device",), omit_zeros=omit_zeros)
+        read = source(tmp_path, *lines, mapping=replace(MAPPING, context=context))
+        policy = started(PolicySpec(VwSpec()))
+        for sample in CountedSamples(read, skip_bad=False):
+            learned.append(policy.pmf(sample.slots[0].situation))
+            policy.learn(sample.slots[0])
+    assert learned[:30] == learned[30:]
+    assert len(set(map(tuple, learned))) > 10

@@ -75,6 +75,20 @@ def test_a_row_of_an_export_is_the_entry_it_was(tmp_path: Path, form: str) -> No
 
 
 @FORMATS
+def test_each_row_has_its_own_offers_whatever_the_rows_before_had(tmp_path: Path, form: str) -> None:
+    logged = [entry(n) for n in range(600)]
+    for n, each in enumerate(logged):
+        offers = list(each.decision.offers)
+        at = n // 2 % 7  # seven lists, each twice in a row: more than are kept
+        each.decision.offers[:] = offers[at:] + offers[:at]
+    path = write(tmp_path / f"a.{form}", logged, form)
+    for n, sample in enumerate(samples(FileSource([path]))):
+        at = n // 2 % 7
+        assert sample.slots[0].situation.action_ids == [f"offer-{(i + at) % 10}" for i in range(10)]
+        assert sample.slots[0].situation.actions[0].startswith(f"=offer-{at} age:")
+
+
+@FORMATS
 def test_late_outcomes_of_an_export_count(tmp_path: Path, form: str) -> None:
     write(tmp_path / f"a.{form}", [entry(n, reward=1.0) for n in range(3)], form)
     late = [(f"e{n}", recorded_elsewhere("late", 10**13, OutcomeRecord(name="refund", value=3.0))) for n in (1, 1, 7)]
@@ -146,6 +160,22 @@ def test_an_export_without_positions_is_in_order_by_time(tmp_path: Path) -> None
     parquet.write_table(table, path := tmp_path / "b.parquet")
     assert [each[:8] for each in problems(FileSource([path]), path)] == ["3: time:"]
     assert len(samples(FileSource([path], any_order=True))) == 3
+
+
+@FORMATS
+def test_a_decision_of_which_a_slot_is_damaged_is_not_one_of_fewer_slots(tmp_path: Path, form: str) -> None:
+    broken = of_two_slots()
+
+    path = write(tmp_path / f"a.{form}", [broken, entry(1)], form)
+    if form == "parquet":
+        table = parquet.read_table(path).to_pylist()
+        table[1]["pmf"] = None
+        parquet.write_table(pa.Table.from_pylist(table, parquet.read_schema(path)), path)
+    else:
+        whole = path.read_text().splitlines()
+        path.write_text("\n".join([whole[0], whole[1].replace('"a":[', '"a":[7,'), whole[2]]))
+    counted = CountedSamples(FileSource([path]), skip_bad=True)
+    assert ([each.event_id for each in counted], counted.refused) == (["e1"], 1)
 
 
 @FORMATS

@@ -20,6 +20,8 @@ def assembled(readings: Iterable[Reading]) -> Iterator[Candidate | LateReading |
                 slots = []
             slots.append(reading)
         else:
+            if slots and isinstance(reading, Refused) and reading.event_id == slots[0].decision.event_id:
+                slots = []  # without one of its slots it would pass for a decision of fewer slots
             yield reading
     if slots:
         yield _decision(slots)

@@ -93,19 +93,20 @@ def read(path: Path, outcome: str, observed: dict[str, Dangling]) -> Iterator[Re
         observed: From `dangling`; what is joined here is removed from it.
     """
     for where, line in lines(path):
+        if isinstance(line, Refused):
+            yield line
+            continue
         try:
-            if isinstance(line, Refused):
-                yield line
-            elif "_attune" in line:
+            if "_attune" in line:
                 yield _ours(where, line, _member(line, "_attune", dict))
             elif "c" in line:
                 yield _foreign(where, line, outcome, observed)
             elif not isinstance(line.get("EventId"), str):
                 yield Refused(where, "c: expected a decision or an observation, got neither `c` nor `EventId`")
         except RowError as error:
-            yield Refused(where, str(error))
+            yield Refused(where, str(error), line.get("EventId"))
         except (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError) as error:
-            yield Refused(where, f"expected a DSJSON line, got one that does not fit: {error!r}")
+            yield Refused(where, f"expected a DSJSON line, got one that does not fit: {error!r}", line.get("EventId"))
 
 
 def late(path: Path) -> Iterator[LateReading]:

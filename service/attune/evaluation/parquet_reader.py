@@ -92,9 +92,11 @@ def _read_row(where: str, values: Mapping[str, Any], offers: Callable[[], Sequen
             return LateReading(where, values["event_id"], _outcome(values, present(values, "slot")))
         return _slot(where, values, offers())
     except RowError as error:
-        return Refused(where, str(error))
+        return Refused(where, str(error), values["event_id"])
     except (TypeError, ValueError, LookupError, AttributeError) as error:
-        return Refused(where, f"expected a row as attune export writes it, got one that does not fit: {error}")
+        return Refused(
+            where, f"expected a row as attune export writes it, got one that does not fit: {error}", values["event_id"]
+        )
 
 
 def _slot(where: str, values: Mapping[str, Any], offers: Sequence[ReadOffer]) -> SlotReading:

@@ -6,7 +6,7 @@ one that could have been logged, in `attune.evaluation.checks`.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -97,10 +97,17 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A row that is not imported, because something is wrong with it."""
+    """A row that is not imported, because something is wrong with it.
+
+    Attributes:
+        where: File and row.
+        problem: What is wrong with it: field, expected and got.
+        event_id: The decision it says it is a slot of; empty where that is not known.
+    """
 
     where: str
     problem: str
+    event_id: object = field(default="", compare=False)
 
     def __str__(self) -> str:
         """Return `where: problem`."""
