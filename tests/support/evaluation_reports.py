@@ -18,10 +18,10 @@ LOGGED = 0.05
 
 def estimate(value: float, half: float, name: str = "snips") -> Estimate:
     """Return an estimate with a symmetric bootstrap interval and a wider one."""
-    intervals = (
+    intervals = [
         Interval("bootstrap", value - half, value + half),
         Interval("anytime", value - 2 * half, value + 2 * half),
-    )
+    ]
     return Estimate(name, value, intervals)
 
 

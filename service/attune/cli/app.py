@@ -26,6 +26,7 @@ COMMANDS = {
     "status": "Show the placements and how they are doing.",
     "explain": "Say which features made the scores of a decision.",
     "policy": "List, promote, roll back and compare the versions of a policy; rebuild or reset it.",
+    "sweep": "Try many policies on logged decisions: a grid, or drawn at random.",
     "export": "Write the training log to Parquet or DSJSON files.",
     "import": "Bring logged decisions into the training log.",
     "evaluate": "Say what other policies would have earned, and how sure that is.",

@@ -103,18 +103,18 @@ def evaluated(log: Log, cut: Cut, asked: Asked, wishes: Wishes, typed: str) -> E
     Raises:
         ExpectedError: Something was typed wrong, cannot be read, or is not what it should be.
     """
-    reward = _reward(log.reward_from)
-    opened = _opened(log, reward)
+    reward = reward_of(log)
+    source = opened(log, reward)
     needs_store = any(word.startswith("version:") for word in asked.targets)
     origin = Origin(log.settings() if needs_store else None, log.placement, cut.seen)
     targets = evaluation_targets.parsed(asked.targets, origin, reward)
     names = [LOGGED, *(target.name for target in targets)]
     if asked.baseline not in names:
         raise SettingError(f"--baseline: expected one of {', '.join(names)}, got {asked.baseline!r}")
-    terms = _terms(wishes, len(targets), opened)
-    question = Question(targets, asked.baseline, terms, opened.control_share, cut.skip_bad, cut.limit, asked.force)
+    terms = terms_of(wishes, len(targets), source)
+    question = Question(targets, asked.baseline, terms, source.control_share, cut.skip_bad, cut.limit, asked.force)
     with bar("decisions") as progress, interruptible() as stopped:
-        return Evaluator(opened.source, question, Watcher(progress, stopped)).run(typed)
+        return Evaluator(source.source, question, Watcher(progress, stopped)).run(typed)
 
 
 def write_html(path: Path, report: EvaluationReport) -> None:
@@ -131,10 +131,10 @@ def write_html(path: Path, report: EvaluationReport) -> None:
         raise SettingError(f"--html: expected a file that can be written, got {path}: {error.strerror}") from error
 
 
-def command(context: typer.Context) -> str:
+def command(context: typer.Context, name: str = "evaluate") -> str:
     """Return what was typed, without what is at its default, and without the password of a store's URL."""
     words = [word for parameter in context.command.params for word in _typed(parameter, context)]
-    return shlex.join(["attune", "evaluate", *words])
+    return shlex.join(["attune", name, *words])
 
 
 def _typed(parameter: Any, context: typer.Context) -> Iterator[str]:
@@ -157,17 +157,34 @@ def _word(value: object, parameter: Any) -> str:
     return redacted(text) if parameter.name == "redis_url" else text
 
 
-def _reward(path: Path | None) -> RewardSpec | None:
-    if path is None:
+def reward_of(log: Log) -> RewardSpec | None:
+    """Return the reward spec that was named; None for the log's own.
+
+    Raises:
+        InvalidInputError: Something is wrong in its file.
+        SettingError: It is not a file of one placement.
+    """
+    if log.reward_from is None:
         return None
-    documents = placement_files.read([path])
+    documents = placement_files.read([log.reward_from])
     if len(documents) != 1:
-        raise SettingError(f"--reward-from: expected a file of one placement, got {len(documents)} in {path}")
+        raise SettingError(
+            f"--reward-from: expected a file of one placement, got {len(documents)} in {log.reward_from}"
+        )
     reward: RewardSpec = documents[0].placement.reward
     return reward
 
 
-def _opened(log: Log, reward: RewardSpec | None) -> Opened:
+def opened(log: Log, reward: RewardSpec | None) -> Opened:
+    """Open the log.
+
+    Args:
+        log: Where it is.
+        reward: What `reward_of` returned.
+
+    Raises:
+        ExpectedError: There is none, or it cannot be read.
+    """
     if not log.placement:
         form = None if log.file_format is None else log.file_format.value
         return opening.files([Path(log.source)], form, log.mapping, reward, any_order=log.any_order)
@@ -180,13 +197,23 @@ def _opened(log: Log, reward: RewardSpec | None) -> Opened:
     return opening.running(settings.store.url, settings.store.timeout_ms / 1000, log.source, reward)
 
 
-def _terms(wishes: Wishes, n_targets: int, opened: Opened) -> Terms:
+def terms_of(wishes: Wishes, n_targets: int, source: Opened) -> Terms:
+    """Return on what terms targets are evaluated.
+
+    Args:
+        wishes: How to estimate.
+        n_targets: How many targets share the memory there is.
+        source: The log.
+
+    Raises:
+        SettingError: A wish cannot be fulfilled.
+    """
     return Terms(
         estimators=choices.estimators(wishes.estimators, model=wishes.model),
         confidence=wishes.confidence,
         resamples=wishes.resamples,
         seed=wishes.seed,
-        bounds=choices.reward_range(wishes.reward_range, opened.reward),
+        bounds=choices.reward_range(wishes.reward_range, source.reward),
         segments=wishes.segments,
         cells=choices.cells(n_targets),
     )

@@ -30,9 +30,9 @@ def problems(report: EvaluationReport) -> Iterator[str]:
 
 
 def _parts(report: EvaluationReport) -> Iterator[RenderableType]:
-    yield Text(_heading(report))
+    yield Text(heading(report))
     yield Text()
-    yield _overview(report)
+    yield overview(report)
     for target in report.targets:
         yield Text()
         yield from _verdict(target)
@@ -46,7 +46,8 @@ def _parts(report: EvaluationReport) -> Iterator[RenderableType]:
             yield _segments(target)
 
 
-def _heading(report: EvaluationReport) -> str:
+def heading(report: EvaluationReport) -> str:
+    """Return what was read, in a line."""
     words = [f"{report.source}: {report.samples:,} decisions"]
     words += [f"{n:,} left out ({reason.replace('_', ' ')})" for reason, n in report.left_out.items()]
     if report.refused:
@@ -56,7 +57,8 @@ def _heading(report: EvaluationReport) -> str:
     return ", ".join(words)
 
 
-def _overview(report: EvaluationReport) -> Table:
+def overview(report: EvaluationReport) -> Table:
+    """Return a row for each target, below what was really earned."""
     table = empty_table("target")
     for title in ("decisions", "reward a decision", f"{report.confidence:.0%} interval"):
         table.add_column(title, justify="right", no_wrap=True)

@@ -13,6 +13,7 @@ from attune.cli import placement_files, sweep_files
 from attune.config import Settings
 from attune.errors import InvalidInputError, SettingError, Violation
 from attune.evaluation import targets
+from attune.evaluation.grid import Candidate
 from attune.evaluation.spec_text import policy_yaml
 from attune.evaluation.stored_versions import version_target
 from attune.evaluation.targets import Target
@@ -100,13 +101,31 @@ def _is_sweep(path: Path) -> bool:
 
 def _of_sweep(path: Path, reward: RewardSpec | None) -> Iterator[Target]:
     for candidate in sweep_files.expand(path):
-        placement = Placement(name="candidate", policy=candidate.policy, reward=reward)
-        try:
-            yield _begun(candidate.name, placement)
-        except InvalidInputError as error:
-            where = f"{path}: {candidate.name}"
-            said = [Violation(f"{where}: {each.field}", each.description) for each in error.violations]
-            raise InvalidInputError(*said) from error
+        check_candidate(path, candidate, reward)
+        yield of_candidate(candidate, reward)
+
+
+def check_candidate(path: Path, candidate: Candidate, reward: RewardSpec | None) -> None:
+    """Check a candidate of a sweep file as if it were applied.
+
+    Raises:
+        InvalidInputError: It could not be; the violations name the file and the candidate.
+    """
+    try:
+        check_placement(_placement(candidate, reward))
+    except InvalidInputError as error:
+        where = f"{path}: {candidate.name}"
+        said = [Violation(f"{where}: {each.field}", each.description) for each in error.violations]
+        raise InvalidInputError(*said) from error
+
+
+def of_candidate(candidate: Candidate, reward: RewardSpec | None) -> Target:
+    """Return a candidate that was checked as a target, begun anew."""
+    return _begun(candidate.name, _placement(candidate, reward))
+
+
+def _placement(candidate: Candidate, reward: RewardSpec | None) -> Placement:
+    return Placement(name="candidate", policy=candidate.policy, reward=reward)
 
 
 def _of_placements(path: Path) -> Iterator[Target]:

@@ -33,7 +33,7 @@ class Axis:
             low, high, value = math.log(low), math.log(high), math.log(value)
         return self.start + (value - low) / (high - low) * (self.end - self.start)
 
-    def ticks(self, about: int = 5) -> list[float]:
+    def ticks(self, about: int = 6) -> list[float]:
         """Return the round numbers to write beside the axis.
 
         Args:

@@ -41,6 +41,8 @@ class Question:
         skip_bad: Whether rows are skipped that something is wrong with.
         limit: How many samples to look at, the first ones; 0 for all.
         force: Whether estimates are shown although they are refused.
+        sized_for: For how many targets chunks are sized; 0: for those there are. Sums differ in their last digits with
+            the size of chunks: who wants the same report whatever else is evaluated says a number.
     """
 
     targets: Sequence[Target]
@@ -50,6 +52,7 @@ class Question:
     skip_bad: bool = False
     limit: int = 0
     force: bool = False
+    sized_for: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ class Evaluator:
         self._accounts = {target.name: Account(target, terms) for target in question.targets}
         self._logged = Tallies(terms.estimators.main, terms.cells)
         self._log = LogDiagnostics(question.control_share)
-        self._pace = Pace(max(_LEAST_AT_ONCE, _MOST_AT_ONCE // max(1, len(question.targets))))
+        sized_for = question.sized_for or len(question.targets) or 1
+        self._pace = Pace(max(_LEAST_AT_ONCE, _MOST_AT_ONCE // sized_for))
 
     def run(self, command: str) -> EvaluationReport:
         """Read the log and report.

@@ -24,11 +24,11 @@ class NumberFormat:
 
     def value(self, number: float) -> str:
         """Return a reward."""
-        return _written(number, f",.{self.places}f")
+        return _written(number, f"z,.{self.places}f")
 
     def change(self, number: float) -> str:
         """Return a difference of rewards, with its sign."""
-        return _written(number, f"+,.{self.places}f")
+        return _written(number, f"+z,.{self.places}f")
 
     def interval(self, estimate: Estimate, *, signed: bool = False) -> str:
         """Return the first interval of an estimate, in brackets; a dash where it has none."""
