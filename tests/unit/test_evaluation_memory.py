@@ -16,8 +16,8 @@ from attune.evaluation.samples import Sample
 from attune.v1.features_pb2 import Features
 from sampled import sample
 
-SHORT, LONG = 3_000, 15_000
-# A decision that is kept takes about 2 kB: 12,000 more of them 24 MB. What may grow are the ids that duplicates are
+SHORT, LONG = 2_000, 10_000
+# A decision that is kept takes about 2 kB: 8,000 more of them 16 MB. What may grow are the ids that duplicates are
 # looked for among (16 bytes each) and what the allocator does not give back.
 MOST_MB = 5.0
 

@@ -122,7 +122,7 @@ def test_a_refused_segment_has_no_estimate() -> None:
 
 
 def test_the_differences_of_two_targets_are_paired() -> None:
-    rows = clicks(800, 3)
+    rows = clicks(400, 3)
     report = run(rows, [FixedTarget("o0"), FixedTarget("o2")], BOUNDED, baseline="fixed:o2")
     first, second = report.targets
     assert (second.difference, report.baseline) == (None, "fixed:o2")
@@ -235,7 +235,7 @@ def test_what_is_stopped_before_anything_was_weighed_says_so() -> None:
 
 
 def test_the_same_seed_gives_the_same_report_however_many_targets_are_asked_about() -> None:
-    rows = clicks(500, 7)
+    rows = clicks(200, 7)
     alone = run(rows, [targets.uniform()])
     among = run(rows, [*(FixedTarget(f"o{i}") for i in range(3)), targets.uniform()])
     assert among.targets[-1] == alone.targets[0]

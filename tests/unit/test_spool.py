@@ -1,5 +1,7 @@
 """The spool gives back what went in, or nothing at all."""
 
+from pathlib import Path
+
 import pytest
 
 from attune.evaluation.spool import Spool
@@ -29,4 +31,14 @@ def test_what_was_not_gone_through_to_the_end_is_not_whole() -> None:
         through = spool.through(clicks(500, 1))
         for _ in range(200):
             next(through)
+        assert not spool.is_whole
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_disk_that_is_full_is_one_on_which_it_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    # /dev/full is a device that takes nothing.
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda: Path("/dev/full").open("wb"))
+    rows = clicks(200, 1)
+    with Spool() as spool:
+        assert list(spool.through(rows)) == rows
         assert not spool.is_whole

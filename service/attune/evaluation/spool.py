@@ -7,6 +7,7 @@ the disk is used is bounded, too, and where temporary files are in memory, so is
 import pickle
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
@@ -60,7 +61,9 @@ class Spool:
         self._whole = not self._overflown
 
     def __iter__(self) -> Iterator[Sample]:
-        """Yield what was put aside, from the beginning."""
+        """Yield what was put aside, from the beginning; nothing where it did not fit."""
+        if self._overflown:
+            return
         end = self._file.seek(0, 2)
         self._file.seek(0)
         while self._file.tell() < end:
@@ -69,9 +72,12 @@ class Spool:
     def _put(self, portion: list[Sample]) -> None:
         if self._overflown or not portion:
             return
-        # Together, because offers that several samples share are then there once.
-        pickle.dump(portion, self._file, pickle.HIGHEST_PROTOCOL)
-        if self._file.tell() > self._most_bytes:
+        try:
+            # Together, because offers that several samples share are then there once.
+            pickle.dump(portion, self._file, pickle.HIGHEST_PROTOCOL)
+            self._overflown = self._file.tell() > self._most_bytes
+        except OSError:  # a disk that is full is one on which it does not fit
             self._overflown = True
-            self._file.seek(0)
-            self._file.truncate()
+        if self._overflown:
+            with suppress(OSError):  # what was not written yet is not to be written any more
+                self._file.close()
