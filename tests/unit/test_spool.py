@@ -37,7 +37,7 @@ def test_what_was_not_gone_through_to_the_end_is_not_whole() -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
 def test_a_disk_that_is_full_is_one_on_which_it_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     # /dev/full is a device that takes nothing.
-    monkeypatch.setattr("tempfile.TemporaryFile", lambda: Path("/dev/full").open("wb"))
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda: Path("/dev/full").open("wb"))  # noqa: SIM115 - the spool closes it
     rows = clicks(200, 1)
     with Spool() as spool:
         assert list(spool.through(rows)) == rows
