@@ -349,6 +349,8 @@ async def test_nothing_is_trimmed_before_a_challenger_has_learned_its_first_inte
 
 
 # What is promoted, and what is not: the challenger that knows who comes, and the one that is the policy itself.
+# A shorter version goes through the whole service: tests/integration/test_challengers.py.
+@pytest.mark.long
 async def test_a_challenger_that_is_better_for_certain_is_promoted_and_its_twin_is_not(
     store: Store, traffic: Traffic
 ) -> None:

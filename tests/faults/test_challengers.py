@@ -19,6 +19,7 @@ from oracle import challengers, learned, settled
 from service import PATIENT, RunningService, wait_until
 
 SEED = 20261122
+KILLS = 10
 PLACEMENT = {
     "name": "home",
     "policy": {"vw": {"epsilon": {"epsilon": 0.2}}},
@@ -30,8 +31,10 @@ PLACEMENT = {
 }
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.long)])
-def test_challengers_survive_their_learner_to_the_last_bit(tmp_path: Path, kills: int) -> None:
+# One kill is part of every run: tests/contract/test_challengers.py.
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_challengers_survive_their_learner_to_the_last_bit(tmp_path: Path) -> None:
     """Needs one thread of linear algebra in this process, too, which `make test` sees to."""
     rng = random.Random(SEED)
     with RunningService(tmp_path, env=PATIENT) as service, grpc.insecure_channel(service.address) as channel:
@@ -46,7 +49,7 @@ def test_challengers_survive_their_learner_to_the_last_bit(tmp_path: Path, kills
         customers = Customers(service.address, "home", seed=SEED)
         customers.start()
         try:
-            for _ in range(kills):
+            for _ in range(KILLS):
                 before = measured()
                 wait_until(lambda before=before: measured() > before, "more to be measured")
                 time.sleep(rng.uniform(0.0, 0.5))
@@ -60,4 +63,4 @@ def test_challengers_survive_their_learner_to_the_last_bit(tmp_path: Path, kills
         for record, walked in challengers(running_url(str(tmp_path)), "home"):
             assert record == walked
             assert record.measured > 0
-        assert service.log().count("was killed by SIGKILL") == kills
+        assert service.log().count("was killed by SIGKILL") == KILLS

@@ -98,7 +98,7 @@ def kill_amid(arguments: list[str], to: Path, form: str, rng: Random) -> None:
 @pytest.mark.parametrize(
     ("form", "n", "kills"),
     [
-        ("parquet", 700, 3),
+        ("parquet", 700, 2),
         pytest.param("parquet", 5000, 12, marks=[pytest.mark.long, pytest.mark.timeout(600)]),
         pytest.param("dsjson", 5000, 12, marks=[pytest.mark.long, pytest.mark.timeout(600)]),
     ],

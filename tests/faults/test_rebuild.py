@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import grpc
+import pytest
 from google.protobuf.json_format import ParseDict
 
 from attune.store.data_dir import running_url
@@ -52,6 +53,8 @@ def generation(stub: PlacementServiceStub) -> int:
     return stub.ListPolicyVersions(request, timeout=5, wait_for_ready=True).versions[0].generation
 
 
+# Without kills, in every run: tests/integration/test_rebuild.py.
+@pytest.mark.long
 def test_a_rebuild_survives_its_learner_to_the_last_bit(tmp_path: Path) -> None:
     """Needs one thread of linear algebra in this process, too, which `make test` sees to."""
     rng = random.Random(SEED)

@@ -90,7 +90,10 @@ def test_a_supervisor_that_is_killed_takes_everything_along(tmp_path: Path) -> N
         assert set(again.children()) == {"server", "store"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(other, marks=pytest.mark.long) for other in (signal.SIGINT, signal.SIGHUP))],
+)
 def test_a_signal_stops_everything_with_exit_code_0(tmp_path: Path, number: signal.Signals) -> None:
     with RunningService(tmp_path, args=["--no-learner"]) as service:
         children = service.children()

@@ -82,6 +82,7 @@ def said(text: str | bytes) -> dict[str, Any]:
     return {name: value for name, value in json.loads(text).items() if name not in ("seconds", "command")}
 
 
+@pytest.mark.long
 def test_a_sweep_that_was_killed_goes_on_from_what_is_done(logged: Path, capfd: pytest.CaptureFixture[str]) -> None:
     killed = started(words("killed"))
     until_something_is_done(killed, logged / "killed")
@@ -100,6 +101,7 @@ def test_a_sweep_that_was_killed_goes_on_from_what_is_done(logged: Path, capfd: 
     assert resumed["best"]["compared"] == 24
 
 
+@pytest.mark.long
 def test_two_workers_end_with_the_same_report_as_one(logged: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (logged / "grid.yaml").write_text("grid: {fixed.offer_id: [a, b, c]}")
     assert app.run(words("one", "--limit", "200")) == 0

@@ -23,12 +23,9 @@ def shortened(spec: VwSpec) -> VwSpec:
             return replace(spec, bits=10)
 
 
-# The default at once; the others take half a minute: `make test-long`.
-QUICK = {"squarecb mtr"}
-CASES = [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.long]) for name in SPECS]
-
-
-@pytest.mark.parametrize("name", CASES)
+# The default is looked at in every run, in test_unbiasedness.py; these take half a minute.
+@pytest.mark.long
+@pytest.mark.parametrize("name", SPECS)
 def test_importance_weighting_finds_the_value_of_another_policy(name: str) -> None:
     """A bias of a quarter of the true value would be noticed for any policy, one of a tenth for the median one."""
     ENVIRONMENT.check(PolicySpec(shortened(SPECS[name])), widest=1 / 12)

@@ -12,9 +12,10 @@ from benchmarks.learning.readers import DRIFT_TO_KNOWN, DRIFT_TO_NEW, TOM_AND_AN
 
 # All that need no data and no fitting; the coupons are looked at in tests/statistics.
 QUICK: list[Environment] = [TOM_AND_ANNA, DRIFT_TO_KNOWN, DRIFT_TO_NEW, Digits()]
+CASES = [pytest.param(one, id=one.name, marks=[] if one is TOM_AND_ANNA else [pytest.mark.long]) for one in QUICK]
 
 
-@pytest.mark.parametrize("environment", QUICK, ids=lambda environment: environment.name)
+@pytest.mark.parametrize("environment", CASES)
 def test_the_same_seed_gives_the_same_rounds_and_another_seed_others(environment: Environment) -> None:
     first, again, other = environment.rounds(1), environment.rounds(1), environment.rounds(2)
     assert first.situations == again.situations
@@ -22,7 +23,7 @@ def test_the_same_seed_gives_the_same_rounds_and_another_seed_others(environment
     assert first.situations != other.situations
 
 
-@pytest.mark.parametrize("environment", QUICK, ids=lambda environment: environment.name)
+@pytest.mark.parametrize("environment", CASES)
 def test_exactly_one_action_of_every_round_earns_1(environment: Environment) -> None:
     rounds = environment.rounds(1)
     assert rounds.rewards.shape == (len(rounds), len(rounds.situations[0].actions))

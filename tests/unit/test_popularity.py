@@ -179,16 +179,17 @@ def test_an_action_gone_for_forty_half_lives_takes_no_memory() -> None:
 
 
 @every_spec
-def test_put_away_and_taken_up_it_goes_on_bit_by_bit(spec: PopularitySpec) -> None:
-    interactions = log(10_000)
+@pytest.mark.parametrize("half", [1_000, pytest.param(5_000, marks=pytest.mark.long)])
+def test_put_away_and_taken_up_it_goes_on_bit_by_bit(spec: PopularitySpec, half: int) -> None:
+    interactions = log(2 * half)
     whole, first = PopularityPolicy(spec), PopularityPolicy(spec)
     for interaction in interactions:
         whole.learn(interaction)
-    for interaction in interactions[:5000]:
+    for interaction in interactions[:half]:
         first.learn(interaction)
     second = PopularityPolicy(spec)
     second.loads(first.dumps())
-    for interaction in interactions[5000:]:
+    for interaction in interactions[half:]:
         second.learn(interaction)
     assert second.dumps() == whole.dumps()
     assert [second.pmf(i.situation) for i in interactions[:200]] == [whole.pmf(i.situation) for i in interactions[:200]]

@@ -12,8 +12,8 @@ from attune_models.vw import VwPolicy, VwSpec
 from attune_models.vw_spec import arguments
 from vw_policies import EXPLORATIONS, SPECS, bits_of, every_spec, interactions, situation_for
 
-HALF = 5_000
-LOG = list(interactions(2 * HALF))
+LONGEST = 5_000
+LOG = list(interactions(2 * LONGEST))
 SEVERAL_REGRESSIONS = ["bag mtr", "bag ips", "bag dr", "cover mtr", "rnd mtr", "softmax dr"]
 
 
@@ -24,15 +24,16 @@ def learned(policy: VwPolicy, log: list[Interaction]) -> VwPolicy:
 
 
 @every_spec
-def test_a_recovered_policy_is_bit_equal_to_an_uninterrupted_one(spec: VwSpec) -> None:
+@pytest.mark.parametrize("half", [1_000, pytest.param(LONGEST, marks=pytest.mark.long)])
+def test_a_recovered_policy_is_bit_equal_to_an_uninterrupted_one(spec: VwSpec, half: int) -> None:
     uninterrupted, recovered = VwPolicy(spec), VwPolicy(spec)
-    learned(uninterrupted, LOG[:HALF])
+    learned(uninterrupted, LOG[:half])
     recovered.loads(uninterrupted.dumps())
     assert recovered.dumps() == uninterrupted.dumps()
     assert bits_of(recovered) == bits_of(uninterrupted)
-    learned(uninterrupted, LOG[HALF:])
+    learned(uninterrupted, LOG[half : 2 * half])
     # What is decided in between changes nothing.
-    for interaction in LOG[HALF:]:
+    for interaction in LOG[half : 2 * half]:
         recovered.pmf(interaction.situation)
         recovered.learn(interaction)
     assert bits_of(recovered) == bits_of(uninterrupted)
