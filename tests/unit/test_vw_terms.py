@@ -91,7 +91,7 @@ def learn(policy: VwPolicy, n_rounds: int = 30, seed: int = 1) -> VwPolicy:
 def predicted(policy: VwPolicy, asked: Situation) -> list[float]:
     """Return the last prediction that the library made of each action, as a reward."""
     model = policy._model  # noqa: SLF001 - what is checked lies below the policy
-    lines = [model._shared(asked.context), *(f"|o {action}" for action in asked.actions)]  # noqa: SLF001
+    lines = [model._shared(asked.context), *map(model._line, asked.actions)]  # noqa: SLF001
     examples = _parse(model.workspace, "\n".join(lines))
     _predict(model.workspace, examples)
     costs = [example.get_partial_prediction() for example in examples[1:]]
