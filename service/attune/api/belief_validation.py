@@ -82,7 +82,7 @@ def _context_violations(context: Features, spec: PolicySpec, kind: str) -> Itera
     if blindness := _blindness(spec, kind):
         yield Violation("context", f"expected no features, as {blindness} ignores contexts, got some")
     elif spec.vw.explicit_crossings and (ignored := _uncrossed(context, spec.vw.explicit_crossings)):
-        description = "expected features that explicit_crossings name, with no others that are not here"
+        description = "expected features that an explicit crossing multiplies, all of which are here"
         yield Violation("context", f'{description}, got "{ignored[0][:80]}"')
 
 
