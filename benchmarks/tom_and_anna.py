@@ -3,8 +3,9 @@
 The figures of `docs/decisions/0005-pairs-of-context-features.md`. First the default policy, with and without pairs, on
 the Tom-and-Anna simulation, where what a reader likes depends on reader and time of day together; learning lags behind
 by some rounds, as it does in a service. No service is started: the same seed gives the same clicks. Then the time of a
-prediction and of a step of learning, by the number of categorical context features, and the size of the model that
-came out; the best of several turns is printed, because the others measure who else was using the machine.
+prediction and of a step of learning, by the number of categorical context features, and the size of the model that came
+out, also for policies with a list of crossings (`docs/policies.md`); the best of several turns is printed, because the
+others measure who else was using the machine.
 """
 
 import time
@@ -16,9 +17,21 @@ from tests.support.tom_and_anna import play
 
 from attune_models.features import situation
 from attune_models.types import FeatureSet, Interaction, PlainAction, Situation
-from attune_models.vw import Crossings, VwPolicy, VwSpec
+from attune_models.vw import Crossing, Crossings, Listed, VwPolicy, VwSpec
+from attune_models.vw_crossings import NAMELESS
 
 CROSSINGS = {"without pairs": Crossings.CONTEXT_ACTION, "with pairs": Crossings.CONTEXT_PAIRS_ACTION}
+# What policies are told that know on which features tastes depend.
+LISTED = {
+    "1 listed": Listed((Crossing(("feature-0", "feature-1"), (NAMELESS,)),)),
+    "3 listed": Listed(
+        (
+            Crossing(("feature-0", "feature-1"), (NAMELESS,)),
+            Crossing(("feature-0",)),
+            Crossing(("feature-2",), ("category",)),
+        )
+    ),
+}
 ROUNDS, LAST = 5_000, 1_000
 DELAYS = (0, 120, 300, 500)
 SEEDS = range(1, 6)
@@ -54,7 +67,7 @@ def _features(i: int) -> FeatureSet:
     )
 
 
-def costs(crossings: Crossings, n_categorical: int) -> tuple[float, float, int]:
+def costs(crossings: Crossings | Listed, n_categorical: int) -> tuple[float, float, int]:
     """Returns the time of a prediction and of a step of learning, microseconds, and the size of the model, bytes."""
     policy = VwPolicy(VwSpec(crossings=crossings))
     log = [
@@ -87,7 +100,7 @@ def main() -> None:
     for name, crossings in CROSSINGS.items():
         print(f"{name:13}   {' '.join(f'{clicks:3}' for clicks in hundreds(crossings, SEEDS[0], DELAYS[-1]))}")
     print(f"\n{N_ACTIONS} offers of 4 features, {CALLS} interactions, categorical context features of 7 values each")
-    for n_categorical, (name, crossings) in product(N_CATEGORICAL, CROSSINGS.items()):
+    for n_categorical, (name, crossings) in product(N_CATEGORICAL, (CROSSINGS | LISTED).items()):
         predicting, learning, size = costs(crossings, n_categorical)
         print(
             f"{n_categorical:2} features   {name:13}   pmf {predicting:5.1f} us   learn {learning:5.1f} us"

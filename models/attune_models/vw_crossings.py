@@ -135,8 +135,8 @@ class Products:
         self.spaces: Mapping[tuple[str, ...], str] = dict(zip(dict.fromkeys(sets), letters, strict=False))
         self._sets = [(space, [escaped_name(name) for name in names]) for names, space in self.spaces.items()]
         names = sorted({name for _, names in self._sets for name in names})
-        # A whole token, and its name: behind a name there is always a mark.
-        self._find = re.compile(f"(?:^| )(({'|'.join(map(re.escape, names))})[:=~@][^ ]*)").findall
+        # Behind a space, a whole token and its name: behind a name there is always a mark.
+        self._find = re.compile(f" (({'|'.join(map(re.escape, names))})[:=~@][^ ]*)").findall
 
     def positions(self, tokens: Sequence[str]) -> dict[str, list[tuple[int, ...]]]:
         """Return the products of each namespace, as zero-based positions of tokens that are multiplied.
@@ -146,14 +146,14 @@ class Products:
         """
         named: dict[str, list[int]] = {}
         for i, token in enumerate(tokens):
-            for _, name in self._find(token):
+            for _, name in self._find(f" {token}"):
                 named.setdefault(name, []).append(i)
         return self._multiplied(named)
 
     def line(self, encoded: str) -> str:
         """Return the namespaces of an example in Vowpal Wabbit's text format, each after a space; empty without any."""
         named: dict[str, list[str]] = {}
-        for token, name in self._find(encoded):
+        for token, name in self._find(f" {encoded}"):
             named.setdefault(name, []).append(token)
         found = self._multiplied(named).items() if named else ()
         return "".join([f" |{space} {' '.join(map(product_token, products))}" for space, products in found])
@@ -161,10 +161,10 @@ class Products:
     def _multiplied(self, named: Mapping[str, Sequence[_Token]]) -> dict[str, list[tuple[_Token, ...]]]:
         found, room = {}, MAX_PRODUCTS
         for space, names in self._sets:
-            factors = [named.get(name, ()) for name in names]
+            factors = [named[name] for name in names if name in named]
             # Single features are no more than there are: only the products of several have to be limited.
             n_products = math.prod(map(len, factors)) if len(names) > 1 else 0
-            if all(factors) and n_products <= room:
+            if len(factors) == len(names) and n_products <= room:
                 room -= n_products
                 found[space] = list(product(*factors))
         return found
@@ -176,8 +176,10 @@ def product_token(tokens: Sequence[str]) -> str:
     Numbers beyond MAX_NUMBER count as MAX_NUMBER: what is said there of a context number holds for a product, too.
     """
     # In one namespace each token has the same names in the same order, so different products never share a token.
+    if len(tokens) == 1:
+        return tokens[0]
     joined = "~".join(tokens)
-    if ":" not in joined or len(tokens) == 1:
+    if ":" not in joined:
         return joined
     parts = [token.partition(":") for token in tokens]
     number = math.prod(float(number) for _, colon, number in parts if colon)
