@@ -13,9 +13,10 @@ a sum of games are the sums of their Shapley values.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,15 +76,19 @@ class Factors:
     Attributes:
         tokens: Encoded features, see `attune_models.features.encode`.
         products: Positions in `tokens`, zero-based, of those that are multiplied with each other.
+        orders: Of how many features each factor is made: int64, shape (1 + n_tokens + n_products,).
     """
 
     tokens: Sequence[str]
     products: Sequence[tuple[int, ...]] = ()
+    orders: NDArray[np.int64] = field(init=False, compare=False)
+    _multiplied: NDArray[np.int64] = field(init=False, compare=False)
 
-    def orders(self) -> NDArray[np.int64]:
-        """Return of how many features each factor is made: int64, shape (1 + n_tokens + n_products,)."""
-        singles = np.repeat([0, 1], [1, len(self.tokens)])
-        return np.concatenate([singles, np.array([len(each) for each in self.products], np.int64)])
+    def __post_init__(self) -> None:
+        """Count once what each of many actions is multiplied with."""
+        orders = [0, *[1] * len(self.tokens), *map(len, self.products)]
+        object.__setattr__(self, "orders", np.array(orders, np.int64))
+        object.__setattr__(self, "_multiplied", np.array(list(chain.from_iterable(self.products)), np.int64))
 
     def credits(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what each token gets.
@@ -97,8 +102,7 @@ class Factors:
         n_tokens = len(self.tokens)
         result = shares[1 : n_tokens + 1].copy()
         if self.products:
-            sizes = [len(each) for each in self.products]
-            np.add.at(result, np.concatenate(self.products), np.repeat(shares[n_tokens + 1 :], sizes))
+            np.add.at(result, self._multiplied, np.repeat(shares[n_tokens + 1 :], self.orders[n_tokens + 1 :]))
         return result
 
 
@@ -116,7 +120,7 @@ def explained(terms: NDArray[np.float64], context: Factors, action: Factors) -> 
         context: What the rows are.
         action: What the columns are.
     """
-    n_features = context.orders()[:, np.newaxis] + action.orders()
+    n_features = context.orders[:, np.newaxis] + action.orders
     shares = terms / np.maximum(n_features, 1)
     contributions = [Contribution(Source.CONSTANT, "", "", float(terms[0, 0]))]
     contributions += _named(Source.CONTEXT, context.tokens, context.credits(shares.sum(axis=1)))

@@ -131,15 +131,15 @@ class VwTerms:
         """Return what the predicted reward of each action is made of."""
         crossed = self._crossed
         context = self._side(situation.context, crossed.context, crossed.context_products)
+        weighed = crossed.terms[context.spaces]
         actions = (self._side(action, crossed.action, crossed.action_products) for action in situation.actions)
-        return [self._explained(context, action) for action in actions]
+        return [self._explained(context, action, weighed[:, action.spaces]) for action in actions]
 
-    def _explained(self, context: _Side, action: _Side) -> Explanation:
+    def _explained(self, context: _Side, action: _Side, weighed: NDArray[np.bool_]) -> Explanation:
         places = (_FNV_PRIME * context.places[:, np.newaxis]) ^ action.places
         places[1:, 0], places[0] = context.places[1:], action.places
         places[0, 0] = _CONSTANT * self._width
-        numbers = np.multiply.outer(context.numbers, action.numbers)
-        numbers *= self._crossed.terms[np.ix_(context.spaces, action.spaces)]
+        numbers = np.multiply.outer(context.numbers, action.numbers) * weighed
         return explained(0.0 - numbers * self._weight(places), context.factors, action.factors)
 
     def _weight(self, places: NDArray[np.uint64]) -> NDArray[np.float64]:
