@@ -19,6 +19,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import TypeVar
 
@@ -33,6 +34,10 @@ MAX_PRODUCTS = 200
 products would multiply the cost of a decision. A crossing that would go beyond is left out there, and only there."""
 NAMELESS = ""
 """Stands for what has no name: the slot of a context, the id of an action."""
+
+# With its products, the line of such an action has at most some 150 kB, and nearly always far less: 40 MB in all.
+_KEPT_ACTIONS = 256
+_MAX_KEPT_ACTION = 2048
 
 _Token = TypeVar("_Token", str, int)
 
@@ -100,6 +105,8 @@ class Layout:
             context_alone: Whether features of the context have weights of their own as well.
         """
         self._context_alone = context_alone
+        # Of each interaction that is learned from, the chosen action is parsed anew.
+        self._kept_line = lru_cache(_KEPT_ACTIONS)(self._written_line)
         crossings = listed.crossings
         self.context = Products((each.context for each in crossings), _CONTEXT_SPACES)
         self.action = Products((each.action for each in crossings if each.action), _ACTION_SPACES)
@@ -120,6 +127,9 @@ class Layout:
 
     def action_line(self, action: str) -> str:
         """Return an encoded action in Vowpal Wabbit's text format."""
+        return self._kept_line(action) if len(action) <= _MAX_KEPT_ACTION else self._written_line(action)
+
+    def _written_line(self, action: str) -> str:
         return f"|o {action}{self.action.line(action)}"
 
 
@@ -162,11 +172,15 @@ class Products:
         found, room = {}, MAX_PRODUCTS
         for space, names in self._sets:
             factors = [named[name] for name in names if name in named]
+            if len(factors) < len(names):
+                continue
             # Single features are no more than there are: only the products of several have to be limited.
-            n_products = math.prod(map(len, factors)) if len(names) > 1 else 0
-            if len(factors) == len(names) and n_products <= room:
+            if len(names) > 1:
+                n_products = math.prod(map(len, factors))
+                if n_products > room:
+                    continue
                 room -= n_products
-                found[space] = list(product(*factors))
+            found[space] = list(product(*factors))
         return found
 
 
