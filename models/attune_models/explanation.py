@@ -1,9 +1,9 @@
 """What a score is made of: terms of a regression, shared among the features that they are products of.
 
 A policy that regresses the reward says what the score of each action is a sum of (`attune_models.vw_terms`,
-`attune_models.linear_model`). Every term is a weight times a product of features: of none (the constant), of one, of a
-context feature and an action feature, or of a pair of context features and an action feature. Here each feature of a
-term gets an equal part of it, and goes by the name that the caller gave it.
+`attune_models.linear_model`). Every term is a weight times a product of features: of none (the constant), of one, or of
+those of the context and of the action that are crossed. Here each feature of a term gets an equal part of it, and goes
+by the name that the caller gave it.
 
 These parts are Shapley values of the game in which the features are the players and the score is what they earn, with
 the number 0 for a feature that is left out: L. S. Shapley, "A Value for n-Person Games", 1953; S. Lundberg, S. Lee, "A
@@ -13,9 +13,10 @@ a sum of games are the sums of their Shapley values.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,33 +71,38 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """One side of the products: the constant 1, then each token, then each pair of tokens.
+    """One side of the products: the constant 1, then each token, then products of tokens.
 
     Attributes:
         tokens: Encoded features, see `attune_models.features.encode`.
-        pairs: Positions in `tokens`, zero-based, of those that are multiplied with each other.
+        products: Positions in `tokens`, zero-based, of those that are multiplied with each other.
+        orders: Of how many features each factor is made: int64, shape (1 + n_tokens + n_products,).
     """
 
     tokens: Sequence[str]
-    pairs: Sequence[tuple[int, int]] = ()
+    products: Sequence[tuple[int, ...]] = ()
+    orders: NDArray[np.int64] = field(init=False, compare=False)
+    _multiplied: NDArray[np.int64] = field(init=False, compare=False)
 
-    def orders(self) -> NDArray[np.int64]:
-        """Return of how many features each factor is made: int64, shape (1 + n_tokens + n_pairs,)."""
-        return np.repeat([0, 1, 2], [1, len(self.tokens), len(self.pairs)])
+    def __post_init__(self) -> None:
+        """Count once what each of many actions is multiplied with."""
+        orders = [0, *[1] * len(self.tokens), *map(len, self.products)]
+        object.__setattr__(self, "orders", np.array(orders, np.int64))
+        object.__setattr__(self, "_multiplied", np.array(list(chain.from_iterable(self.products)), np.int64))
 
     def credits(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what each token gets.
 
         Args:
-            shares: What each feature of a factor gets from it; float64, shape (1 + n_tokens + n_pairs,).
+            shares: What each feature of a factor gets from it; float64, shape (1 + n_tokens + n_products,).
 
         Returns:
             float64, shape (n_tokens,).
         """
         n_tokens = len(self.tokens)
         result = shares[1 : n_tokens + 1].copy()
-        if self.pairs:
-            np.add.at(result, np.array(self.pairs), shares[n_tokens + 1 :, np.newaxis])
+        if self.products:
+            np.add.at(result, self._multiplied, np.repeat(shares[n_tokens + 1 :], self.orders[n_tokens + 1 :]))
         return result
 
 
@@ -114,7 +120,7 @@ def explained(terms: NDArray[np.float64], context: Factors, action: Factors) -> 
         context: What the rows are.
         action: What the columns are.
     """
-    n_features = context.orders()[:, np.newaxis] + action.orders()
+    n_features = context.orders[:, np.newaxis] + action.orders
     shares = terms / np.maximum(n_features, 1)
     contributions = [Contribution(Source.CONSTANT, "", "", float(terms[0, 0]))]
     contributions += _named(Source.CONTEXT, context.tokens, context.credits(shares.sum(axis=1)))

@@ -153,6 +153,11 @@ def decode(token: str) -> NamedFeature:
             return NamedFeature(kind if name else Kind.IDENTITY, name, _unescaped(rest))
 
 
+def escaped_name(name: str) -> str:
+    """Return how a feature's name stands in a token."""
+    return _RESERVED.sub(_percent_encoded, name)
+
+
 def situation(context: Features, actions: Iterable[Action]) -> Situation:
     """Encode a whole situation, for callers that need no better error than `FeatureError`."""
     listed = list(actions)

@@ -23,6 +23,7 @@ from attune_models.explanation import Explanation
 from attune_models.features import MAX_NUMBER, MIN_NUMBER
 from attune_models.hashing import MAX_PAIRED
 from attune_models.types import Interaction, Pmf, PolicyError, Situation
+from attune_models.vw_crossings import Crossing, Layout, Listed
 from attune_models.vw_explorations import (
     Bag,
     Cover,
@@ -37,7 +38,7 @@ from attune_models.vw_explorations import (
 )
 from attune_models.vw_file import check_weights, discounted, read_weights
 from attune_models.vw_forgetting import Forgetting, with_count, with_gamma, without_count
-from attune_models.vw_spec import CbType, Crossings, VwSpec, arguments
+from attune_models.vw_spec import CbType, Crossings, VwSpec, arguments, layout_of
 from attune_models.vw_terms import Hashing, VwTerms, pairs_of
 
 __all__ = [
@@ -45,10 +46,12 @@ __all__ = [
     "Bag",
     "CbType",
     "Cover",
+    "Crossing",
     "Crossings",
     "Epsilon",
     "Exploration",
     "First",
+    "Listed",
     "RegCb",
     "Rnd",
     "Softmax",
@@ -85,6 +88,7 @@ class VwPolicy:
         self._spec = spec
         self._arguments = arguments(spec)
         self._pairs = spec.crossings is Crossings.CONTEXT_PAIRS_ACTION
+        self._layout = layout_of(spec)
         self._weighs_alike = isinstance(spec.exploration, SquareCb | RegCb)
         self._is_mtr = spec.cb_type is CbType.MTR
         # All others that have an epsilon have it from Vowpal Wabbit.
@@ -96,7 +100,7 @@ class VwPolicy:
     @cached_property
     def _model(self) -> "VwModel":
         # Made when first needed: making one costs milliseconds, and `loads` makes its own.
-        return VwModel(self._arguments, pairs=self._pairs)
+        return VwModel(self._arguments, pairs=self._pairs, layout=self._layout)
 
     def pmf(self, situation: Situation) -> Pmf:
         """Return Vowpal Wabbit's own action probabilities, in double precision, rescaled to sum to 1.
@@ -184,7 +188,8 @@ class VwPolicy:
             path = Path(directory, "model")
             path.write_bytes(model)
             try:
-                self._model = VwModel(f"{self._arguments} --initial_regressor {path}", pairs=self._pairs)
+                started = f"{self._arguments} --initial_regressor {path}"
+                self._model = VwModel(started, pairs=self._pairs, layout=self._layout)
             except RuntimeError as error:
                 raise PolicyError(f"Vowpal Wabbit refuses the model: {error}") from error
         self._n_learned = n_learned
@@ -198,14 +203,15 @@ class VwModel:
     without a label, so a kept one serves learning and predicting alike. The chosen action has a label and is parsed.
     """
 
-    def __init__(self, arguments: str, *, pairs: bool) -> None:
+    def __init__(self, arguments: str, *, pairs: bool, layout: Layout | None = None) -> None:
         """Start a workspace.
 
         Args:
             arguments: Vowpal Wabbit's; of ours alone, no text of a caller's may be in them.
             pairs: Whether pairs of categorical context features are features.
+            layout: The namespaces of a list of crossings, where there is one.
         """
-        self._pairs = pairs
+        self._pairs, self._layout = pairs, layout
         # The counters are preserved because they belong to the state: squarecb's gamma grows with them.
         self.workspace = vowpalwabbit.Workspace(f"{arguments} --quiet --preserve_performance_counters")
         self._kept: dict[str, Any] = {}
@@ -225,7 +231,7 @@ class VwModel:
     def learn(self, context: str, actions: Sequence[str], chosen: int, label: str) -> None:
         """Learn from a label in Vowpal Wabbit's text format on one action."""
         self._terms = None
-        lines = f"{self._shared(context)}\n{label} |o {actions[chosen]}"
+        lines = f"{self._shared(context)}\n{label} {self._line(actions[chosen])}"
         shared, labelled = _parse(self.workspace, lines)
         # Predicting and then learning one situation is meeting its actions once.
         meets = actions is not self._predicted
@@ -255,8 +261,13 @@ class VwModel:
             return path.read_bytes()
 
     def _shared(self, context: str) -> str:
+        if self._layout:
+            return self._layout.shared_line(context)
         pairs = pairs_of(context) if self._pairs else ""
         return f"shared |c {context} |p {pairs}" if pairs else f"shared |c {context}"
+
+    def _line(self, action: str) -> str:
+        return self._layout.action_line(action) if self._layout else f"|o {action}"
 
     def _examples(self, actions: Sequence[str], *, meets: bool = True) -> list[Any]:
         if len(set(actions)) < len(actions):
@@ -272,7 +283,7 @@ class VwModel:
         return [example or next(parsed) for example in examples]
 
     def _parsed(self, actions: Sequence[str]) -> list[Any]:
-        examples: list[Any] = _parse(self.workspace, "\n".join(f"|o {action}" for action in actions)) if actions else []
+        examples: list[Any] = _parse(self.workspace, "\n".join(map(self._line, actions))) if actions else []
         return examples
 
     def _keep(self, action: str) -> Any | None:
@@ -282,7 +293,7 @@ class VwModel:
             if len(self._kept) >= _MAX_KEPT_ACTIONS:
                 self._kept.clear()
             self._met.remove(action)
-            example = self._kept[action] = _make(self.workspace, _LABELS, f"|o {action}")
+            example = self._kept[action] = _make(self.workspace, _LABELS, self._line(action))
             return example
         if len(action) <= _MAX_KEPT_CHARACTERS:
             if len(self._met) >= _MAX_KEPT_ACTIONS:

@@ -14,6 +14,7 @@ shows both.
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from attune_models.vw_crossings import Layout, Listed
 from attune_models.vw_explorations import Bag, Cover, Exploration, RegCb, Rnd, SquareCb
 
 
@@ -52,7 +53,7 @@ class VwSpec:
 
     Attributes:
         exploration: How it explores.
-        crossings: Which features are multiplied with each other.
+        crossings: Which features are multiplied with each other: a rule, or a list of products.
         context_alone: Whether a context feature also has a weight of its own, which is added to the score of every
             action alike. It never changes which action is the best, but takes a part of every step: `python -m
             benchmarks.learning` shows what that costs.
@@ -67,7 +68,7 @@ class VwSpec:
     """
 
     exploration: Exploration = field(default_factory=SquareCb)
-    crossings: Crossings = Crossings.CONTEXT_PAIRS_ACTION
+    crossings: Crossings | Listed = Crossings.CONTEXT_PAIRS_ACTION
     context_alone: bool = False
     learning_rate: float | None = None
     bits: int = 18
@@ -111,7 +112,20 @@ def arguments(spec: VwSpec) -> str:
         for name in ("power_t", "l1", "l2")
         if getattr(spec, name) != getattr(default, name)
     ]
-    return " ".join([*parts, spec.crossings.value]).rstrip()
+    return " ".join([*parts, _crossings(spec)]).rstrip()
+
+
+def layout_of(spec: VwSpec) -> Layout | None:
+    """Return the namespaces of a list of crossings; nothing where the crossings are not listed."""
+    listed = spec.crossings
+    return Layout(listed, context_alone=spec.context_alone) if isinstance(listed, Listed) else None
+
+
+def _crossings(spec: VwSpec) -> str:
+    crossings = spec.crossings
+    if isinstance(crossings, Crossings):
+        return crossings.value
+    return Layout(crossings, context_alone=spec.context_alone).arguments()
 
 
 def _exploration(spec: VwSpec) -> Exploration:

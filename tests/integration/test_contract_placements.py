@@ -82,17 +82,22 @@ def filled(name: str, **fields: Any) -> placement_pb2.Placement:
     return placement_pb2.Placement(name=name, **{**defaults, **fields})
 
 
-def vw(**exploration: Any) -> PolicySpec:
-    spec = VwSpec(
-        crossings=placement_pb2.CROSSINGS_CONTEXT_PAIRS_OFFER,
-        context_alone=False,
-        learning_rate=1.5,
-        bits=18,
-        cb_type=placement_pb2.CB_TYPE_MTR,
-        power_t=0.5,
-        **exploration,
-    )
-    return PolicySpec(vw=spec)
+def vw(**said: Any) -> PolicySpec:
+    defaults: dict[str, Any] = {
+        "crossings": placement_pb2.CROSSINGS_CONTEXT_PAIRS_OFFER,
+        "context_alone": False,
+        "learning_rate": 1.5,
+        "bits": 18,
+        "cb_type": placement_pb2.CB_TYPE_MTR,
+        "power_t": 0.5,
+    }
+    return PolicySpec(vw=VwSpec(**(defaults | said)))
+
+
+LISTED = [
+    placement_pb2.Crossing(context=["device"], offer=["category"]),
+    placement_pb2.Crossing(context=["user", "time_of_day"], slot=True, offer_id=True),
+]
 
 
 # What is sent, and what of it comes back besides the other defaults.
@@ -113,6 +118,16 @@ DEFAULTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "explicit zeros": (
         {"policy": PolicySpec(vw=VwSpec(squarecb=SquareCbSpec(gamma_exponent=0)))},
         {"policy": vw(squarecb=SquareCbSpec(gamma_scale=10, gamma_exponent=0))},
+    ),
+    "a list of crossings": (
+        {"policy": PolicySpec(vw=VwSpec(epsilon=EpsilonSpec(), explicit_crossings=LISTED))},
+        {
+            "policy": vw(
+                epsilon=EpsilonSpec(epsilon=0.1),
+                explicit_crossings=LISTED,
+                crossings=placement_pb2.CROSSINGS_EXPLICIT,
+            )
+        },
     ),
     "control without a baseline": (
         {"control": control(0.2)},

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from attune_models.policy import PolicySpec
-from attune_models.vw import CbType, First, Softmax, VwSpec
+from attune_models.vw import CbType, Crossing, First, Listed, Softmax, VwSpec
 from unbiasedness import Environment
 from vw_policies import SPECS
 
@@ -29,6 +29,12 @@ def shortened(spec: VwSpec) -> VwSpec:
 def test_importance_weighting_finds_the_value_of_another_policy(name: str) -> None:
     """A bias of a quarter of the true value would be noticed for any policy, one of a tenth for the median one."""
     ENVIRONMENT.check(PolicySpec(shortened(SPECS[name])), widest=1 / 12)
+
+
+@pytest.mark.long
+def test_importance_weighting_has_no_bias_with_a_list_of_crossings() -> None:
+    """Crossings change what is predicted, and nothing of how it is drawn or logged."""
+    ENVIRONMENT.check(PolicySpec(VwSpec(crossings=Listed((Crossing(("user",), ("",)),)), bits=10)), widest=1 / 12)
 
 
 def test_every_exploration_is_looked_at() -> None:

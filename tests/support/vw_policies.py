@@ -12,9 +12,11 @@ from attune_models.vw import (
     Bag,
     CbType,
     Cover,
+    Crossing,
     Epsilon,
     Exploration,
     First,
+    Listed,
     RegCb,
     Rnd,
     Softmax,
@@ -60,6 +62,17 @@ TUNED_SPECS: dict[str, VwSpec] = {
     "context alone": VwSpec(bits=BITS, context_alone=True),
     "all, on several regressions": VwSpec(
         Bag(), bits=BITS, cb_type=CbType.DR, learning_rate=0.1, power_t=0.3, l1=1e-5, l2=1e-4
+    ),
+    "a list of crossings": VwSpec(
+        crossings=Listed((Crossing(("user",)), Crossing(("age", "user"), ("topic",)), Crossing(("age",), ("", "t")))),
+        bits=BITS,
+    ),
+    "a list of crossings, on several regressions": VwSpec(
+        Bag(3),
+        Listed((Crossing(("user",), ("topic",)), Crossing(("age",), ("price", "topic")), Crossing(("", "user")))),
+        bits=BITS,
+        cb_type=CbType.DR,
+        context_alone=True,
     ),
 }
 """Settings beside the exploration, away from their defaults."""

@@ -95,6 +95,25 @@ policy:
     assert document.placement == ParseDict({"name": "one", "policy": policy}, Placement())
 
 
+def test_a_list_of_crossings_is_read(tmp_path: Path) -> None:
+    text = """
+name: one
+policy:
+  vw:
+    explicit_crossings:
+    - {context: [device], offer: [category]}
+    - context: [user, time_of_day]
+      offerId: true
+"""
+    (document,) = placement_files.read([write(tmp_path, text)])
+    crossings = [{"context": ["device"], "offer": ["category"]}, {"context": ["user", "time_of_day"], "offer_id": True}]
+    assert document.placement == ParseDict(
+        {"name": "one", "policy": {"vw": {"explicit_crossings": crossings}}}, Placement()
+    )
+    assert check_placement(document.placement) is None
+    assert document.lines["policy.vw.explicit_crossings[1].offer_id"] == 8
+
+
 BELIEVING = """\
 name: one
 policy:
@@ -295,6 +314,19 @@ def test_json_may_write_any_character_as_an_escape(tmp_path: Path) -> None:
         (
             "policy:\n  half_life: never",
             '2: placements[0].policy.half_life: expected a number, got "never"',
+        ),
+        # Lists of messages, with lists in them.
+        (
+            "policy:\n  vw:\n    explicit_crossings:\n    - context: device",
+            '4: placements[0].policy.vw.explicit_crossings[0].context: expected a list, got "device"',
+        ),
+        (
+            "policy:\n  vw:\n    explicit_crossings:\n    - context: [device]\n    - context: [device, 7]",
+            "5: placements[0].policy.vw.explicit_crossings[1].context[1]: expected text, if need be in quotes, got 7",
+        ),
+        (
+            "policy: {vw: {explicit_crossings: [{context: [device], offers: [category]}]}}",
+            '1: placements[0].policy.vw.explicit_crossings[0].offers: unknown field, did you mean "offer"?',
         ),
         # Maps: names are taken as they are written, values are checked.
         (

@@ -16,7 +16,7 @@ from attune_models.linear import LinearThompsonPolicy, LinearThompsonSpec, Linea
 from attune_models.policy import FlooredPolicy, Policy
 from attune_models.popularity import PopularityPolicy, PopularitySpec, RewardModel
 from attune_models.types import FeatureSet, Interaction, PlainAction, Situation, ValueList
-from attune_models.vw import Crossings, Epsilon, Softmax, VwPolicy, VwSpec
+from attune_models.vw import Crossing, Crossings, Epsilon, Listed, Softmax, VwPolicy, VwSpec
 
 CONTEXT = FeatureSet(numeric={"age": -2.5}, categorical={"device": "mobile", "user": "Tom"}, tags={"t": ValueList("x")})
 OFFERS = [
@@ -51,9 +51,16 @@ def score_of(policy: Policy, context: str, action: str) -> float:
     return policy.explain(Situation(context, ["any"], [action]))[0].score
 
 
-@pytest.mark.parametrize("crossings", Crossings)
+LISTED = Listed(
+    (Crossing(("age", "user", "t"), ("topic", "")), Crossing(("device",)), Crossing(("t",), ("price", "e")))
+)
+
+
+@pytest.mark.parametrize("crossings", [*Crossings, LISTED], ids=[*(each.name for each in Crossings), "LISTED"])
 @pytest.mark.parametrize("action", range(3))
-def test_contributions_are_shapley_values_of_a_score_without_the_feature(crossings: Crossings, action: int) -> None:
+def test_contributions_are_shapley_values_of_a_score_without_the_feature(
+    crossings: Crossings | Listed, action: int
+) -> None:
     """Of Vowpal Wabbit, where a feature can really be left out of the example."""
     policy = trained(VwPolicy(VwSpec(Softmax(), crossings, context_alone=True)))
     encoded = SITUATION.actions[action]

@@ -20,6 +20,8 @@ from attune.v1.placement_pb2 import (
     BagSpec,
     Belief,
     ControlSpec,
+    Crossing,
+    Crossings,
     EpsilonSpec,
     FixedSpec,
     LinearModelSpec,
@@ -92,6 +94,10 @@ def bag(policies: int) -> PolicySpec:
 
 def second_belief(policy: PolicySpec | None = None, **changed: Any) -> Placement:
     return beliefs(belief(), belief(**changed), policy=policy)
+
+
+def crossed(*crossings: Crossing) -> PolicySpec:
+    return PolicySpec(vw=VwSpec(explicit_crossings=crossings))
 
 
 def linear(bits: int) -> PolicySpec:
@@ -197,7 +203,7 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (
         vw(crossings=9),
         "policy.vw.crossings",
-        "expected one of CROSSINGS_CONTEXT_OFFER, CROSSINGS_NONE, CROSSINGS_CONTEXT_PAIRS_OFFER, got 9",
+        f"expected one of {', '.join(Crossings.keys()[1:])}, got 9",
     ),
     (vw(learning_rate=0.0), "policy.vw.learning_rate", "expected more than 0, at most 100, got 0"),
     (vw(learning_rate=101.0), "policy.vw.learning_rate", "expected more than 0, at most 100, got 101"),
@@ -294,6 +300,26 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
         second_belief(PolicySpec(vw=VwSpec(crossings=CROSSINGS_NONE)), context=ANY_WORD),
         "policy.beliefs[1].context",
         "expected no features, as CROSSINGS_NONE ignores contexts, got some",
+    ),
+    (  # a belief about mobile customers would be one about all
+        second_belief(crossed(Crossing(context=["country"])), context=ANY_WORD),
+        "policy.beliefs[1].context",
+        'expected features that an explicit crossing multiplies, all of which are here, got "device"',
+    ),
+    (  # what is multiplied with it is not there
+        second_belief(crossed(Crossing(context=["device", "country"])), context=ANY_WORD),
+        "policy.beliefs[1].context",
+        'expected features that an explicit crossing multiplies, all of which are here, got "device"',
+    ),
+    (  # nor is a slot
+        second_belief(crossed(Crossing(context=["device"], slot=True)), context=ANY_WORD),
+        "policy.beliefs[1].context",
+        'expected features that an explicit crossing multiplies, all of which are here, got "device"',
+    ),
+    (
+        beliefs(rich_belief(1000), rich_belief(1000), rich_belief(1000), policy=crossed(Crossing(context=["t"]))),
+        "policy.beliefs",
+        "expected at most 1e8 updates of weights (strength x features of context x of offer x models), got 1.2e+08",
     ),
     # --- ... its control group
     (control(share=1.1), "control.share", "expected 0 to 1, got 1.1"),

@@ -119,8 +119,9 @@ def test_below_the_wrapper_the_bits_are_those_of_the_wrapper(spec: VwSpec) -> No
     bits_of(policy, 10)
     for i in range(20):
         asked = situation_for(f"{i % 7}", 1 + i % 5)
-        lines = [policy._model._shared(asked.context), *(f"|o {action}" for action in asked.actions)]  # noqa: SLF001
-        pmf = pmfs.normalised(policy._model.workspace.predict(lines))  # noqa: SLF001 - the wrapper itself
+        model = policy._model  # noqa: SLF001 - the wrapper itself
+        lines = [model._shared(asked.context), *map(model._line, asked.actions)]  # noqa: SLF001
+        pmf = pmfs.normalised(model.workspace.predict(lines))
         epsilon = spec.exploration.epsilon if isinstance(spec.exploration, RegCb) else 0.0
         assert policy.pmf(asked) == (pmfs.floored(pmf, epsilon / len(pmf)) if epsilon else pmf)
 

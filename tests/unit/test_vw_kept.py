@@ -37,13 +37,14 @@ class TextModel(vw.VwModel):
 
     def lines(self, context: str, actions: Sequence[str]) -> list[str]:
         """Return a situation in Vowpal Wabbit's text format."""
-        return [self._shared(context), *(f"|o {action}" for action in actions)]
+        return [self._shared(context), *map(self._line, actions)]
 
 
 def played_as_text(spec: VwSpec) -> VwPolicy:
     """Return an untrained policy that keeps nothing."""
     policy = VwPolicy(spec)
-    policy.__dict__["_model"] = TextModel(arguments(spec), pairs=policy._pairs)  # noqa: SLF001 - see TextModel
+    pairs, layout = policy._pairs, policy._layout  # noqa: SLF001 - see TextModel
+    policy.__dict__["_model"] = TextModel(arguments(spec), pairs=pairs, layout=layout)
     return policy
 
 

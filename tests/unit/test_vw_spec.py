@@ -8,9 +8,11 @@ from attune_models.vw import (
     Bag,
     CbType,
     Cover,
+    Crossing,
     Crossings,
     Epsilon,
     First,
+    Listed,
     RegCb,
     Rnd,
     Softmax,
@@ -24,6 +26,7 @@ from vw_policies import SPECS, TUNED_SPECS
 START = "--cb_explore_adf --cb_type mtr --hash all --bit_precision 18 --learning_rate 1.5"
 SMALL_STEPS = START.replace("1.5", "0.5")
 BY_ITSELF = "--ignore_linear c --ignore_linear p"
+LETTERS = "--ignore_linear A --ignore_linear B --ignore_linear a"
 END = "--interactions co --interactions po"
 
 
@@ -58,6 +61,15 @@ END = "--interactions co --interactions po"
         # What is not at its default is said.
         (VwSpec(Epsilon(), power_t=0.0), f"{START} --epsilon 0.1 {BY_ITSELF} --power_t 0.0 {END}"),
         (VwSpec(Epsilon(), l1=1e-5, l2=0.5), f"{START} --epsilon 0.1 {BY_ITSELF} --l1 1e-05 --l2 0.5 {END}"),
+        # A list of crossings: a letter for each set of features, in the order of the list, and no name.
+        (
+            VwSpec(Epsilon(), Listed((Crossing(("device",), ("price", "topic")), Crossing(("device", "--audit"))))),
+            f"{START} --epsilon 0.1 {BY_ITSELF} {LETTERS} --interactions Aa --interactions Bo",
+        ),
+        (
+            VwSpec(Epsilon(), Listed((Crossing(("b", "a"), ("",)), Crossing(("a", "b")))), context_alone=True),
+            f"{START} --epsilon 0.1 --ignore_linear A --ignore_linear a --interactions Aa --interactions Ao",
+        ),
         # With a half-life, gamma is made to grow by us.
         (VwSpec(half_life=1000.0), f"{START} --squarecb --gamma_scale 10.0 --gamma_exponent 0.0 {BY_ITSELF} {END}"),
         (VwSpec(Epsilon(), half_life=1000.0), f"{START} --epsilon 0.1 {BY_ITSELF} {END}"),
@@ -81,10 +93,8 @@ def test_cost_types_and_sizes_are_said() -> None:
 
 @pytest.mark.parametrize("spec", (SPECS | TUNED_SPECS).values(), ids=SPECS | TUNED_SPECS)
 def test_no_argument_names_a_file_or_a_port(spec: VwSpec) -> None:
-    assert re.fullmatch(
-        r"(--[a-z_0-9]+|mtr|ips|dr|all|c|p|co|po|-?[0-9.e-]+)( (--[a-z_0-9]+|mtr|ips|dr|all|c|p|co|po|-?[0-9.e-]+))*",
-        arguments(spec),
-    )
+    word = r"(--[a-z_0-9]+|mtr|ips|dr|all|c|p|co|po|[A-T]|[a-w]|[A-T][a-w]|-?[0-9.e-]+)"
+    assert re.fullmatch(f"{word}( {word})*", arguments(spec))
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ from attune.v1.placement_pb2 import (
     CB_TYPE_IPS,
     CB_TYPE_MTR,
     CROSSINGS_CONTEXT_PAIRS_OFFER,
+    CROSSINGS_EXPLICIT,
     BagSpec,
     CoverSpec,
+    Crossing,
     FirstSpec,
     Placement,
     PolicySpec,
@@ -107,6 +109,34 @@ def test_a_spec_that_was_stored_before_a_field_was_there_means_what_it_meant() -
         bits=18,
     )
     assert policy_spec(PolicySpec(vw=stored)).kind == vw.VwSpec(context_alone=True, learning_rate=0.5)
+
+
+def test_a_list_of_crossings_reaches_the_core() -> None:
+    said = [
+        Crossing(context=["user", "device"], offer=["topic", "brand"]),
+        Crossing(context=["device"], offer_id=True),
+        Crossing(slot=True),
+        Crossing(context=["device"], slot=True, offer=["topic"], offer_id=True),
+    ]
+    assert core(explicit_crossings=said) == vw.VwSpec(
+        crossings=vw.Listed(
+            (
+                vw.Crossing(("device", "user"), ("brand", "topic")),
+                vw.Crossing(("device",), ("",)),
+                vw.Crossing(("",)),
+                vw.Crossing(("", "device"), ("", "topic")),
+            )
+        )
+    )
+
+
+def test_a_list_of_crossings_is_the_only_one() -> None:
+    """Written down, with the list as it was said."""
+    said = [Crossing(context=["user", "device"])]
+    kept = filled(explicit_crossings=said)
+    assert kept.crossings == CROSSINGS_EXPLICIT
+    assert list(kept.explicit_crossings) == said
+    assert filled(explicit_crossings=said, crossings=CROSSINGS_EXPLICIT) == kept
 
 
 def test_a_half_life_reaches_the_core() -> None:

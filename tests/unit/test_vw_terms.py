@@ -20,8 +20,10 @@ from attune_models.vw import (
     Bag,
     CbType,
     Cover,
+    Crossing,
     Crossings,
     Epsilon,
+    Listed,
     Rnd,
     Softmax,
     VwPolicy,
@@ -31,6 +33,11 @@ from attune_models.vw import (
     _predict,
 )
 from vw_policies import BITS, EXPLORATIONS, SPECS, TUNED_SPECS, cb_types
+
+
+def name_of(crossings: Crossings | Listed) -> str:
+    return crossings.name if isinstance(crossings, Crossings) else "LISTED"
+
 
 N_ACTIONS = 4
 # Vowpal Wabbit sums hundreds of terms of magnitude 1 in float32, where a prediction may be near 0.
@@ -46,9 +53,19 @@ SIZES = {
     "rnd of 1": VwSpec(Rnd(1), bits=BITS),
     "rnd of 20, dr": VwSpec(Rnd(20), bits=14, cb_type=CbType.DR),
 }
+# One feature, two and three; words, numbers, tags and vectors; by itself, with the id, and with names to escape.
+LISTED = Listed(
+    (
+        Crossing(("user",), ("topic",)),
+        Crossing(("user", "device"), ("ü|", "a:b")),
+        Crossing(("age", "v", "likes"), ("e",)),
+        Crossing(("user", "tiny"), ("", "price")),
+        Crossing(("likes",)),
+    )
+)
 CROSSED = {
-    f"{crossings.name} {name} {bits} bits": VwSpec(EXPLORATIONS[name], crossings, bits=bits, cb_type=cb_type)
-    for crossings in Crossings
+    f"{name_of(crossings)} {name} {bits} bits": VwSpec(EXPLORATIONS[name], crossings, bits=bits, cb_type=cb_type)
+    for crossings in [*Crossings, LISTED]
     for name, bits, cb_type in (("squarecb", 10, CbType.MTR), ("bag", 10, CbType.DR), ("softmax", 18, CbType.IPS))
 }
 ALL = SPECS | TUNED_SPECS | SIZES | CROSSED
@@ -91,7 +108,7 @@ def learn(policy: VwPolicy, n_rounds: int = 30, seed: int = 1) -> VwPolicy:
 def predicted(policy: VwPolicy, asked: Situation) -> list[float]:
     """Return the last prediction that the library made of each action, as a reward."""
     model = policy._model  # noqa: SLF001 - what is checked lies below the policy
-    lines = [model._shared(asked.context), *(f"|o {action}" for action in asked.actions)]  # noqa: SLF001
+    lines = [model._shared(asked.context), *map(model._line, asked.actions)]  # noqa: SLF001
     examples = _parse(model.workspace, "\n".join(lines))
     _predict(model.workspace, examples)
     costs = [example.get_partial_prediction() for example in examples[1:]]
@@ -147,9 +164,9 @@ def audited(
     path.write_bytes(policy.dumps())
     arguments = f"{policy._arguments} --quiet --preserve_performance_counters --audit"  # noqa: SLF001 - see above
     workspace = vowpalwabbit.Workspace(f"{arguments} --initial_regressor {path}")
-    shared = policy._model._shared(asked.context)  # noqa: SLF001 - see above
+    model = policy._model  # noqa: SLF001 - see above
     capfd.readouterr()
-    workspace.predict([shared, *(f"|o {action}" for action in asked.actions)])
+    workspace.predict([model._shared(asked.context), *map(model._line, asked.actions)])  # noqa: SLF001
     printed = [line for line in capfd.readouterr().out.splitlines() if line.startswith("\t")]
     workspace.finish()
     rewards = [printed_reward(line, context_alone=policy._spec.context_alone) for line in printed]  # noqa: SLF001

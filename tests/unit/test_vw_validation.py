@@ -12,9 +12,12 @@ from attune.v1.placement_pb2 import (
     CB_TYPE_DR,
     CB_TYPE_IPS,
     CB_TYPE_MTR,
+    CROSSINGS_EXPLICIT,
+    CROSSINGS_NONE,
     BagSpec,
     CbType,
     CoverSpec,
+    Crossing,
     EpsilonSpec,
     FirstSpec,
     Placement,
@@ -36,6 +39,10 @@ def violations(**fields: Any) -> list[tuple[str, str]]:
     except InvalidInputError as error:
         return [(violation.field, violation.description) for violation in error.violations]
     return []
+
+
+def crossing(*context: str, **fields: Any) -> Crossing:
+    return Crossing(context=context, **fields)
 
 
 def probability(field: str, value: float) -> tuple[str, str]:
@@ -106,6 +113,50 @@ def probability(field: str, value: float) -> tuple[str, str]:
             {"cb_type": CB_TYPE_DR, "regcbopt": RegCbSpec()},
             [("policy.vw.cb_type", "expected CB_TYPE_MTR with regcbopt, got CB_TYPE_DR")],
         ),
+        # A list of crossings.
+        (
+            {"explicit_crossings": [crossing("a")], "crossings": CROSSINGS_NONE},
+            [("policy.vw.explicit_crossings", "expected none with CROSSINGS_NONE, got 1")],
+        ),
+        (
+            {"crossings": CROSSINGS_EXPLICIT},
+            [("policy.vw.explicit_crossings", "expected 1 to 20 with CROSSINGS_EXPLICIT, got 0")],
+        ),
+        (
+            {"explicit_crossings": [crossing(f"{i}") for i in range(21)]},
+            [("policy.vw.explicit_crossings", "expected 1 to 20 with CROSSINGS_EXPLICIT, got 21")],
+        ),
+        (  # without features of the context it ranks offers alike for everybody
+            {"explicit_crossings": [crossing("a"), Crossing(offer=["b"], offer_id=True)]},
+            [("policy.vw.explicit_crossings[1].context", "expected 1 to 3 names, or slot, got neither")],
+        ),
+        (
+            {"explicit_crossings": [crossing("a", "b", "c", "d"), Crossing(context=["a"], offer=["a", "b", "c", "d"])]},
+            [
+                ("policy.vw.explicit_crossings[0].context", "expected at most 3 names, got 4"),
+                ("policy.vw.explicit_crossings[1].offer", "expected at most 3 names, got 4"),
+            ],
+        ),
+        (
+            {"explicit_crossings": [crossing(""), Crossing(context=["a"], offer=["b", "ü" * 129])]},
+            [
+                ("policy.vw.explicit_crossings[0].context[0]", "expected 1 to 256 bytes of UTF-8, got nothing"),
+                ("policy.vw.explicit_crossings[1].offer[1]", "expected 1 to 256 bytes of UTF-8, got 258"),
+            ],
+        ),
+        (
+            {"explicit_crossings": [crossing("a", "b", "a")]},
+            [("policy.vw.explicit_crossings[0].context[2]", 'expected each name once, got "a" again')],
+        ),
+        (  # the order of names does not matter to a product
+            {"explicit_crossings": [crossing("a"), crossing("b", "c"), crossing("c", "b")]},
+            [
+                (
+                    "policy.vw.explicit_crossings[2]",
+                    "expected each crossing once, got that of explicit_crossings[1] again",
+                )
+            ],
+        ),
     ],
 )
 def test_what_is_out_of_bounds_is_refused(fields: dict[str, Any], expected: list[tuple[str, str]]) -> None:
@@ -135,6 +186,8 @@ def test_an_unknown_cost_type_is_refused() -> None:
         {"synthcover": SynthCoverSpec(size=1000, psi=100.0), "cb_type": CB_TYPE_IPS},
         {"synthcover": SynthCoverSpec(size=1, psi=1e-6), "cb_type": CB_TYPE_DR},
         {"first": FirstSpec(interactions=1_000_000), "cb_type": CB_TYPE_DR},
+        {"explicit_crossings": [crossing(f"{i}", "x" * 256, "ü|:~=@% ", offer=[f"{i}", "b", "c"]) for i in range(20)]},
+        {"explicit_crossings": [crossing("a"), crossing("a", slot=True), crossing("a", offer_id=True)]},
     ],
 )
 def test_what_is_within_bounds_is_built_and_decides(fields: dict[str, Any]) -> None:

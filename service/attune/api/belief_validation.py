@@ -5,18 +5,28 @@ that ranks offers the same way in every context would take a belief about some c
 """
 
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from attune.api.checks import between, prefixed
 from attune.api.numpy_validation import MAX_FORGETTING_BITS, MAX_HALF_LIFE, MIN_HALF_LIFE
 from attune.errors import InvalidInputError, Violation
 from attune.serving.beliefs import belief_of
 from attune.v1.features_pb2 import Features
-from attune.v1.placement_pb2 import CB_TYPE_DR, CROSSINGS_NONE, REWARD_MODEL_GAUSSIAN, Belief, PolicySpec, VwSpec
+from attune.v1.placement_pb2 import (
+    CB_TYPE_DR,
+    CROSSINGS_NONE,
+    REWARD_MODEL_GAUSSIAN,
+    Belief,
+    Crossing,
+    PolicySpec,
+    VwSpec,
+)
 from attune_models import vw
 from attune_models.features import MAX_NUMBER
 from attune_models.hashing import MAX_PAIRED
 from attune_models.linear_model import LinearSpec
+from attune_models.vw_crossings import MAX_CROSSINGS
 from attune_models.vw_forgetting import Forgetting
 
 MAX_BELIEFS = 100
@@ -62,12 +72,28 @@ def belief_violations(spec: PolicySpec, lowest: float, highest: float) -> Iterat
         )
     rewards = _believable(spec, kind, lowest, highest)
     for i, belief in enumerate(spec.beliefs):
-        yield from prefixed(f"beliefs[{i}]", _violations(belief, *rewards, _blindness(spec, kind)))
+        yield from prefixed(f"beliefs[{i}]", _context_violations(belief.context, spec, kind))
+        yield from prefixed(f"beliefs[{i}]", _violations(belief, *rewards))
 
 
-def _violations(belief: Belief, lowest: float, highest: float, blindness: str) -> Iterator[Violation]:
-    if blindness and belief.context != Features():
+def _context_violations(context: Features, spec: PolicySpec, kind: str) -> Iterator[Violation]:
+    if context == Features():
+        return
+    if blindness := _blindness(spec, kind):
         yield Violation("context", f"expected no features, as {blindness} ignores contexts, got some")
+    elif spec.vw.explicit_crossings and (ignored := _uncrossed(context, spec.vw.explicit_crossings)):
+        description = "expected features that an explicit crossing multiplies, all of which are here"
+        yield Violation("context", f'{description}, got "{ignored[0][:80]}"')
+
+
+def _uncrossed(context: Features, crossings: Sequence[Crossing]) -> list[str]:
+    """Return the names of a context without a crossing. A first slot is not marked: crossings with a slot are none."""
+    names = set(_n_tokens(context))
+    made = [crossing for crossing in crossings if names.issuperset(crossing.context) and not crossing.slot]
+    return sorted(names.difference(*(crossing.context for crossing in made)))
+
+
+def _violations(belief: Belief, lowest: float, highest: float) -> Iterator[Violation]:
     try:
         belief_of(belief)
     except InvalidInputError as error:
@@ -108,7 +134,7 @@ def _updates(spec: PolicySpec, kind: str) -> float:
     if kind == "popularity":
         return 0.0
     n_models = _n_models(spec.vw) if kind == "vw" else 1
-    products = [n_models * _n_products(belief) for belief in spec.beliefs]
+    products = [n_models * _n_products(belief, spec.vw.explicit_crossings) for belief in spec.beliefs]
     strengths = [belief.strength for belief in spec.beliefs]
     total = sum(each * strength for each, strength in zip(products, strengths, strict=True))
     # What is out of range is a violation of its own, and nothing to reckon with.
@@ -118,16 +144,37 @@ def _updates(spec: PolicySpec, kind: str) -> float:
     return float(total)
 
 
-def _n_products(belief: Belief) -> int:
+def _n_products(belief: Belief, crossings: Sequence[Crossing]) -> int:
+    n_context, n_offer = _n_features(belief.context), _n_features(belief.offer.features)
+    if crossings:
+        return 2 + n_offer + n_context + _n_listed(belief, crossings)
     n_words = len(belief.context.categorical)
     n_pairs = math.comb(n_words, 2) if n_words <= MAX_PAIRED else 0
-    return (1 + _n_features(belief.context) + n_pairs) * (2 + _n_features(belief.offer.features))
+    return (1 + n_context + n_pairs) * (2 + n_offer)
+
+
+def _n_listed(belief: Belief, crossings: Sequence[Crossing]) -> int:
+    context, offer = _n_tokens(belief.context), _n_tokens(belief.offer.features)
+
+    def n_products(crossing: Crossing) -> int:
+        n_offer = math.prod(offer[name] for name in crossing.offer)
+        anything = not (crossing.offer or crossing.offer_id)
+        return math.prod(context[name] for name in crossing.context) * (1 + offer.total() if anything else n_offer)
+
+    # More crossings than there may be are a violation of their own, and nothing to reckon with.
+    return sum(map(n_products, crossings[:MAX_CROSSINGS]))
 
 
 def _n_features(features: Features) -> int:
-    n_tags = sum(len(tags.values) for tags in features.tags.values())
-    n_components = sum(len(vector.values) for vector in features.dense.values())
-    return len(features.numeric) + len(features.categorical) + n_tags + n_components
+    return _n_tokens(features).total()
+
+
+def _n_tokens(features: Features) -> Counter[str]:
+    """Return how many features go by each name: tags and components of a vector are one each."""
+    counts = Counter([*features.numeric, *features.categorical])
+    counts.update({name: len(features.tags[name].values) for name in features.tags})
+    counts.update({name: len(features.dense[name].values) for name in features.dense})
+    return counts
 
 
 def _n_models(spec: VwSpec) -> int:

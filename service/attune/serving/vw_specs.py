@@ -10,12 +10,15 @@ from attune.v1.placement_pb2 import (
     CB_TYPE_UNSPECIFIED,
     CROSSINGS_CONTEXT_OFFER,
     CROSSINGS_CONTEXT_PAIRS_OFFER,
+    CROSSINGS_EXPLICIT,
     CROSSINGS_NONE,
     CbType,
+    Crossing,
     Crossings,
     VwSpec,
 )
 from attune_models import vw
+from attune_models.vw_crossings import NAMELESS
 from attune_models.vw_spec import default_learning_rate
 
 _CROSSINGS: dict[Crossings, vw.Crossings] = {
@@ -50,7 +53,9 @@ _NAMES = {"lambda": "inverse_temperature"}  # a keyword in Python
 def fill_vw(spec: VwSpec) -> None:
     """Write every default into a spec that does not say otherwise."""
     default = vw.VwSpec()
-    spec.crossings = spec.crossings or CROSSINGS_CONTEXT_PAIRS_OFFER
+    spec.crossings = spec.crossings or (
+        CROSSINGS_EXPLICIT if spec.explicit_crossings else CROSSINGS_CONTEXT_PAIRS_OFFER
+    )
     spec.cb_type = spec.cb_type or CB_TYPE_MTR
     spec.bits = spec.bits or default.bits
     if not spec.HasField("context_alone"):
@@ -68,7 +73,7 @@ def vw_spec(spec: VwSpec, half_life: float = 0.0) -> vw.VwSpec:
     default = vw.VwSpec()
     return vw.VwSpec(
         exploration=_exploration(spec),
-        crossings=_CROSSINGS[spec.crossings],
+        crossings=_crossings(spec),
         # A spec that was stored by a release before this field has none: there, the context had weights of its own.
         context_alone=spec.context_alone if spec.HasField("context_alone") else True,
         learning_rate=spec.learning_rate,
@@ -80,6 +85,20 @@ def vw_spec(spec: VwSpec, half_life: float = 0.0) -> vw.VwSpec:
         l2=spec.l2,
         half_life=half_life,
     )
+
+
+def crossing_of(crossing: Crossing) -> vw.Crossing:
+    """Translate one crossing of a list."""
+    context, action = list(crossing.context), list(crossing.offer)
+    context += [NAMELESS] if crossing.slot else []
+    action += [NAMELESS] if crossing.offer_id else []
+    return vw.Crossing(tuple(context), tuple(action))
+
+
+def _crossings(spec: VwSpec) -> vw.Crossings | vw.Listed:
+    if spec.crossings == CROSSINGS_EXPLICIT:
+        return vw.Listed(tuple(map(crossing_of, spec.explicit_crossings)))
+    return _CROSSINGS[spec.crossings]
 
 
 def _fill(message: Any, default: vw.Exploration) -> None:

@@ -31,6 +31,7 @@ class Crossings(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CROSSINGS_CONTEXT_OFFER: _ClassVar[Crossings]
     CROSSINGS_NONE: _ClassVar[Crossings]
     CROSSINGS_CONTEXT_PAIRS_OFFER: _ClassVar[Crossings]
+    CROSSINGS_EXPLICIT: _ClassVar[Crossings]
 
 class RewardModel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -59,6 +60,7 @@ CROSSINGS_UNSPECIFIED: Crossings
 CROSSINGS_CONTEXT_OFFER: Crossings
 CROSSINGS_NONE: Crossings
 CROSSINGS_CONTEXT_PAIRS_OFFER: Crossings
+CROSSINGS_EXPLICIT: Crossings
 REWARD_MODEL_UNSPECIFIED: RewardModel
 REWARD_MODEL_BERNOULLI: RewardModel
 REWARD_MODEL_GAUSSIAN: RewardModel
@@ -142,7 +144,7 @@ class Belief(_message.Message):
     def __init__(self, context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., offer: _Optional[_Union[_features_pb2.Offer, _Mapping]] = ..., reward: _Optional[float] = ..., strength: _Optional[int] = ...) -> None: ...
 
 class VwSpec(_message.Message):
-    __slots__ = ("squarecb", "epsilon", "softmax", "bag", "cover", "rnd", "regcb", "regcbopt", "synthcover", "first", "crossings", "context_alone", "learning_rate", "bits", "cb_type", "power_t", "l1", "l2")
+    __slots__ = ("squarecb", "epsilon", "softmax", "bag", "cover", "rnd", "regcb", "regcbopt", "synthcover", "first", "crossings", "explicit_crossings", "context_alone", "learning_rate", "bits", "cb_type", "power_t", "l1", "l2")
     SQUARECB_FIELD_NUMBER: _ClassVar[int]
     EPSILON_FIELD_NUMBER: _ClassVar[int]
     SOFTMAX_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +156,7 @@ class VwSpec(_message.Message):
     SYNTHCOVER_FIELD_NUMBER: _ClassVar[int]
     FIRST_FIELD_NUMBER: _ClassVar[int]
     CROSSINGS_FIELD_NUMBER: _ClassVar[int]
+    EXPLICIT_CROSSINGS_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_ALONE_FIELD_NUMBER: _ClassVar[int]
     LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     BITS_FIELD_NUMBER: _ClassVar[int]
@@ -172,6 +175,7 @@ class VwSpec(_message.Message):
     synthcover: SynthCoverSpec
     first: FirstSpec
     crossings: Crossings
+    explicit_crossings: _containers.RepeatedCompositeFieldContainer[Crossing]
     context_alone: bool
     learning_rate: float
     bits: int
@@ -179,7 +183,19 @@ class VwSpec(_message.Message):
     power_t: float
     l1: float
     l2: float
-    def __init__(self, squarecb: _Optional[_Union[SquareCbSpec, _Mapping]] = ..., epsilon: _Optional[_Union[EpsilonSpec, _Mapping]] = ..., softmax: _Optional[_Union[SoftmaxSpec, _Mapping]] = ..., bag: _Optional[_Union[BagSpec, _Mapping]] = ..., cover: _Optional[_Union[CoverSpec, _Mapping]] = ..., rnd: _Optional[_Union[RndSpec, _Mapping]] = ..., regcb: _Optional[_Union[RegCbSpec, _Mapping]] = ..., regcbopt: _Optional[_Union[RegCbSpec, _Mapping]] = ..., synthcover: _Optional[_Union[SynthCoverSpec, _Mapping]] = ..., first: _Optional[_Union[FirstSpec, _Mapping]] = ..., crossings: _Optional[_Union[Crossings, str]] = ..., context_alone: _Optional[bool] = ..., learning_rate: _Optional[float] = ..., bits: _Optional[int] = ..., cb_type: _Optional[_Union[CbType, str]] = ..., power_t: _Optional[float] = ..., l1: _Optional[float] = ..., l2: _Optional[float] = ...) -> None: ...
+    def __init__(self, squarecb: _Optional[_Union[SquareCbSpec, _Mapping]] = ..., epsilon: _Optional[_Union[EpsilonSpec, _Mapping]] = ..., softmax: _Optional[_Union[SoftmaxSpec, _Mapping]] = ..., bag: _Optional[_Union[BagSpec, _Mapping]] = ..., cover: _Optional[_Union[CoverSpec, _Mapping]] = ..., rnd: _Optional[_Union[RndSpec, _Mapping]] = ..., regcb: _Optional[_Union[RegCbSpec, _Mapping]] = ..., regcbopt: _Optional[_Union[RegCbSpec, _Mapping]] = ..., synthcover: _Optional[_Union[SynthCoverSpec, _Mapping]] = ..., first: _Optional[_Union[FirstSpec, _Mapping]] = ..., crossings: _Optional[_Union[Crossings, str]] = ..., explicit_crossings: _Optional[_Iterable[_Union[Crossing, _Mapping]]] = ..., context_alone: _Optional[bool] = ..., learning_rate: _Optional[float] = ..., bits: _Optional[int] = ..., cb_type: _Optional[_Union[CbType, str]] = ..., power_t: _Optional[float] = ..., l1: _Optional[float] = ..., l2: _Optional[float] = ...) -> None: ...
+
+class Crossing(_message.Message):
+    __slots__ = ("context", "offer", "offer_id", "slot")
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    OFFER_FIELD_NUMBER: _ClassVar[int]
+    OFFER_ID_FIELD_NUMBER: _ClassVar[int]
+    SLOT_FIELD_NUMBER: _ClassVar[int]
+    context: _containers.RepeatedScalarFieldContainer[str]
+    offer: _containers.RepeatedScalarFieldContainer[str]
+    offer_id: bool
+    slot: bool
+    def __init__(self, context: _Optional[_Iterable[str]] = ..., offer: _Optional[_Iterable[str]] = ..., offer_id: _Optional[bool] = ..., slot: _Optional[bool] = ...) -> None: ...
 
 class SquareCbSpec(_message.Message):
     __slots__ = ("gamma_scale", "gamma_exponent")
