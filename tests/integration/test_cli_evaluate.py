@@ -169,10 +169,11 @@ def test_a_version_is_judged_by_what_came_after_it(
 
 
 def test_people_get_a_table_and_verdicts(
-    here: tuple[str, str], challenger: str, capsys: pytest.CaptureFixture[str]
+    here: tuple[str, str], challenger: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("--target", "uniform", "--target", challenger, "--baseline", "uniform", "--segment", "device")
-    code, out, err = run(capsys, "home", *words, *here)
+    page = tmp_path / "report.html"
+    code, out, err = run(capsys, "home", *words, *here, "--html", str(page))
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == f"placement home: {N} decisions"
@@ -181,6 +182,9 @@ def test_people_get_a_table_and_verdicts(
     assert "minus uniform" in lines[2]
     assert any(line.startswith("caution  uniform (every eligible offer equally often)") for line in lines)
     assert any(line.startswith("challenger by") for line in lines)
+    html = page.read_text()
+    assert html.startswith("<!DOCTYPE html>")
+    assert f"attune evaluate home --target uniform --target {challenger} --baseline uniform" in html
 
 
 def test_a_refused_estimate_is_shown_only_by_force(here: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,6 +200,7 @@ def test_a_refused_estimate_is_shown_only_by_force(here: tuple[str, str], capsys
 WRONG = [
     pytest.param((("nobody", "--target", "uniform"), 1, "expected the name of an applied placement"), id="placement"),
     pytest.param((("no/such", "--target", "uniform"), 78, "SOURCE: expected a placement's name"), id="source"),
+    pytest.param((("log.parquet", "--target", "uniform"), 78, "or a file or directory that exists"), id="no file"),
     pytest.param((("home",), 2, "Missing option '--target'"), id="no target"),
     pytest.param((("home", "--target", "best"), 78, "--target: expected uniform, fixed:OFFER"), id="target"),
     pytest.param(

@@ -50,6 +50,12 @@ def test_a_spec_that_could_not_be_applied_cannot_be_evaluated(tmp_path: Path) ->
         names(str(file))
 
 
+def test_a_target_may_not_be_called_what_the_log_is_called(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text("name: logged\n")
+    with pytest.raises(SettingError, match="names of their own, got logged more than once"):
+        names(str(tmp_path / "one.yaml"))
+
+
 @pytest.mark.parametrize("word", ["best", "fixed:", "version:x", "no.yaml"])
 def test_what_is_no_target_is_refused_with_what_is_one(word: str) -> None:
     with pytest.raises(SettingError, match="--target: expected uniform, fixed:OFFER, version:NUMBER"):

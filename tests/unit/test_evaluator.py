@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from attune.errors import BadLogError
-from attune.evaluation import choices, targets
+from attune.evaluation import choices, evaluator, targets
 from attune.evaluation.accounts import Terms
 from attune.evaluation.anytime import RewardRange
 from attune.evaluation.evaluator import LOGGED, Evaluator, Question, Watcher
@@ -16,6 +16,7 @@ from attune.evaluation.readings import LeftOut, Reason, Refused
 from attune.evaluation.report import EvaluationReport, TargetReport
 from attune.evaluation.report_json import as_json
 from attune.evaluation.samples import Found
+from attune.evaluation.spool import Spool
 from attune.evaluation.targets import FixedTarget, Target, VersionTarget
 from attune.v1.features_pb2 import Features
 from attune.v1.placement_pb2 import Placement, PolicySpec
@@ -121,7 +122,7 @@ def test_a_refused_segment_has_no_estimate() -> None:
 
 
 def test_the_differences_of_two_targets_are_paired() -> None:
-    rows = clicks(800, 3)
+    rows = clicks(400, 3)
     report = run(rows, [FixedTarget("o0"), FixedTarget("o2")], BOUNDED, baseline="fixed:o2")
     first, second = report.targets
     assert (second.difference, report.baseline) == (None, "fixed:o2")
@@ -234,7 +235,7 @@ def test_what_is_stopped_before_anything_was_weighed_says_so() -> None:
 
 
 def test_the_same_seed_gives_the_same_report_however_many_targets_are_asked_about() -> None:
-    rows = clicks(500, 7)
+    rows = clicks(200, 7)
     alone = run(rows, [targets.uniform()])
     among = run(rows, [*(FixedTarget(f"o{i}") for i in range(3)), targets.uniform()])
     assert among.targets[-1] == alone.targets[0]
@@ -246,3 +247,10 @@ def test_json_has_every_field_and_no_number_that_json_does_not_know() -> None:
     assert said["targets"][0]["curve"][0]["low"] is None
     assert said["targets"][0]["value"] == values(run(rows, [targets.uniform()], PLAIN).targets[0])["snips"]
     assert {"source", "samples", "logged", "baseline", "complete", "command"} <= said.keys()
+
+
+def test_a_log_that_is_too_long_to_be_put_aside_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = clicks(300, 9)
+    kept = run(rows, [targets.uniform()])
+    monkeypatch.setattr(evaluator, "Spool", lambda: Spool(most_bytes=100))
+    assert run(rows, [targets.uniform()]).targets == kept.targets

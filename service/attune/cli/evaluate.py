@@ -40,8 +40,9 @@ def evaluate(
 ) -> None:
     """Say what other policies would have earned on logged decisions, how sure that is, and when nobody can say.
 
-    Nothing is changed, in the log or in the placement. A policy that learns is asked before it learns from the same
-    decision. An estimate that would mislead is refused: the reasons are given instead, unless --force is.
+    Nothing is changed, in the log or in the placement.
+    A policy that learns is asked before it learns from the same decision.
+    An estimate that would mislead is refused: there are reasons instead.
     Ctrl-C ends it early, with what is done so far and exit code 130.
     """
     from attune.cli import evaluation_run as run  # noqa: PLC0415 - `--help` does not wait for it

@@ -28,7 +28,8 @@ Targets = Annotated[
 ]
 Baseline = Annotated[str, typer.Option(help="What differences are from: `logged`, or the name of a target.")]
 Format = Annotated[
-    FileFormat | None, typer.Option("--format", help="What the files are. [by their endings]", rich_help_panel=_LOG)
+    FileFormat | None,
+    typer.Option("--format", help="What the files are (default: by their endings).", rich_help_panel=_LOG),
 ]
 Mapping = Annotated[
     Path | None,
@@ -40,8 +41,8 @@ Mapping = Annotated[
 RewardFrom = Annotated[
     Path | None,
     typer.Option(
-        help="Placement file whose reward spec folds outcomes into rewards. [the placement's own; for files, a "
-        "click is 1]",
+        help="Placement file whose reward spec folds outcomes into rewards (default: the placement's own; for files, a "
+        "click is 1).",
         rich_help_panel=_LOG,
     ),
 ]
@@ -66,7 +67,9 @@ AnyOrder = Annotated[
 ]
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Read the store of the `attune serve` in this directory. [attune-data]", rich_help_panel=_LOG),
+    typer.Option(
+        help="Read the store of the `attune serve` in this directory (default: attune-data).", rich_help_panel=_LOG
+    ),
 ]
 RedisUrl = Annotated[
     str | None,
@@ -76,8 +79,8 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file wit
 EstimatorNames = Annotated[
     list[str] | None,
     typer.Option(
-        help="Only these estimators; repeat it for more, the first one is shown in the overview. [all, first dr; "
-        "for several slots cascade-dr]",
+        help="Only these estimators; repeat it for more, the first one is shown in the overview (default: all, first "
+        "dr; for several slots cascade-dr).",
         rich_help_panel=_HOW,
     ),
 ]
@@ -94,8 +97,8 @@ Resamples = Annotated[int, typer.Option(min=100, max=100_000, help="Resamples of
 Range = Annotated[
     tuple[float, float] | None,
     typer.Option(
-        help="The least and the most that a decision can earn, for intervals that are valid at every moment. [the "
-        "bounds of the reward spec, else 0 1]",
+        help="The least and the most that a decision can earn, for intervals that are valid at every moment (default: "
+        "the bounds of the reward spec, else 0 1).",
         rich_help_panel=_HOW,
     ),
 ]

@@ -26,6 +26,9 @@ from attune.store.keys import PLACEMENT_NAME
 from attune.store_url import redacted
 from attune.v1.placement_pb2 import RewardSpec
 
+# Whoever types a name with one of these means a file, which is not there.
+_SUFFIXES = {".parquet", ".dsjson", ".json", ".jsonl", ".log", ".csv", ".gz"}
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
@@ -185,7 +188,8 @@ def opened(log: Log, reward: RewardSpec | None) -> Opened:
     if not log.placement:
         form = None if log.file_format is None else log.file_format.value
         return opening.files([Path(log.source)], form, log.mapping, reward, any_order=log.any_order)
-    if log.mapping or log.file_format or not PLACEMENT_NAME.fullmatch(log.source):
+    is_name = PLACEMENT_NAME.fullmatch(log.source) and Path(log.source).suffix not in _SUFFIXES
+    if log.mapping or log.file_format or not is_name:
         raise SettingError(
             f"SOURCE: expected a placement's name, or a file or directory that exists, got {log.source!r}"
         )

@@ -13,6 +13,7 @@ from attune.cli import placement_files, sweep_files
 from attune.config import Settings
 from attune.errors import InvalidInputError, SettingError, Violation
 from attune.evaluation import targets
+from attune.evaluation.evaluator import LOGGED
 from attune.evaluation.grid import Candidate
 from attune.evaluation.spec_text import policy_yaml
 from attune.evaluation.stored_versions import version_target
@@ -55,7 +56,7 @@ def parsed(words: Sequence[str], origin: Origin, reward: RewardSpec | None) -> l
         StoreUnavailableError: The store did not answer in time.
     """
     found = [target for word in words for target in _of(word, origin, reward)]
-    names = [target.name for target in found]
+    names = [LOGGED, *(target.name for target in found)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SettingError(f"--target: expected targets with names of their own, got {', '.join(twice)} more than once")

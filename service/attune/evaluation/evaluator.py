@@ -1,6 +1,6 @@
 """`attune evaluate`: one walk through a log for all targets, in constant memory.
 
-    samples --(first pass) reward model--> --(second pass) chunks: prepared, weighed, accounted--> report
+    samples --(first pass) reward model, spool--> --(second pass) chunks: prepared, weighed, accounted--> report
 
 The first pass is only made when an estimator needs the reward model: what it predicts for a sample has to come from
 folds that the sample is not in, and so from the whole log. It can be stopped at any time; what is done is done.
@@ -17,6 +17,7 @@ from attune.evaluation.curves import Pace
 from attune.evaluation.report import EvaluationReport
 from attune.evaluation.reporting import logged_estimate, target_report
 from attune.evaluation.samples import Sample, SampleSource
+from attune.evaluation.spool import Spool
 from attune.evaluation.tallies import Tallies
 from attune.evaluation.targets import Target
 from attune.evaluation.weighing import Chunk, Predict, as_logged, prepared, weigh
@@ -101,22 +102,23 @@ class Evaluator:
             StoreUnavailableError: The store did not answer in time.
         """
         began = time.monotonic()
-        predict = self._fitted() if self._question.terms.estimators.needs_model else None
-        if self._complete:
-            self._weigh_all(predict)
+        with Spool() as spool:
+            predict = self._fitted(spool) if self._question.terms.estimators.needs_model else None
+            if self._complete:
+                self._weigh_all(predict, spool)
         return self._report(command, began)
 
-    def _fitted(self) -> Predict:
+    def _fitted(self, spool: Spool) -> Predict:
         model = CrossFitted()
-        for n, sample in enumerate(self._limited(), 1):
+        for n, sample in enumerate(spool.through(self._limited()), 1):
             for interaction in sample.slots:
                 model.learn(sample.event_id, interaction)
             if n % _LEAST_AT_ONCE == 0 and self._is_stopped(_LEAST_AT_ONCE):
                 break
         return lambda sample: [model.predict(sample.event_id, slot.situation) for slot in sample.slots]
 
-    def _weigh_all(self, predict: Predict | None) -> None:
-        for samples in self._chunks():
+    def _weigh_all(self, predict: Predict | None, spool: Spool) -> None:
+        for samples in self._chunks(spool):
             self._take(prepared(samples, predict, self._question.terms.seed))
             if self._pace.advance(len(samples)):
                 self._mark()
@@ -140,8 +142,8 @@ class Evaluator:
     def _limited(self) -> Iterator[Sample]:
         return islice(iter(self._samples), self._question.limit or None)
 
-    def _chunks(self) -> Iterator[list[Sample]]:
-        samples = self._limited()
+    def _chunks(self, spool: Spool) -> Iterator[list[Sample]]:
+        samples = iter(spool) if spool.is_whole else self._limited()
         while chunk := list(islice(samples, self._pace.room())):
             yield chunk
 
