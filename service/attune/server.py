@@ -32,6 +32,7 @@ from attune.metrics import LearningMetrics, ServingMetrics, published
 from attune.serving.decider import Decider
 from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
+from attune.store.challengers import Challengers
 from attune.store.client import Store
 from attune.store.decisions import Decisions
 from attune.store.generations import Generations
@@ -101,7 +102,7 @@ async def _serve(settings: Settings) -> None:
         decisions = Decisions(store)
         decider, explainer = Decider(live, journal, decisions), Explainer(versions)
         decision_servicer = DecisionServicer(decider, explainer, decisions, live, metrics)
-        placement_servicer = PlacementServicer(placements, versions, Generations(store), live)
+        placement_servicer = PlacementServicer(placements, versions, Generations(store), Challengers(store), live)
         server.add_generic_rpc_handlers(
             [
                 handler(_DECISIONS, decision_servicer, {"Decide": DecideEnvelope}, metrics),

@@ -396,7 +396,7 @@ async def test_a_first_training_that_is_cut_short_goes_on_with_final_rewards(
 async def test_a_learner_says_how_far_a_rebuild_is(
     store: Store, pipe: Pipe, home: PlacementKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("attune.learning.learner._SLICE_S", 0.0)
+    monkeypatch.setattr("attune.learning.session._SLICE_S", 0.0)
     monkeypatch.setattr("attune.learning.learner._PROGRESS_S", 0.0)
     async with learning(store):
         await some_history(store, pipe, home)

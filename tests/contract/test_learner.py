@@ -169,7 +169,7 @@ async def test_a_learner_that_is_stopped_goes_on_without_believing_twice(
     store: Store, pipe: Pipe, monkeypatch: pytest.MonkeyPatch, slice_s: float
 ) -> None:
     """However much of it fits between two renewals of the lease."""
-    monkeypatch.setattr("attune.learning.learner._SLICE_S", slice_s)
+    monkeypatch.setattr("attune.learning.session._SLICE_S", slice_s)
     keys = PlacementKeys("home")
     spec = PolicySpec(beliefs=[BELIEF])
     await Placements(store).apply(with_defaults(Placement(name="home", policy=spec)), 0)

@@ -5,18 +5,27 @@ crashed, froze or was overtaken on the way, the model that serves has to be the 
 """
 
 import asyncio
+import time
 from dataclasses import dataclass, replace
 
 import grpc
 
+from attune.learning.entries import lesson
+from attune.learning.estimates import Estimates
+from attune.learning.final_rewards import FinalRewards
+from attune.learning.measuring import counts, measured
+from attune.learning.shadow import Shadow
 from attune.learning.trainee import Trainee, start_of
-from attune.storage.v1.records_pb2 import VersionRecord
+from attune.serving.specs import in_shadow, reward_spec
+from attune.storage.v1.records_pb2 import ChallengerRecord, VersionRecord
+from attune.store.challengers import Challengers
 from attune.store.client import Store
 from attune.store.decisions import LoggedInteraction, RecordedOutcome, outcome_of
 from attune.store.interactions import BEGINNING, Interactions, order
 from attune.store.keys import PlacementKeys
+from attune.store.late import LateOutcomes
 from attune.store.placements import Placements
-from attune.store.versions import Versions
+from attune.store.versions import Versions, sign
 from attune.v1 import decision_service_pb2 as decisions
 from attune.v1 import placement_service_pb2 as placements
 from attune.v1.decision_service_pb2_grpc import DecisionServiceStub
@@ -110,6 +119,64 @@ async def replay(store: Store, keys: PlacementKeys, head: VersionRecord) -> byte
         if order(trainee.start.trains_from) < order(entry.position) <= order(head.cursor):
             trainee.learn(replace(entry, late=[*entry.late, *_late_of(entry, late)]))
     return trainee.version(0)[1]
+
+
+def challengers(url: str, placement: str) -> list[tuple[ChallengerRecord, ChallengerRecord]]:
+    """Reads the records of all challengers from a store, once each has got to the end of the log, and walks it anew."""
+    return asyncio.run(_challengers(url, PlacementKeys(placement)))
+
+
+async def _challengers(url: str, keys: PlacementKeys) -> list[tuple[ChallengerRecord, ChallengerRecord]]:
+    store = Store(url, timeout_s=5)
+    end = (await whole_log(store, keys))[-1].position
+    deadline_s = time.monotonic() + 30.0
+    while {record.weighed_to for record in (await Challengers(store).records(keys)).values()} != {end}:
+        assert time.monotonic() < deadline_s, "waited 30 s for the challengers to get to the end of the log"
+        await asyncio.sleep(0.1)
+    walks = [await replay_challenger(store, keys, name) for name in await Challengers(store).records(keys)]
+    await store.close()
+    return walks
+
+
+async def replay_challenger(store: Store, keys: PlacementKeys, name: str) -> tuple[ChallengerRecord, ChallengerRecord]:
+    """Reads the record of a challenger, and walks the log as it had to; returns both, with the weights' checksums.
+
+    Plainly: before a decision is weighed, everything is learned that was in the log a reward window before it.
+    """
+    record = (await Challengers(store).records(keys))[name]
+    placement = (await Placements(store).get(keys.name)).placement
+    named = next(challenger for challenger in placement.challengers if challenger.name == name)
+    trainee = Trainee(in_shadow(placement, named), start_of(record.training))
+    estimates = Estimates(record.measuring, (placement.reward.min, placement.reward.max))
+    late, log = await late_outcomes(store, keys), await whole_log(store, keys)
+    to_learn = [entry for entry in log if order(entry.position) > order(trainee.start.trains_from)]
+    for entry in log:
+        if order(record.measuring.behind) < order(entry.position) <= order(record.weighed_to):
+            _learn_what_was_known(trainee, to_learn, late, entry.position, record.measuring.lag_ms)
+            if counts(entry, record.measuring):
+                taught = lesson(entry, reward_spec(placement.reward))
+                estimates.add(measured(trainee.pmf, entry.decision, taught, estimates.bounds))
+            estimates.weighed_to = entry.position
+    _learn_what_was_known(trainee, to_learn, late, record.weighed_to, record.measuring.lag_ms)
+    walked, (training, weights) = estimates.record(), trainee.version(record.training.created_at_ms)
+    sign(training, record.training.version, weights)
+    walked.training.CopyFrom(training)
+    walked.status.CopyFrom(
+        Shadow(named, trainee, FinalRewards(LateOutcomes(store), keys, trainee.start), estimates).status()
+    )
+    return record, walked
+
+
+def _learn_what_was_known(
+    trainee: Trainee,
+    to_learn: list[LoggedInteraction],
+    late: dict[str, list[tuple[str, bytes, bytes]]],
+    at: str,
+    lag_ms: int,
+) -> None:
+    while to_learn and order(to_learn[0].position)[0] + lag_ms <= order(at)[0]:
+        entry = to_learn.pop(0)
+        trainee.learn(replace(entry, late=[*entry.late, *_late_of(entry, late)]))
 
 
 async def late_outcomes(store: Store, keys: PlacementKeys) -> dict[str, list[tuple[str, bytes, bytes]]]:

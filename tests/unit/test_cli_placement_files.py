@@ -328,7 +328,7 @@ def test_json_may_write_any_character_as_an_escape(tmp_path: Path) -> None:
         ),
         (
             "- home_hero",
-            "1: placements[0]: expected fields (name, policy, reward, control, store_failure, log_retention), got ",
+            "1: placements[0]: expected fields (name, policy, reward, control, store_failure, log_retention, ",
         ),
         # The same thing twice, and two that exclude each other.
         ("name: a\nname: b", '2: placements[0].name: expected one of a kind, got it besides "name"'),

@@ -4,10 +4,12 @@ import time
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from attune.api.challengers import listed
 from attune.api.validation import check_placement, check_promotion
 from attune.serving.live import LivePlacements
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
+from attune.store.challengers import Challengers
 from attune.store.generations import Generations
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Numbers, Placements
@@ -16,7 +18,6 @@ from attune.v1.placement_pb2 import PolicyVersion
 from attune.v1.placement_service_pb2 import (
     ApplyPlacementRequest,
     ApplyPlacementResponse,
-    ChallengerStatus,
     DeletePlacementRequest,
     DeletePlacementResponse,
     GetPlacementRequest,
@@ -42,9 +43,15 @@ class PlacementServicer:
     """Manages placements."""
 
     def __init__(
-        self, placements: Placements, versions: Versions, generations: Generations, live: LivePlacements
+        self,
+        placements: Placements,
+        versions: Versions,
+        generations: Generations,
+        challengers: Challengers,
+        live: LivePlacements,
     ) -> None:
         """Serve with these."""
+        self._challengers = challengers
         self._generations = generations
         self._placements = placements
         self._versions = versions
@@ -97,12 +104,11 @@ class PlacementServicer:
         return ResetPolicyResponse(set_aside=set_aside, former_version=former)
 
     async def ListChallengers(self, request: ListChallengersRequest) -> ListChallengersResponse:  # noqa: N802 - the contract's name
-        """Return the challengers of a placement."""
+        """Return the challengers of a placement, and what they would have earned so far."""
         record = await self._placements.get(request.placement)
-        named = record.placement.challengers
-        return ListChallengersResponse(
-            challengers=[ChallengerStatus(name=one.name, policy=one.policy) for one in named]
-        )
+        keys = PlacementKeys(record.placement.name)
+        pinned = (await self._versions.overview(keys)).promoted
+        return listed(record, await self._challengers.records(keys), pinned)
 
     async def _described(self, record: PlacementRecord) -> GetPlacementResponse:
         numbers = await self._placements.numbers(record.placement.name)

@@ -10,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.belief_validation import belief_violations
+from attune.api.challenger_validation import auto_promote_violations, challenger_violations
 from attune.api.checks import between, enum_violations, optional, prefixed
 from attune.api.numpy_validation import half_life_violations, numpy_violations
 from attune.api.vw_validation import vw_violations
@@ -128,12 +129,18 @@ def _placement_violations(placement: Placement) -> Iterator[Violation]:
         )
     yield from enum_violations("store_failure", placement.store_failure, StoreFailure)
     yield from _duration_violations("log_retention", placement.log_retention, 0, MAX_RETENTION_S)
-    yield from prefixed("policy", _policy_violations(placement.policy))
-    yield from prefixed("policy", belief_violations(placement.policy, *_reward_range(placement.reward)))
+    yield from prefixed("policy", _whole_policy_violations(placement.policy, placement))
     yield from between("control.share", placement.control.share, 0, 1)
     if placement.control.HasField("fixed") and placement.control.fixed.offer_id:
         yield from id_violations("control.fixed.offer_id", placement.control.fixed.offer_id)
     yield from prefixed("reward", _reward_violations(placement.reward))
+    yield from challenger_violations(placement.challengers, lambda policy: _whole_policy_violations(policy, placement))
+    yield from auto_promote_violations(placement)
+
+
+def _whole_policy_violations(policy: PolicySpec, placement: Placement) -> Iterator[Violation]:
+    yield from _policy_violations(policy)
+    yield from belief_violations(policy, *_reward_range(placement.reward))
 
 
 def _policy_violations(policy: PolicySpec) -> Iterator[Violation]:

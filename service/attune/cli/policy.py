@@ -1,4 +1,4 @@
-"""`attune policy`: the versions of a placement's policy: look at them, go back to one, compare two, begin anew."""
+"""`attune policy`: the versions of a placement's policy, and its challengers: look, go back, compare, begin anew."""
 
 import json
 from typing import Annotated
@@ -9,8 +9,11 @@ from attune.cli import client, failures
 from attune.cli.client import Service
 from attune.cli.failures import FAILED, CallError
 from attune.cli.output import as_dict, empty_table, show
+from attune.cli.policy_challengers import challengers_shown
 from attune.cli.policy_versions import differences, former, versions_table
 from attune.v1.placement_service_pb2 import (
+    ListChallengersRequest,
+    ListChallengersResponse,
     ListPolicyVersionsRequest,
     ListPolicyVersionsResponse,
     PromotePolicyVersionRequest,
@@ -146,6 +149,19 @@ def reset(
     if reply.former_version:
         typer.echo(f"To let the former version serve: attune policy promote {placement} {reply.former_version}")
     typer.echo(f"To learn from all of them again: attune policy rebuild {placement} --whole-log")
+
+
+@policy.command()
+def challengers(*, placement: Placement, address: Address = None, as_json: AsJson = False) -> None:
+    """Show what the challengers would have earned, how sure that is, and the last promotion."""
+    with client.connect(address) as service:
+        reply: ListChallengersResponse = service.call(
+            PlacementServiceStub(service.channel).ListChallengers, ListChallengersRequest(placement=placement)
+        )
+    if as_json:
+        typer.echo(json.dumps(as_dict(reply), indent=2, ensure_ascii=False))
+        return
+    show(challengers_shown(placement, reply))
 
 
 def _confirm(placement: str) -> None:

@@ -14,6 +14,7 @@ from rich.text import Text
 from attune.cli import client
 from attune.cli.client import Service
 from attune.cli.output import as_dict, empty_table, show
+from attune.cli.policy_challengers import promotion_line
 from attune.cli.policy_versions import versions_table
 from attune.v1.features_pb2 import FEATURE_SOURCE_CONTEXT, FEATURE_SOURCE_OFFER
 from attune.v1.placement_service_pb2 import (
@@ -24,6 +25,8 @@ from attune.v1.placement_service_pb2 import (
     FEATURE_PROBLEM_VANISHED,
     GetPlacementRequest,
     GetPlacementResponse,
+    ListChallengersRequest,
+    ListChallengersResponse,
     ListPlacementsRequest,
     ListPlacementsResponse,
     ListPolicyVersionsRequest,
@@ -90,8 +93,9 @@ def _table(service: Service, placement: str | None) -> RenderableType:
     else:
         replies = [_one(service, placement)]
     parts: list[RenderableType] = [placements_table(replies)]
-    if warnings := [Text(line) for reply in replies for line in warning_lines(reply)]:
-        parts += ["", *warnings]
+    lines = [line for reply in replies for line in (*warning_lines(reply), *_promotion_lines(service, reply))]
+    if lines:
+        parts += ["", *map(Text, lines)]
     if placement is not None and (versions := _versions(service, placement).versions):
         parts += ["", versions_table(versions)]
     return Group(*parts)
@@ -116,6 +120,17 @@ def _versions(service: Service, placement: str) -> ListPolicyVersionsResponse:
         PlacementServiceStub(service.channel).ListPolicyVersions, ListPolicyVersionsRequest(placement=placement)
     )
     return reply
+
+
+def _promotion_lines(service: Service, reply: GetPlacementResponse) -> Iterator[str]:
+    """Yield who was promoted last, of a placement that lets challengers be promoted."""
+    placement = reply.placement
+    if placement.HasField("auto_promote"):
+        listed: ListChallengersResponse = service.call(
+            PlacementServiceStub(service.channel).ListChallengers, ListChallengersRequest(placement=placement.name)
+        )
+        if listed.HasField("last_promotion"):
+            yield promotion_line(placement.name, listed.last_promotion)
 
 
 def placements_table(replies: Iterable[GetPlacementResponse]) -> Table:

@@ -1,11 +1,13 @@
-"""Trimming: what was exported, and is behind the newest version's cursor, leaves the store.
+"""Trimming: what was exported and learned from, by the newest version and all challengers, leaves the store.
 
 What is trimmed can no longer be learned from by a spec that comes later, and `GetDecision` no longer finds it.
 """
 
 from attune.errors import NotFoundError
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
+from attune.store.challengers import Challengers
 from attune.store.client import Store
+from attune.store.interactions import order
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Placements
 from attune.store.training_log import TrainingLog
@@ -30,7 +32,9 @@ async def trim(store: Store, name: str) -> int:
     await versions.weights(keys, (await _found(store, keys))[1])
     total, removed = 0, None
     while removed != 0:
-        removed = await log.trim(keys, *await _found(store, keys))
+        spec, head = await _found(store, keys)
+        learned_to = await _learned_to(store, keys, PlacementRecord.FromString(spec), head)
+        removed = await log.trim(keys, spec, head, learned_to)
         total += removed or 0
     return total
 
@@ -44,6 +48,26 @@ async def _found(store: Store, keys: PlacementKeys) -> tuple[bytes, VersionRecor
             "nothing more was trimmed, try again when the learner has caught up (attune status)"
         )
     return stored, head
+
+
+async def _learned_to(store: Store, keys: PlacementKeys, record: PlacementRecord, head: VersionRecord) -> str:
+    """Return the position up to which every policy in training has learned: the placement's and all challengers.
+
+    Raises:
+        NotFoundError: A challenger has not begun yet: it needs the whole log.
+    """
+    stored = await Challengers(store).records(keys)
+    cursors = [head.cursor]
+    for challenger in record.placement.challengers:
+        trains = (*specs_of(challenger.policy, record.placement.reward), record.generation)
+        of = stored.get(challenger.name)
+        if of is None or training_of(of.training) != trains:
+            raise NotFoundError(
+                f'placement "{keys.name}": expected that challenger "{challenger.name}" has learned from the log, '
+                "it has not begun yet: nothing more was trimmed, try again in a moment (attune policy challengers)"
+            )
+        cursors.append(of.training.cursor)
+    return min(cursors, key=order)
 
 
 def _training_for(record: PlacementRecord) -> tuple[bytes, bytes, int]:

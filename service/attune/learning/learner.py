@@ -9,12 +9,13 @@ import contextlib
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from attune.config import LearnerSettings
 from attune.errors import BadSnapshotError, ExpectedError, FencedError
+from attune.learning.challengers import PlacementChallengers
 from attune.learning.final_rewards import FinalRewards
 from attune.learning.guard import PlacementGuard
+from attune.learning.session import Session
 from attune.learning.trainee import Start, Trainee
 from attune.metrics import LearningMetrics
 from attune.storage.v1.records_pb2 import PlacementRecord
@@ -30,12 +31,7 @@ from attune.tasks import pause
 from attune_models.schema_findings import Problem
 from attune_models.types import PolicyError
 
-# A model of megabytes is not written twice a second: the store and its disk have other work.
-_MAX_SNAPSHOT_BYTES_PER_S = 4e6
 _PROGRESS_S = 1.0
-# Nothing else happens while a policy learns: a lease must not run out in that time.
-_SLICE_S = 0.2
-
 _PROBLEMS = [problem.value for problem in Problem]
 
 _log = logging.getLogger(__name__)
@@ -54,6 +50,7 @@ class PlacementLearner:
     ) -> None:
         """Prepare to learn for a placement as `owner`, which is `host:pid`."""
         self._metrics = metrics
+        self._store = store
         self._schemas = Schemas(store)
         self._keys = PlacementKeys(name)
         self._owner = owner
@@ -85,6 +82,7 @@ class PlacementLearner:
     async def _hold(self, lease: Lease, stopping: asyncio.Event) -> None:
         session = await self._take_up(lease)
         guard = PlacementGuard(lease, self._schemas, self._settings.schema_window_s)
+        challengers = PlacementChallengers(lease, self._store, self._settings)
         while True:
             stops = stopping.is_set()
             record = await self._placements.get(self._keys.name)
@@ -102,15 +100,25 @@ class PlacementLearner:
             if session.commit_is_due(self._settings) or (stops and session.may_commit):
                 await self._commit(session)
             if stops:
+                await challengers.commit()
                 return
             await self._renew(session)
             if max(joined, len(entries)) < most and learned == len(entries):
+                if await self._challenge(session, challengers, record):
+                    continue
                 await pause(stopping, self._settings.poll_ms / 1000)
 
-    async def _take_up(self, lease: Lease) -> "_Session":
+    async def _challenge(self, session: Session, challengers: PlacementChallengers, record: PlacementRecord) -> bool:
+        """Give challengers a slice of the time that the policy leaves; return whether there is more to do at once."""
+        is_busy = await challengers.work(record, session.trainee.cursor)
+        if (promoted := await challengers.promoted()) is not None:
+            session.take_over(promoted)
+        return is_busy
+
+    async def _take_up(self, lease: Lease) -> Session:
         record = await self._placements.get(self._keys.name)
         head = await self._versions.head(self._keys)
-        session = _Session(lease, *await self._start(record), replaces_head=head is not None)
+        session = Session(lease, *await self._start(record), replaces_head=head is not None)
         if head is not None and session.trainee.is_of(head):
             try:
                 session.trainee.resume(head, await self._versions.weights(self._keys, head))
@@ -127,7 +135,7 @@ class PlacementLearner:
         start = Start(record.generation, record.trains_from or BEGINNING, replayed_to, late_cursor)
         return Trainee(record.placement, start), FinalRewards(self._late, self._keys, start)
 
-    async def _commit(self, session: "_Session") -> None:
+    async def _commit(self, session: Session) -> None:
         try:
             record, weights = session.trainee.version(time.time_ns() // 1_000_000)
         except PolicyError as error:
@@ -139,7 +147,7 @@ class PlacementLearner:
         _log.debug('placement "%s": version %d after %d interactions', self._keys.name, version, record.interactions)
 
     def _count(
-        self, session: "_Session", entries: Sequence[LoggedInteraction], learned: int, guard: PlacementGuard
+        self, session: Session, entries: Sequence[LoggedInteraction], learned: int, guard: PlacementGuard
     ) -> None:
         name, trainee = self._keys.name, session.trainee
         clipped, refused = session.counted
@@ -149,85 +157,13 @@ class PlacementLearner:
         self._metrics.lags(name, _age_s(entries[max(learned, 1) - 1]) if is_behind else 0.0)
         self._metrics.found(name, (found.problem.value for found in guard.findings), _PROBLEMS)
 
-    async def _renew(self, session: "_Session") -> None:
+    async def _renew(self, session: Session) -> None:
         if time.monotonic() - session.renewed_at > self._settings.lease_s / 3:
             await self._versions.renew(session.lease)
             session.renewed_at = time.monotonic()
         if session.replaces_head and time.monotonic() - session.progress_at > _PROGRESS_S:
             await self._versions.note_progress(session.lease, session.trainee.interactions)
             session.progress_at = time.monotonic()
-
-
-@dataclass(slots=True)
-class _Session:
-    """What a learner knows while it holds a lease.
-
-    Attributes:
-        lease: The lease.
-        trainee: The policy in training.
-        final_rewards: What adds late outcomes to its interactions.
-        counted: The rewards that the trainee clipped and the interactions it refused, as far as metrics have them.
-        replaces_head: The trainee started anew while a version serves: it may take over only when it has caught up.
-        uncommitted: Interactions learned since the last commit.
-        size_bytes: Size of the last commit.
-        committed_at: Monotonic time of the last commit, in seconds.
-        renewed_at: Monotonic time when the lease was last renewed, in seconds.
-        progress_at: Monotonic time when the progress of a training was last noted, or it began, in seconds.
-    """
-
-    lease: Lease
-    trainee: Trainee
-    final_rewards: FinalRewards
-    replaces_head: bool
-    counted: tuple[int, int] = (0, 0)
-    uncommitted: int = 0
-    size_bytes: int = 0
-    committed_at: float = 0.0
-    renewed_at: float = field(default_factory=time.monotonic)
-    progress_at: float = field(default_factory=time.monotonic)
-
-    def retrain(self, trainee: Trainee, final_rewards: FinalRewards) -> None:
-        """Start anew."""
-        self.trainee = trainee
-        self.final_rewards = final_rewards
-        self.progress_at = time.monotonic()
-        self.counted = (0, 0)
-        self.replaces_head = True
-        self.uncommitted = 0
-
-    def learn(self, entries: Sequence[LoggedInteraction]) -> int:
-        """Learn beliefs, then the next entries of the log, as far as a slice of time goes; return from how many."""
-        until = time.monotonic() + _SLICE_S
-        while self.trainee.learn_belief():
-            if time.monotonic() > until:
-                return 0
-        learned = 0
-        for entry in entries:
-            self.trainee.learn(entry)
-            learned += 1
-            if time.monotonic() > until:
-                break
-        self.uncommitted += learned
-        return learned
-
-    @property
-    def may_commit(self) -> bool:
-        """Whether there is something to commit, and nothing against it."""
-        return self.uncommitted > 0 and not self.replaces_head
-
-    def commit_is_due(self, settings: LearnerSettings) -> bool:
-        """Tell whether there is something to commit and it is time."""
-        if not self.may_commit:
-            return False
-        pause_s = max(settings.snapshot_interval_s, self.size_bytes / _MAX_SNAPSHOT_BYTES_PER_S)
-        waited_s = time.monotonic() - self.committed_at
-        return waited_s >= pause_s or self.uncommitted >= settings.snapshot_interactions
-
-    def committed(self, size_bytes: int) -> None:
-        """Take note of a commit."""
-        self.uncommitted = 0
-        self.size_bytes = size_bytes
-        self.committed_at = time.monotonic()
 
 
 def _age_s(entry: LoggedInteraction) -> float:

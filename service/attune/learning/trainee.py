@@ -22,8 +22,10 @@ from attune.store.decisions import LoggedInteraction, in_order
 from attune.store.interactions import BEGINNING, order
 from attune.store.versions import specs_of
 from attune.v1.placement_pb2 import Placement
+from attune_models import pmf as pmfs
 from attune_models.beliefs import pseudo_interactions
 from attune_models.policy import Policy, build
+from attune_models.types import Pmf, PolicyError, Situation
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ class Trainee:
     """A policy and its position in the training log.
 
     Attributes:
+        placement: What it is trained for; its policy and its reward spec count.
         start: Where the training began.
         cursor: Stream id of the last entry that was learned.
         interactions: How many there were up to there, without revisions.
@@ -70,7 +73,7 @@ class Trainee:
     def __init__(self, placement: Placement, start: Start | None = None) -> None:
         """Start untrained, by default at the beginning of a log that is empty so far."""
         self.start = start or Start()
-        self._placement = placement
+        self.placement = placement
         self._trains = specs_of(placement.policy, placement.reward)
         spec = start_spec(placement)
         self._policy: Policy = build(spec)
@@ -136,6 +139,17 @@ class Trainee:
             self.revisions += 1
         self.cursor = entry.position
 
+    def pmf(self, situation: Situation) -> Pmf:
+        """Return the probability with which it would draw each action now, as a placement would that serves it.
+
+        Uniform where the policy has none to state: that is what is drawn from then.
+        """
+        self._start()
+        try:
+            return self._policy.pmf(situation)
+        except PolicyError:
+            return pmfs.uniform(len(situation.actions))
+
     def _is_settled(self, revision: LoggedInteraction) -> bool:
         """Tell whether what is revised was learned with this reward already, or is not to be learned from."""
         is_known = order(revision.position) <= order(self.start.replayed_to)
@@ -167,8 +181,8 @@ class Trainee:
         self._start()
         record = VersionRecord(
             created_at_ms=now_ms,
-            policy=self._placement.policy,
-            reward=self._placement.reward,
+            policy=self.placement.policy,
+            reward=self.placement.reward,
             interactions=self.interactions,
             cursor=self.cursor,
             clipped=self.clipped,

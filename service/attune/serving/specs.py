@@ -19,6 +19,8 @@ from attune.v1.placement_pb2 import (
     AGGREGATION_SUM,
     STORE_FAILURE_ANSWER,
     Aggregation,
+    AutoPromote,
+    Challenger,
     ControlSpec,
     OutcomeRule,
     Placement,
@@ -30,6 +32,7 @@ from attune_models import rewards
 from attune_models.baselines import FixedSpec, UniformSpec
 
 DEFAULT_WINDOW_S = 600
+DEFAULT_CONFIDENCE = 0.95
 
 _AGGREGATIONS: dict[Aggregation, rewards.Aggregation] = {
     AGGREGATION_FIRST: rewards.Aggregation.FIRST,
@@ -51,6 +54,10 @@ def with_defaults(placement: Placement) -> Placement:
     if filled.HasField("control") and filled.control.WhichOneof("policy") is None:
         filled.control.uniform.SetInParent()
     filled.store_failure = filled.store_failure or STORE_FAILURE_ANSWER
+    for challenger in filled.challengers:
+        _fill_policy(challenger.policy)
+    if filled.HasField("auto_promote"):
+        _fill_auto_promote(filled.auto_promote)
     return filled
 
 
@@ -79,6 +86,17 @@ def start_spec(placement: Placement) -> core.PolicySpec:
     return replace(policy_spec(placement.policy), beliefs=beliefs_of(placement.policy, otherwise))
 
 
+def in_shadow(placement: Placement, challenger: Challenger) -> Placement:
+    """Return a placement as it would be if a challenger, named or not, were its policy: all else is the placement's."""
+    instead = Placement()
+    instead.CopyFrom(placement)
+    instead.policy.CopyFrom(challenger.policy)
+    left = [other for other in placement.challengers if other.name != challenger.name]
+    del instead.challengers[:]
+    instead.challengers.extend(left)
+    return instead
+
+
 def control_spec(spec: ControlSpec) -> core.PolicySpec:
     """Translate the baseline of a control group."""
     fixed = spec.WhichOneof("policy") == "fixed"
@@ -101,6 +119,13 @@ def _fill_policy(policy: PolicySpec) -> None:
     if policy.HasField("vw"):
         fill_vw(policy.vw)
     fill_numpy(policy)
+
+
+def _fill_auto_promote(spec: AutoPromote) -> None:
+    if not spec.HasField("confidence"):
+        spec.confidence = DEFAULT_CONFIDENCE
+    if not spec.HasField("margin"):
+        spec.margin = 0.0
 
 
 def _fill_reward(spec: RewardSpec) -> None:

@@ -100,7 +100,7 @@ class PlacementKeys:
         return self._key("exported")
 
     def snapshot(self, version: int) -> str:
-        """String: the weights of a version. UNCOMMITTED_TTL_S until it is committed, then no expiry."""
+        """String: the weights of a version, or of a challenger. UNCOMMITTED_TTL_S until committed, then no expiry."""
         return self._key(f"snapshot:{version}")
 
     @property
@@ -109,10 +109,16 @@ class PlacementKeys:
         return self._key("versions")
 
     @property
+    def challengers(self) -> str:
+        """Hash: name -> storage.v1.ChallengerRecord, of the placement's challengers. No expiry."""
+        return self._key("challengers")
+
+    @property
     def head(self) -> str:
         """Hash: newest `version`, `promoted` if another serves, `epoch` of the last lease, highest `reserved` version.
 
-        `training`: interactions that a policy has learned from which is to replace the newest one. No expiry.
+        `training`: interactions that a policy has learned from which is to replace the newest one. `measurings`: how
+        often a challenger began to be measured. No expiry.
         """
         return self._key("head")
 

@@ -125,8 +125,8 @@ class TrainingLog:
         for stream, end in (("interactions", position), ("late", late_position)):
             await self._store.run("exported", [keys.spec, keys.exported], [stream, end])
 
-    async def trim(self, keys: PlacementKeys, spec: bytes, head: VersionRecord) -> int | None:
-        """Remove some entries that were exported, are behind a head's cursor and older than the placement keeps them.
+    async def trim(self, keys: PlacementKeys, spec: bytes, head: VersionRecord, learned_to: str) -> int | None:
+        """Remove some entries that were exported, were learned from and are older than the placement keeps them.
 
         Call again until it returns 0.
 
@@ -134,13 +134,16 @@ class TrainingLog:
             keys: The placement's keys.
             spec: The placement as it is stored.
             head: The newest version.
+            learned_to: Position up to which everybody has learned, at most the version's cursor.
 
         Returns:
             How many were removed; None when there is a newer version, or the placement was changed, by now.
         """
+        if learned_to == BEGINNING:
+            return 0
         retention_ms = PlacementRecord.FromString(spec).placement.log_retention.ToMilliseconds()
         touched = [keys.spec, keys.head, keys.interactions, keys.exported]
-        args: list[str | bytes | int] = [spec, head.version, head.cursor, _TRIMMED_PER_CALL, retention_ms]
+        args: list[str | bytes | int] = [spec, head.version, learned_to, _TRIMMED_PER_CALL, retention_ms]
         removed: int = await self._store.run("trim", touched, args)
         return None if removed < 0 else removed
 

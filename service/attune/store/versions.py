@@ -94,10 +94,10 @@ class Versions:
             StoreUnavailableError: The store did not answer in time; the head is the old or the new one.
         """
         keys = lease.keys
-        version = await self._write(lease, weights)
+        version = await self.write(lease, weights)
         committed = bool(version)
         if version:
-            record.version, record.sha256, record.size_bytes = version, sha256(weights).digest(), len(weights)
+            sign(record, version, weights)
             dropped = _dropped(record, await self.kept(keys), keep)
             touched = [keys.spec, keys.head, keys.versions, keys.snapshot(version)]
             touched += [keys.snapshot(old) for old in dropped]
@@ -108,8 +108,8 @@ class Versions:
             raise FencedError(f'placement "{keys.name}": a commit was refused, {reason}')
         return version
 
-    async def _write(self, lease: Lease, weights: bytes) -> int:
-        """Write weights under a number of their own; 0 when the lease is lost.
+    async def write(self, lease: Lease, weights: bytes) -> int:
+        """Write weights under a number of their own; 0 when the lease is lost. Uncommitted, they vanish again.
 
         They go first and alone: a script that carries megabytes stops the store for everybody. NX, because a learner
         that was overtaken long ago may just now be writing the number it was given then.
@@ -189,6 +189,17 @@ class Versions:
         if not await self._store.run("promote", [keys.spec, keys.head, keys.versions], [version]):
             kept = ", ".join(str(record.version) for record in await self.kept(keys))
             raise NotFoundError(f"version: expected one that is kept ({kept or 'there is none yet'}), got {version}")
+
+
+def sign(record: VersionRecord, number: int, weights: bytes) -> None:
+    """Say in a record which weights it belongs to.
+
+    Args:
+        record: To be changed.
+        number: The number that the weights are stored under.
+        weights: The weights.
+    """
+    record.version, record.sha256, record.size_bytes = number, sha256(weights).digest(), len(weights)
 
 
 def _newest_first(values: Iterable[bytes]) -> list[VersionRecord]:

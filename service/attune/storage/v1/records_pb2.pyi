@@ -10,20 +10,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PlacementRecord(_message.Message):
-    __slots__ = ("placement", "revision", "created_at_ms", "generation", "trains_from", "set_aside")
+    __slots__ = ("placement", "revision", "created_at_ms", "generation", "trains_from", "set_aside", "last_promotion")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     TRAINS_FROM_FIELD_NUMBER: _ClassVar[int]
     SET_ASIDE_FIELD_NUMBER: _ClassVar[int]
+    LAST_PROMOTION_FIELD_NUMBER: _ClassVar[int]
     placement: _placement_pb2.Placement
     revision: int
     created_at_ms: int
     generation: int
     trains_from: str
     set_aside: int
-    def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., generation: _Optional[int] = ..., trains_from: _Optional[str] = ..., set_aside: _Optional[int] = ...) -> None: ...
+    last_promotion: _placement_service_pb2.ChallengerPromotion
+    def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., generation: _Optional[int] = ..., trains_from: _Optional[str] = ..., set_aside: _Optional[int] = ..., last_promotion: _Optional[_Union[_placement_service_pb2.ChallengerPromotion, _Mapping]] = ...) -> None: ...
 
 class DecisionRecord(_message.Message):
     __slots__ = ("event_id", "decided_at_ms", "context", "offers", "pmf", "chosen", "policy_version", "mode", "request_digest", "later_slots", "imported")
@@ -104,6 +106,50 @@ class VersionRecord(_message.Message):
     late_cursor: str
     revisions: int
     def __init__(self, version: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., policy: _Optional[_Union[_placement_pb2.PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[_placement_pb2.RewardSpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., clipped: _Optional[int] = ..., refused: _Optional[int] = ..., generation: _Optional[int] = ..., trains_from: _Optional[str] = ..., replayed_to: _Optional[str] = ..., late_cursor: _Optional[str] = ..., revisions: _Optional[int] = ...) -> None: ...
+
+class ChallengerRecord(_message.Message):
+    __slots__ = ("training", "measuring", "measured", "value", "policy_value", "difference", "diagnostics", "status", "weight", "earned", "reward", "weighed_to")
+    TRAINING_FIELD_NUMBER: _ClassVar[int]
+    MEASURING_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    POLICY_VALUE_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    DIAGNOSTICS_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    EARNED_FIELD_NUMBER: _ClassVar[int]
+    REWARD_FIELD_NUMBER: _ClassVar[int]
+    WEIGHED_TO_FIELD_NUMBER: _ClassVar[int]
+    training: VersionRecord
+    measuring: Measuring
+    measured: int
+    value: bytes
+    policy_value: bytes
+    difference: bytes
+    diagnostics: bytes
+    status: _placement_service_pb2.ChallengerStatus
+    weight: float
+    earned: float
+    reward: float
+    weighed_to: str
+    def __init__(self, training: _Optional[_Union[VersionRecord, _Mapping]] = ..., measuring: _Optional[_Union[Measuring, _Mapping]] = ..., measured: _Optional[int] = ..., value: _Optional[bytes] = ..., policy_value: _Optional[bytes] = ..., difference: _Optional[bytes] = ..., diagnostics: _Optional[bytes] = ..., status: _Optional[_Union[_placement_service_pb2.ChallengerStatus, _Mapping]] = ..., weight: _Optional[float] = ..., earned: _Optional[float] = ..., reward: _Optional[float] = ..., weighed_to: _Optional[str] = ...) -> None: ...
+
+class Measuring(_message.Message):
+    __slots__ = ("behind", "least_version", "against", "confidence", "ordinal", "lag_ms")
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
+    LEAST_VERSION_FIELD_NUMBER: _ClassVar[int]
+    AGAINST_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    ORDINAL_FIELD_NUMBER: _ClassVar[int]
+    LAG_MS_FIELD_NUMBER: _ClassVar[int]
+    behind: str
+    least_version: int
+    against: _placement_pb2.PolicySpec
+    confidence: float
+    ordinal: int
+    lag_ms: int
+    def __init__(self, behind: _Optional[str] = ..., least_version: _Optional[int] = ..., against: _Optional[_Union[_placement_pb2.PolicySpec, _Mapping]] = ..., confidence: _Optional[float] = ..., ordinal: _Optional[int] = ..., lag_ms: _Optional[int] = ...) -> None: ...
 
 class FindingsRecord(_message.Message):
     __slots__ = ("findings",)

@@ -1,7 +1,7 @@
--- Removes entries of the training log that were exported and are behind the head's cursor, a limited number of them.
+-- Removes entries of the training log that were exported and learned from, a limited number of them.
 -- KEYS: spec, head, interactions, exported
--- ARGV: the spec and the version that the caller found, the version's cursor, most entries to look at, and ms for which
---       entries stay whatever was done with them
+-- ARGV: the spec and the version that the caller found, the position everybody has learned to, most entries to look
+--       at, and ms for which entries stay whatever was done with them
 -- Returns how many were removed, 0 when there is nothing left to remove; -1 when there is another head by now, or
 -- another spec: then a training may have begun that needs all of the log.
 if redis.call('EXISTS', KEYS[1]) == 0 then
