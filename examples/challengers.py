@@ -52,9 +52,7 @@ def look(channel: grpc.Channel, readers: int) -> bool:
     found = placement_service_pb2_grpc.PlacementServiceStub(channel).ListChallengers(request)
     for each in found.challengers:
         more = each.difference
-        print(
-            f"{readers:,} readers: {each.name} {more.value:+.3f} a decision, from {more.low:+.3f} to {more.high:+.3f}"
-        )
+        print(f"{readers:,} readers: {each.name} {more.value:+.3f} a decision ({more.low:+.3f} to {more.high:+.3f})")
     if found.HasField("last_promotion"):
         print(f"{readers:,} readers: {found.last_promotion.name} is the policy now")
         return True
