@@ -11,8 +11,8 @@ import pytest
 import oracle
 from attune.config import LearnerSettings
 from attune.errors import FencedError, NotFoundError
-from attune.evaluation import trimming
 from attune.learning.learners import Learners
+from attune.logs import trimming
 from attune.serving.situation import situation_of
 from attune.serving.specs import policy_spec, with_defaults
 from attune.storage.v1.records_pb2 import (

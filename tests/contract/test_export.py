@@ -13,8 +13,8 @@ import pytest
 from pyarrow import parquet
 
 from attune.errors import NotFoundError, SettingError
-from attune.evaluation import destination, trimming
-from attune.evaluation.parts import Parts
+from attune.logs import destination, trimming
+from attune.logs.parts import Parts
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.client import Store

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import oracle
-from attune.evaluation import sources, trimming
-from attune.evaluation.import_ import Imported, Importer, TrimmedLogError
+from attune.logs import sources, trimming
+from attune.logs.import_ import Imported, Importer, TrimmedLogError
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.client import Store

@@ -9,12 +9,12 @@ from random import Random
 import pytest
 
 from attune.errors import BadLogError, NotFoundError, StoreUnavailableError
-from attune.evaluation import trimming
-from attune.evaluation.counted import CountedSamples
-from attune.evaluation.file_source import FileSource
-from attune.evaluation.log_source import LogSource
-from attune.evaluation.readings import Refused
-from attune.evaluation.samples import Sample, SampleSource
+from attune.logs import trimming
+from attune.logs.counted import CountedSamples
+from attune.logs.file_source import FileSource
+from attune.logs.log_source import LogSource
+from attune.logs.readings import Refused
+from attune.logs.samples import Sample, SampleSource
 from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.client import Store
 from attune.store.interactions import BEGINNING

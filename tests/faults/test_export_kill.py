@@ -14,7 +14,7 @@ from random import Random
 import pytest
 from pyarrow import parquet
 
-from attune.evaluation.parts import Parts
+from attune.logs.parts import Parts
 from attune.process import bound
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import OutcomeRecord

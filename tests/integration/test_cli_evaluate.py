@@ -14,8 +14,8 @@ import grpc
 import pytest
 
 from attune.cli import app
-from attune.evaluation.file_source import FileSource
-from attune.evaluation.samples import Sample
+from attune.logs.file_source import FileSource
+from attune.logs.samples import Sample
 from attune.v1.decision_service_pb2 import DecideRequest
 from attune.v1.decision_service_pb2_grpc import DecisionServiceStub
 from attune.v1.features_pb2 import Offer

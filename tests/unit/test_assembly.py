@@ -1,7 +1,7 @@
 """From slots to decisions."""
 
-from attune.evaluation.assembly import assembled
-from attune.evaluation.readings import Candidate, LeftOut, Reason, Refused, SlotReading
+from attune.logs.assembly import assembled
+from attune.logs.readings import Candidate, LeftOut, Reason, Refused, SlotReading
 from attune.storage.v1.records_pb2 import DecisionRecord
 
 

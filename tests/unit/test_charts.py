@@ -6,11 +6,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from attune.evaluation import charts
-from attune.evaluation.axes import spanning
-from attune.evaluation.charts import PLOT_LEFT, PLOT_RIGHT, Row, Series
-from attune.evaluation.markup import Markup
-from attune.evaluation.report import CurvePoint, WeightBin
+from attune.reports import charts
+from attune.reports.axes import spanning
+from attune.reports.charts import PLOT_LEFT, PLOT_RIGHT, Row, Series
+from attune.reports.markup import Markup
+from attune.reports.report import CurvePoint, WeightBin
 
 SURE = Row("softmax", "trust", 0.06, 0.05, 0.07, "0.060 [0.050, 0.070]")
 UNSURE = Row("linear", "caution", 0.05, 0.02, 0.08, "0.050 [0.020, 0.080]")

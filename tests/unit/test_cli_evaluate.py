@@ -14,7 +14,7 @@ from attune.cli.evaluation_run import command
 from attune.cli.evaluation_table import problems, shown
 from attune.cli.evaluation_targets import Origin
 from attune.errors import InvalidInputError, SettingError
-from attune.evaluation.report import Estimate, EvaluationReport, Interval, TargetReport
+from attune.reports.report import Estimate, EvaluationReport, Interval, TargetReport
 
 FILES = Origin(None, "", seen=False)
 SWEEP = "policy: {linear_ucb: {}}\ngrid: {linear_ucb.exploration: [0.5, 1], min_probability: [0, 0.1]}\n"

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from attune.errors import BadLogError
-from attune.evaluation.counted import PROBLEMS_KEPT, CountedSamples
-from attune.evaluation.readings import LeftOut, Reason, Refused
-from attune.evaluation.samples import Found, Sample
+from attune.logs.counted import PROBLEMS_KEPT, CountedSamples
+from attune.logs.readings import LeftOut, Reason, Refused
+from attune.logs.samples import Found, Sample
 from attune.v1.features_pb2 import Features
 
 SAMPLE = Sample("log:1", "e1", 0, "", "", Features(), (), ())

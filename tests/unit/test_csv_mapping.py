@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from attune.errors import SettingError
-from attune.evaluation.csv_mapping import (
+from attune.logs.csv_mapping import (
     CsvMapping,
     FeatureColumns,
     ListColumn,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from attune.errors import SettingError
-from attune.evaluation.csv_rows import header, rows
-from attune.evaluation.readings import Refused
+from attune.logs.csv_rows import header, rows
+from attune.logs.readings import Refused
 
 
 def read(tmp_path: Path, content: bytes, name: str = "log.csv") -> list[str | Sequence[str]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from attune.errors import BadLogError, SettingError
-from attune.evaluation.counted import CountedSamples
-from attune.evaluation.csv_mapping import (
+from attune.logs.counted import CountedSamples
+from attune.logs.csv_mapping import (
     CsvMapping,
     FeatureColumns,
     ListColumn,
@@ -17,9 +17,9 @@ from attune.evaluation.csv_mapping import (
     TimeUnit,
     load,
 )
-from attune.evaluation.csv_source import CsvSource
-from attune.evaluation.readings import Refused
-from attune.evaluation.samples import Sample
+from attune.logs.csv_source import CsvSource
+from attune.logs.readings import Refused
+from attune.logs.samples import Sample
 from attune_models.policy import PolicySpec, started
 from attune_models.types import Interaction, Situation
 from attune_models.vw import VwSpec

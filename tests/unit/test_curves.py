@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from attune.evaluation.curves import MOST_POINTS, Curve, Mark, Pace, histogram
-from attune.evaluation.report import WeightBin
+from attune.reports.report import WeightBin
 
 
 def walk(n: int, most_at_once: int = 1000) -> list[int]:

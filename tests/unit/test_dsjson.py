@@ -13,8 +13,8 @@ import vowpalwabbit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attune.evaluation.dsjson import interaction_line, late_line
-from attune.evaluation.rows import SlotRow, rows_of
+from attune.logs.dsjson import interaction_line, late_line
+from attune.logs.rows import SlotRow, rows_of
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.decisions import LoggedInteraction, RecordedOutcome
 from attune.store.training_log import LateEntry, recorded_elsewhere

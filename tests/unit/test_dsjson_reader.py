@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attune.errors import InvalidInputError
-from attune.evaluation import checks
-from attune.evaluation.assembly import assembled
-from attune.evaluation.dsjson import interaction_line, late_line
-from attune.evaluation.dsjson_reader import dangling, left_over, read
-from attune.evaluation.readings import Candidate, LateReading, LeftOut, Refused
-from attune.evaluation.rows import rows_of
+from attune.logs import checks
+from attune.logs.assembly import assembled
+from attune.logs.dsjson import interaction_line, late_line
+from attune.logs.dsjson_reader import dangling, left_over, read
+from attune.logs.readings import Candidate, LateReading, LeftOut, Refused
+from attune.logs.rows import rows_of
 from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.decisions import LoggedInteraction
 from attune.store.training_log import LateEntry, recorded_elsewhere

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from attune.evaluation.axes import Axis, decimals, spanning, spread
+from attune.reports.axes import Axis, decimals, spanning, spread
 
 
 def test_numbers_are_drawn_between_the_ends_and_never_beyond() -> None:

@@ -1,6 +1,6 @@
 """What a report says in a sentence: never more than it knows."""
 
-from attune.evaluation.headline import headline
+from attune.reports.headline import headline
 from evaluation_reports import LOGGED, estimate, refused, report, target
 
 MINUS = "\N{MINUS SIGN}"

@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from attune.evaluation.html import render
-from attune.evaluation.report import Estimate, EvaluationReport, Interval, Segment
+from attune.reports.html import render
+from attune.reports.report import Estimate, EvaluationReport, Interval, Segment
 from evaluation_reports import LOGGED, estimate, refused, report, target
 
 ATTACK = "</style></title><script>alert('x')</script>\"><img src=x onerror=alert(1)>"

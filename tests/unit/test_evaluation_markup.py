@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from attune.evaluation.markup import Markup, element, joined, text
+from attune.reports.markup import Markup, element, joined, text
 
 ATTACKS = [
     "<script>alert(1)</script>",

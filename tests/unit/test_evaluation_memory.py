@@ -1,5 +1,6 @@
 """An evaluation takes as much memory for a long log as for a short one."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from attune.evaluation import choices, targets
 from attune.evaluation.accounts import Terms
 from attune.evaluation.anytime import RewardRange
 from attune.evaluation.evaluator import LOGGED, Evaluator, Question, Watcher
-from attune.evaluation.samples import Sample
+from attune.logs.samples import Sample
 from attune.v1.features_pb2 import Features
 from sampled import sample
 
@@ -49,7 +50,9 @@ def evaluate(n: int) -> int:
 @pytest.mark.parametrize("n", [LONG, pytest.param(1_000_000, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
 def test_memory_does_not_grow_with_the_log(n: int) -> None:
     """Asks a process of its own for its peak after a short log and after a long one."""
-    done = subprocess.run([sys.executable, __file__, str(n)], capture_output=True, text=True, check=True)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, __file__, str(n)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     counted, grown_mb = done.stdout.split()
     assert int(counted) == n
     # Up to a million ids are remembered, in 16 bytes each, and copied while new ones are sorted in.

@@ -12,12 +12,12 @@ from attune.evaluation import choices, evaluator, targets
 from attune.evaluation.accounts import Terms
 from attune.evaluation.anytime import RewardRange
 from attune.evaluation.evaluator import LOGGED, Evaluator, Question, Watcher
-from attune.evaluation.readings import LeftOut, Reason, Refused
-from attune.evaluation.report import EvaluationReport, TargetReport
-from attune.evaluation.report_json import as_json
-from attune.evaluation.samples import Found
 from attune.evaluation.spool import Spool
 from attune.evaluation.targets import FixedTarget, Target, VersionTarget
+from attune.logs.readings import LeftOut, Reason, Refused
+from attune.logs.samples import Found
+from attune.reports.report import EvaluationReport, TargetReport
+from attune.reports.report_json import as_json
 from attune.v1.features_pb2 import Features
 from attune.v1.placement_pb2 import Placement, PolicySpec
 from attune_models.baselines import UniformPolicy

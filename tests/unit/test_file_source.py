@@ -12,10 +12,10 @@ import pytest
 from pyarrow import parquet
 
 from attune.errors import BadLogError
-from attune.evaluation.counted import CountedSamples
-from attune.evaluation.file_source import FileSource
-from attune.evaluation.readings import LeftOut, Reason, Refused
-from attune.evaluation.samples import Sample
+from attune.logs.counted import CountedSamples
+from attune.logs.file_source import FileSource
+from attune.logs.readings import LeftOut, Reason, Refused
+from attune.logs.samples import Sample
 from attune.storage.v1.records_pb2 import OutcomeRecord, SlotRecord
 from attune.store.decisions import LoggedInteraction
 from attune.store.training_log import recorded_elsewhere

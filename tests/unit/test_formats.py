@@ -6,7 +6,7 @@ import pytest
 
 from attune.cli.export import FileFormat
 from attune.errors import SettingError
-from attune.evaluation import formats
+from attune.logs import formats
 
 
 def test_the_command_knows_every_format() -> None:

@@ -1,6 +1,6 @@
 """Offers that were read before."""
 
-from attune.evaluation.kept import Kept
+from attune.logs.kept import Kept
 
 
 def test_a_value_is_made_once_and_the_ones_that_are_asked_for_stay() -> None:

@@ -1,7 +1,7 @@
 """Late outcomes of an export, found again by the decision they belong to."""
 
-from attune.evaluation.late_files import LateFiles
-from attune.evaluation.readings import LateReading
+from attune.logs.late_files import LateFiles
+from attune.logs.readings import LateReading
 from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.decisions import RecordedOutcome
 from attune.store.training_log import recorded_elsewhere

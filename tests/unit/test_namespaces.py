@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from attune.evaluation.namespaces import CONTEXT, escaped, from_namespaces, to_namespaces, unescaped
+from attune.logs.namespaces import CONTEXT, escaped, from_namespaces, to_namespaces, unescaped
 from attune.v1.features_pb2 import Features
 from strategies import NAME, features
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from attune.evaluation.number_format import NumberFormat, format_of, percent, plain
-from attune.evaluation.report import Estimate
+from attune.reports.number_format import NumberFormat, format_of, percent, plain
+from attune.reports.report import Estimate
 from evaluation_reports import report, target
 
 MINUS = "\N{MINUS SIGN}"

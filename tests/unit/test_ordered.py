@@ -1,8 +1,8 @@
 """A log goes forward in time, or the row that goes back is named."""
 
-from attune.evaluation.ordered import in_order
-from attune.evaluation.readings import LeftOut, Reason, Refused
-from attune.evaluation.samples import Sample
+from attune.logs.ordered import in_order
+from attune.logs.readings import LeftOut, Reason, Refused
+from attune.logs.samples import Sample
 from attune.v1.features_pb2 import Features
 
 

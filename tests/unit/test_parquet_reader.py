@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from attune.evaluation.assembly import assembled
-from attune.evaluation.parquet import INTERACTIONS, ParquetSheet, interaction_row
-from attune.evaluation.parquet_reader import read
-from attune.evaluation.readings import Candidate, Refused
-from attune.evaluation.rows import rows_of
+from attune.logs.assembly import assembled
+from attune.logs.parquet import INTERACTIONS, ParquetSheet, interaction_row
+from attune.logs.parquet_reader import read
+from attune.logs.readings import Candidate, Refused
+from attune.logs.rows import rows_of
 from attune.store.decisions import LoggedInteraction
 from attune_models.rewards import RewardSpec
 from training_logs import decision

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from attune.evaluation.parts import Parts, positions
+from attune.logs.parts import Parts, positions
 from attune.store.interactions import BEGINNING
 
 

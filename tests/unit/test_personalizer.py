@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from attune.evaluation.personalizer import features, offers
-from attune.evaluation.readings import RowError
+from attune.logs.personalizer import features, offers
+from attune.logs.readings import RowError
 from attune.v1.features_pb2 import Offer
 
 

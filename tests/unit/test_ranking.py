@@ -6,8 +6,8 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from attune.evaluation.ranking import best, ranked
-from attune.evaluation.report import Estimate, Interval
+from attune.reports.ranking import best, ranked
+from attune.reports.report import Estimate, Interval
 from evaluation_reports import LOGGED, estimate, refused, report, target
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from attune.errors import SettingError
-from attune.evaluation.sources import found
+from attune.logs.sources import found
 
 
 def touch(root: Path, *names: str) -> None:

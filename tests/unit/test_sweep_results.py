@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from attune.errors import SettingError
-from attune.evaluation.report import CurvePoint, Estimate, Interval
 from attune.evaluation.sweep_results import SweepResults, digest
+from attune.reports.report import CurvePoint, Estimate, Interval
 from evaluation_reports import LOGGED, refused, report, target
 
 NAME = digest({"policy": "x"})

@@ -8,10 +8,10 @@ import pytest
 from attune.errors import SettingError
 from attune.evaluation import workers
 from attune.evaluation.grid import Candidate
-from attune.evaluation.report import EvaluationReport
 from attune.evaluation.sweep_results import SweepResults, digest
 from attune.evaluation.sweeps import Sweep, batches, run
 from attune.evaluation.workers import Evaluate, InProcess, Workers
+from attune.reports.report import EvaluationReport
 from attune.v1.placement_pb2 import PolicySpec
 from evaluation_reports import report, target
 

@@ -8,7 +8,7 @@ from attune.cli import evaluate_options as options
 from attune.cli.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
-    from attune.evaluation.report import EvaluationReport
+    from attune.reports.report import EvaluationReport
 
 
 def evaluate(
@@ -60,7 +60,7 @@ def evaluate(
 
 def _print(report: "EvaluationReport", *, as_json: bool) -> None:
     if as_json:
-        from attune.evaluation.report_json import as_json as text  # noqa: PLC0415 - only this way needs it
+        from attune.reports.report_json import as_json as text  # noqa: PLC0415 - only this way needs it
 
         typer.echo(text(report))
         return

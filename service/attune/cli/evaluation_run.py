@@ -17,11 +17,12 @@ from attune.cli.progress import bar
 from attune.cli.stores import located
 from attune.config import Settings
 from attune.errors import SettingError
-from attune.evaluation import choices, opening
+from attune.evaluation import choices
 from attune.evaluation.accounts import Terms
 from attune.evaluation.evaluator import LOGGED, Evaluator, Question, Watcher
-from attune.evaluation.opening import Opened
-from attune.evaluation.report import EvaluationReport
+from attune.logs import opening
+from attune.logs.opening import Opened
+from attune.reports.report import EvaluationReport
 from attune.store.keys import PLACEMENT_NAME
 from attune.store_url import redacted
 from attune.v1.placement_pb2 import RewardSpec
@@ -123,7 +124,7 @@ def write_html(path: Path, report: EvaluationReport) -> None:
     Raises:
         SettingError: It cannot be written.
     """
-    from attune.evaluation.html import render  # noqa: PLC0415 - only this way needs it
+    from attune.reports.html import render  # noqa: PLC0415 - only this way needs it
 
     try:
         path.write_text(render(report), encoding="utf-8")

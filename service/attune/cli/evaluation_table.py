@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from attune.cli.output import empty_table
-from attune.evaluation.report import Estimate, EvaluationReport, TargetReport
+from attune.reports.report import Estimate, EvaluationReport, TargetReport
 
 MOST_DETAILED = 3
 MOST_PROBLEMS = 20

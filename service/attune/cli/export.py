@@ -14,11 +14,11 @@ from attune.cli.stores import located
 
 if TYPE_CHECKING:
     from attune.config import Settings
-    from attune.evaluation.export import Exported
+    from attune.logs.export import Exported
 
 
 class FileFormat(Enum):
-    """The formats of an export; `attune.evaluation.formats` knows the same."""
+    """The formats of an export; `attune.logs.formats` knows the same."""
 
     PARQUET = "parquet"
     DSJSON = "dsjson"
@@ -64,8 +64,8 @@ def export(
 async def _export(
     settings: "Settings", name: str, to: Path, form: str, entries_per_file: int, *, trim: bool
 ) -> tuple["Exported", int | None]:
-    from attune.evaluation import destination, formats, trimming  # noqa: PLC0415 - `--help` does not wait for it
-    from attune.evaluation.export import Exporter  # noqa: PLC0415
+    from attune.logs import destination, formats, trimming  # noqa: PLC0415 - `--help` does not wait for it
+    from attune.logs.export import Exporter  # noqa: PLC0415
     from attune.store.client import Store  # noqa: PLC0415
     from attune.store.placements import Placements  # noqa: PLC0415
 

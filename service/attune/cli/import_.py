@@ -15,7 +15,7 @@ from attune.cli.stores import located
 
 if TYPE_CHECKING:
     from attune.config import Settings
-    from attune.evaluation.import_ import Imported
+    from attune.logs.import_ import Imported
     from attune.v1.placement_pb2 import RewardSpec
 
 _MOST_SHOWN = 20
@@ -75,8 +75,8 @@ def import_(
 async def _import(
     settings: "Settings", name: str, paths: list[Path], form: str | None, outcome: str | None, *, restore: bool
 ) -> tuple["Imported", list[str]]:
-    from attune.evaluation import sources  # noqa: PLC0415 - `--help` does not wait for it
-    from attune.evaluation.import_ import Importer  # noqa: PLC0415
+    from attune.logs import sources  # noqa: PLC0415 - `--help` does not wait for it
+    from attune.logs.import_ import Importer  # noqa: PLC0415
     from attune.store.client import Store  # noqa: PLC0415
     from attune.store.placements import Placements  # noqa: PLC0415
 

@@ -18,15 +18,17 @@ from attune.cli.interrupts import interruptible
 from attune.cli.output import show
 from attune.cli.progress import bar
 from attune.errors import SettingError
-from attune.evaluation import csv_mapping, report_json, sweeps
+from attune.evaluation import sweeps
 from attune.evaluation.evaluator import LOGGED, Evaluator, Question, Watcher
 from attune.evaluation.grid import Candidate
-from attune.evaluation.ranking import best, ranked
-from attune.evaluation.report import EvaluationReport
 from attune.evaluation.sweep_results import SweepResults, digest
 from attune.evaluation.sweeps import MOST_IN_A_PASS, Sweep
 from attune.evaluation.targets import Target
 from attune.evaluation.workers import Backend, InProcess, Joblib
+from attune.logs import csv_mapping
+from attune.reports import report_json
+from attune.reports.ranking import best, ranked
+from attune.reports.report import EvaluationReport
 
 
 @dataclass(frozen=True, slots=True)

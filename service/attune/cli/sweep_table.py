@@ -6,9 +6,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from attune.cli.evaluation_table import heading, overview
-from attune.evaluation.headline import headline
-from attune.evaluation.ranking import REFUSE
-from attune.evaluation.report import EvaluationReport
+from attune.reports.headline import headline
+from attune.reports.ranking import REFUSE
+from attune.reports.report import EvaluationReport
 
 _STYLES = {"better": "bold green", "open": "bold yellow", "worse": "bold", "refuse": "bold red"}
 _MOST_REFUSALS = 5

@@ -1,1 +1,1 @@
-"""The training log in and out: Parquet and DSJSON files, and the rows they are made of."""
+"""Evaluation: what other policies would have earned on a log, and how sure that is."""

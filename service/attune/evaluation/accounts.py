@@ -11,12 +11,12 @@ import numpy as np
 
 from attune.evaluation.anytime import Anytime, RewardRange
 from attune.evaluation.curves import Curve, Mark, histogram
-from attune.evaluation.report import CurvePoint
-from attune.evaluation.samples import Sample
 from attune.evaluation.segments import Segments
 from attune.evaluation.tallies import Estimators, Tallies
 from attune.evaluation.targets import Target
 from attune.evaluation.weighing import Weighed
+from attune.logs.samples import Sample
+from attune.reports.report import CurvePoint
 from attune_models.target_diagnostics import TargetDiagnostics
 
 

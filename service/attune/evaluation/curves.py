@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from attune.evaluation.report import WeightBin
+from attune.reports.report import WeightBin
 from attune_models.rounds import FloatArray
 
 MOST_POINTS = 64

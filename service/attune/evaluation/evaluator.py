@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from itertools import islice
 
 from attune.evaluation.accounts import Account, Terms
-from attune.evaluation.counted import CountedSamples
 from attune.evaluation.curves import Pace
-from attune.evaluation.report import EvaluationReport
 from attune.evaluation.reporting import logged_estimate, target_report
-from attune.evaluation.samples import Sample, SampleSource
 from attune.evaluation.spool import Spool
 from attune.evaluation.tallies import Tallies
 from attune.evaluation.targets import Target
 from attune.evaluation.weighing import Chunk, Predict, as_logged, prepared, weigh
+from attune.logs.counted import CountedSamples
+from attune.logs.samples import Sample, SampleSource
+from attune.reports.report import EvaluationReport
 from attune_models.diagnostics import LogDiagnostics
 from attune_models.reward_model import CrossFitted
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from attune.evaluation.accounts import Account, Terms
-from attune.evaluation.report import Estimate, Interval, Segment, TargetReport
+from attune.reports.report import Estimate, Interval, Segment, TargetReport
 from attune_models import intervals
 from attune_models.bootstrap import bootstrap, percentiles
 from attune_models.diagnostics import DiagnosticsReport, Level, LogFigures, Verdict

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from attune.evaluation.samples import Sample
 from attune.evaluation.tallies import Estimators, Tallies
 from attune.evaluation.weighing import Weighed
+from attune.logs.samples import Sample
 from attune.v1.features_pb2 import Features
 from attune_models.target_diagnostics import TargetDiagnostics
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
-from attune.evaluation.samples import Sample
+from attune.logs.samples import Sample
 
 MOST_BYTES = 256 << 20
 _PORTION = 64

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from attune.errors import SettingError
-from attune.evaluation.report import EvaluationReport
+from attune.reports.report import EvaluationReport
 
 _SUFFIX = ".json"
 _UNFINISHED = ".unfinished-"

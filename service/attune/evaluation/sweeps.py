@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from attune.evaluation.grid import Candidate
-from attune.evaluation.report import EvaluationReport
 from attune.evaluation.sweep_results import SweepResults
 from attune.evaluation.workers import Evaluate, Workers
+from attune.reports.report import EvaluationReport
 
 MOST_IN_A_PASS = 8
 """More would save little reading, take more memory, and lose more when a sweep is interrupted."""

@@ -9,7 +9,7 @@ it would have been at each moment.
 from collections.abc import Sequence
 from typing import Protocol
 
-from attune.evaluation.samples import Sample
+from attune.logs.samples import Sample
 from attune.serving.specs import start_spec, with_defaults
 from attune.store.interactions import order
 from attune.v1.placement_pb2 import Placement

@@ -15,8 +15,8 @@ from operator import mul
 import numpy as np
 import numpy.typing as npt
 
-from attune.evaluation.samples import Sample
 from attune.evaluation.targets import Target
+from attune.logs.samples import Sample
 from attune_models.pmf import draw, unit_interval
 from attune_models.rounds import BoolArray, FloatArray, Rounds, SlotRounds
 from attune_models.types import Pmf

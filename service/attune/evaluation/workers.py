@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from attune.errors import SettingError
 from attune.evaluation.grid import Candidate
-from attune.evaluation.report import EvaluationReport
+from attune.reports.report import EvaluationReport
 
 Backend: TypeAlias = Literal["local", "dask", "ray"]
 

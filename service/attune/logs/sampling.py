@@ -1,0 +1,50 @@
+"""From a logged decision to a sample: what a policy would learn from it, and how probable it was."""
+
+from collections.abc import Sequence
+
+from google.protobuf.message import DecodeError
+
+from attune.errors import InvalidInputError
+from attune.learning.entries import lesson
+from attune.logs import checks
+from attune.logs.readings import Candidate, Refused
+from attune.logs.rows import MODES
+from attune.logs.samples import Sample
+from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
+from attune.store.decisions import LoggedInteraction
+from attune.v1.features_pb2 import Features
+from attune_models.rewards import RewardSpec
+from attune_models.types import Pmf
+
+SUM_TOLERANCE = 1e-6
+"""How far from 1 the sum of logged probabilities may be. Rounding to float32 stays within."""
+
+
+def sample_of(where: str, entry: LoggedInteraction, reward: RewardSpec) -> Sample | Refused:
+    """Return the sample that an entry of a training log is.
+
+    Args:
+        where: What messages call it.
+        entry: The entry; all its outcomes count, in their order.
+        reward: How outcomes become rewards.
+    """
+    decision = entry.decision
+    try:
+        checks.check_numbers(Candidate(where, decision, entry.outcomes), SUM_TOLERANCE)
+        slots = lesson(entry, reward).interactions
+        context = Features.FromString(decision.context)
+    except (InvalidInputError, DecodeError, ValueError) as error:
+        return Refused(where, str(error))
+    mode = MODES.get(decision.mode, "")
+    pmfs = _pmfs(decision)
+    return Sample(where, decision.event_id, decision.decided_at_ms, mode, entry.position, context, slots, pmfs)
+
+
+def _pmfs(decision: DecisionRecord) -> Sequence[Pmf]:
+    slots: list[DecisionRecord | SlotRecord] = [decision, *decision.later_slots]
+    drawn: set[int] = set()
+    pmfs: list[Pmf] = []
+    for slot in slots:
+        pmfs.append([probability for i, probability in enumerate(slot.pmf) if i not in drawn] if drawn else [*slot.pmf])
+        drawn.add(slot.chosen)
+    return pmfs

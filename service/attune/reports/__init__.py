@@ -1,0 +1,1 @@
+"""Reports of evaluations: values, JSON, and a page with charts."""
