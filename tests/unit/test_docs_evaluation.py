@@ -8,7 +8,7 @@ import pytest
 
 from attune.api.validation import check_placement
 from attune.cli import placement_files, sweep_files
-from attune.evaluation.csv_mapping import CsvMapping
+from attune.logs.csv_mapping import CsvMapping
 from attune_models.estimators import default_estimators
 from attune_models.slot_estimators import default_slot_estimators
 
