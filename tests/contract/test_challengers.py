@@ -438,6 +438,30 @@ async def test_who_was_overtaken_writes_nothing_of_challengers(store: Store, tra
     assert (await challengers.records(keys))["vw"].measured == 1
 
 
+# Bytes that are no record; and one of which no confidence can be made, because it is of no measuring.
+@pytest.mark.parametrize("damage", [b"\xff\xff", b""], ids=["no record", "no measuring"])
+async def test_whatever_is_wrong_with_a_record_the_placement_and_the_other_challengers_learn(
+    store: Store, traffic: Traffic, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = traffic.keys
+    await Placements(store).apply(placement(VW, POPULAR), 0)
+    if not damage:
+        trained = VersionRecord(policy=placement(VW).challengers[0].policy, reward=placement().reward, cursor=BEGINNING)
+        damage = ChallengerRecord(training=trained).SerializeToString()
+    await store.redis.hset(keys.challengers, "vw", damage)
+    async with Learner(store):
+        await traffic.visits(50)
+        await until(_learned(store, keys, 50), "everything to be learned")
+
+        async def is_measured() -> bool:
+            records = await Challengers(store).records(keys)
+            return "popular" in records and records["popular"].measured == 50
+
+        await until(is_measured, "the other challenger to be measured")
+    assert "learning again in" not in caplog.text
+    assert ("are no challenger, b'vw'" in caplog.text) or ('challenger "vw" is put aside' in caplog.text)
+
+
 def _pmf(version: VersionRecord, weights: bytes) -> list[float]:
     """What a version draws from. Its bytes are not: Vowpal Wabbit counts in them what a challenger predicted."""
     policy = build(policy_spec(version.policy))

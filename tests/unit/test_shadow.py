@@ -176,7 +176,7 @@ def test_there_is_nothing_to_commit_before_all_that_is_believed_is_learned() -> 
         assert challenger.walk([], [], until=0.0) or challenger.uncommitted
         challenger.measure_anew(measuring)  # the placement was changed meanwhile
         slices += 1
-    assert slices == 1 + sum(1 for _ in iter(Trainee(trainee.placement).learn_belief, False))
+    assert slices == 7, "one for each of six interactions, three for each offer there may be, and one for the rest"
 
 
 def found(low: float, verdict: Verdict) -> ChallengerStatus:
