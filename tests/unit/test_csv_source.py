@@ -149,6 +149,9 @@ def test_offers_have_the_features_of_a_file_beside_the_log(tmp_path: Path) -> No
 BAD = [
     ({"propensity": ""}, "propensity: expected a number, got nothing"),
     ({"propensity": "NA"}, "propensity: expected a number, got 'NA'"),
+    ({"propensity": "0_1"}, "propensity: expected a number, got '0_1'"),  # to Python it is 1
+    ({"propensity": "٠.٥"}, "propensity: expected a number, got '٠.٥'"),
+    ({"propensity": "0.5\0"}, "propensity: expected a number, got '0.5\\x00'"),
     ({"propensity": "0"}, "propensity: expected a propensity of more than 0, at most 1, got 0.0"),
     ({"propensity": "1.0000001"}, "propensity: expected a propensity of more than 0, at most 1, got 1.0000001"),
     ({"propensity": "nan"}, "propensity: expected a propensity of more than 0, at most 1, got nan"),
@@ -210,10 +213,20 @@ def test_a_log_that_goes_back_in_time_is_refused_unless_asked(tmp_path: Path) ->
 )
 def test_times_may_be_numbers(tmp_path: Path, unit: TimeUnit, cell: str) -> None:
     mapping = replace(MAPPING, time_unit=unit)
-    found = list(source(tmp_path, row(time=cell), row(time="1e400"), row(time="nan"), mapping=mapping).read())
+    found = list(
+        source(
+            tmp_path,
+            row(time=cell),
+            row(time="1e400"),
+            row(time="nan"),
+            row(time="-1"),
+            row(time="1_0"),
+            mapping=mapping,
+        ).read()
+    )
     assert isinstance(found[0], Sample)
     assert found[0].decided_at_ms == 1_795_258_800_500
-    assert [isinstance(each, Refused) for each in found] == [False, True, True]
+    assert [isinstance(each, Refused) for each in found] == [False, True, True, True, True]
 
 
 def test_decisions_that_are_there_twice_are_both_there(tmp_path: Path) -> None:
