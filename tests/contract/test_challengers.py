@@ -147,11 +147,11 @@ async def settled(store: Store, keys: PlacementKeys, made: int) -> None:
     """Wait until every decision is in the log, and every challenger was weighed to its end."""
 
     async def is_settled() -> bool:
+        logged = await store.redis.xlen(keys.interactions)  # first: what is logged after this look is not the end
         extent = await TrainingLog(store).extent(keys)
         records = await Challengers(store).records(keys)
         named = {each.name for each in (await Placements(store).get(keys.name)).placement.challengers}
         is_weighed = all(record.weighed_to == extent.last for record in records.values())
-        logged = await store.redis.xlen(keys.interactions)
         return logged == made and named == set(records) and is_weighed
 
     await until(is_settled, "every challenger to get to the end of the log")
@@ -436,6 +436,30 @@ async def test_who_was_overtaken_writes_nothing_of_challengers(store: Store, tra
     with pytest.raises(FencedError, match='the promotion of challenger "vw" was refused'):
         await challengers.replace(lease, promotion)
     assert (await challengers.records(keys))["vw"].measured == 1
+
+
+async def test_what_another_policy_decided_meanwhile_is_not_counted_though_nobody_saw_it_come_and_go(
+    store: Store, traffic: Traffic
+) -> None:
+    keys, versions = traffic.keys, Versions(store)
+    await Placements(store).apply(placement(POPULAR), 0)
+    async with Learner(store):
+        await traffic.visits(30)
+        await settled(store, keys, 30)
+        await until(_learned(store, keys, 30), "everything to be learned")
+    head, lease = await versions.head(keys), await versions.acquire(keys, "another", 60_000)
+    assert head is not None
+    assert lease is not None
+    between = VersionRecord(policy=POPULAR.policy, reward=placement().reward, cursor=head.cursor)
+    traffic.policy_version = await versions.commit(lease, between, b"of another policy", keep=10)
+    await versions.release(lease)
+    await traffic.visits(20)
+    async with Learner(store):
+        await settled(store, keys, 50)
+        await until(_learned(store, keys, 50), "everything to be learned")
+    record = (await Challengers(store).records(keys))["popular"]
+    assert (record.measured, record.measuring.ordinal) == (0, 2)
+    assert record.measuring.least_version == traffic.policy_version + 1
 
 
 # Bytes that are no record; and one of which no confidence can be made, because it is of no measuring.
