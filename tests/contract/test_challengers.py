@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
 import oracle
 from attune.config import LearnerSettings
 from attune.errors import FencedError, NotFoundError
+from attune.learning.challengers import PlacementChallengers
 from attune.learning.learners import Learners
 from attune.logs import trimming
 from attune.serving.situation import situation_of
@@ -25,7 +26,8 @@ from attune.storage.v1.records_pb2 import (
 )
 from attune.store.challengers import Challengers, Promotion, Replaced
 from attune.store.client import Store
-from attune.store.interactions import BEGINNING
+from attune.store.decisions import LoggedInteraction
+from attune.store.interactions import BEGINNING, Interactions
 from attune.store.journal import Journal
 from attune.store.keys import PlacementKeys
 from attune.store.outcomes import NewOutcome, Outcomes
@@ -460,6 +462,34 @@ async def test_what_another_policy_decided_meanwhile_is_not_counted_though_nobod
     record = (await Challengers(store).records(keys))["popular"]
     assert (record.measured, record.measuring.ordinal) == (0, 2)
     assert record.measuring.least_version == traffic.policy_version + 1
+
+
+async def test_a_store_that_takes_longer_than_a_slice_of_time_leaves_challengers_their_slice(
+    store: Store, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With many large offers, reading alone takes so long: they would make one step each time, and never catch up."""
+    keys = traffic.keys
+    await Placements(store).apply(placement(), 0)
+    async with Learner(store):
+        for n in (100, 101):  # the last one a window later: until then, the others are not known to a challenger
+            await traffic.visits(n - traffic.made)
+            await until(_learned(store, keys, n), "everything to be learned")
+    await Placements(store).apply(placement(POPULAR), 0)
+    read = Interactions.after
+
+    async def slowly(*args: Any) -> list[LoggedInteraction]:
+        await asyncio.sleep(0.11)
+        return await read(*args)
+
+    monkeypatch.setattr(Interactions, "after", slowly)
+    lease = await Versions(store).acquire(keys, "test", 60_000)
+    assert lease is not None
+    challengers = PlacementChallengers(lease, store, QUICK)
+    record, end = await Placements(store).get("home"), (await TrainingLog(store).extent(keys)).last
+    for _ in range(4):
+        await challengers.work(record, end)
+    await challengers.commit()
+    assert (await Challengers(store).records(keys))["popular"].training.interactions == 100
 
 
 # Bytes that are no record; and one of which no confidence can be made, because it is of no measuring.

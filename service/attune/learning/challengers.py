@@ -8,7 +8,8 @@ one policy does, and whatever is wrong with one of them, the placement and the o
 
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from attune.config import LearnerSettings
@@ -22,7 +23,8 @@ from attune.store.client import Store
 from attune.store.interactions import Interactions
 from attune.store.versions import Lease
 
-# Nothing else happens meanwhile: other placements, and this one's own policy, wait.
+# Nothing else happens meanwhile: other placements, and this one's own policy, wait. Reading is not counted: others go on
+# while it lasts, and where entries are large it takes longer than that.
 _SLICE_S = 0.1
 # As for the placement's policy, but all challengers together.
 _MAX_SNAPSHOT_BYTES_PER_S = 4e6
@@ -51,6 +53,7 @@ class PlacementChallengers:
         self._record = PlacementRecord()
         self._shadows: dict[str, Shadow] = {}
         self._turn = 0
+        self._left_s = 0.0
 
     async def work(self, record: PlacementRecord, end: str) -> bool:
         """Give challengers a slice of time.
@@ -68,13 +71,13 @@ class PlacementChallengers:
         """
         if record != self._record:
             await self._follow(record)
-        until = time.monotonic() + _SLICE_S
+        self._left_s = _SLICE_S
         is_busy = False
         for shadow in self._in_turn():
-            if time.monotonic() > until:
+            if self._left_s <= 0.0:
                 return True
             name = shadow.challenger.name
-            is_busy |= bool(await self._safely(name, self._walk(shadow, end, until)))
+            is_busy |= bool(await self._safely(name, self._walk(shadow, end)))
             if name in self._shadows and self._commit_is_due(shadow):
                 await self._safely(name, self._commit(shadow))
         return is_busy
@@ -123,7 +126,7 @@ class PlacementChallengers:
             self._shadows.pop(name, None)
             return None
 
-    async def _walk(self, shadow: Shadow, end: str, until: float) -> bool:
+    async def _walk(self, shadow: Shadow, end: str) -> bool:
         if shadow.waits_at(end):
             return False
         keys, most = self._lease.keys, self._settings.batch
@@ -133,14 +136,23 @@ class PlacementChallengers:
         shadow.is_near_end = len(ahead) < most
         if behind and not with_late:
             return True  # late outcomes are being read
-        return shadow.walk(ahead, with_late, until)
+        with self._counted():
+            return shadow.walk(ahead, with_late, time.monotonic() + self._left_s)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Take what is done in it off the slice of time."""
+        began = time.monotonic()
+        yield
+        self._left_s -= time.monotonic() - began
 
     def _commit_is_due(self, shadow: Shadow) -> bool:
         pause_s = max(self._settings.snapshot_interval_s, shadow.size_bytes / _MAX_SNAPSHOT_BYTES_PER_S)
         return shadow.uncommitted and time.monotonic() - shadow.committed_at >= pause_s * len(self._shadows)
 
     async def _commit(self, shadow: Shadow) -> None:
-        record, weights = shadow.record(time.time_ns() // 1_000_000)
+        with self._counted():
+            record, weights = shadow.record(time.time_ns() // 1_000_000)
         number = await self._stored.commit(self._lease, shadow.challenger.name, record, weights)
         shadow.committed(number, len(weights))
 
