@@ -2,6 +2,7 @@
 
 import json
 import os
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,6 +133,23 @@ def test_lists_that_repeat_are_encoded_once(tmp_path: Path) -> None:
     found = list(source(tmp_path, *[row()] * 5, mapping=LISTED).read())
     assert len({id(each.slots[0].situation.actions) for each in found if isinstance(each, Sample)}) == 1
     assert len(found) == 5
+
+
+def test_offers_of_files_that_were_read_are_not_kept(tmp_path: Path) -> None:
+    """A folder may have a file for every day of years."""
+    for day in range(6):
+        lists = [" ".join(f"{i}-{offer}" for offer in range(200)) for i in range(20)]
+        lines = [row(shown=each, action=each.split()[0]) for each in lists]
+        (tmp_path / f"{day}.csv").write_text("\n".join([HEADER, *lines, ""]))
+    read = CsvSource([tmp_path], replace(LISTED, pmf=None)).read()
+    tracemalloc.start()
+    held = []
+    for n, found in enumerate(read):
+        assert isinstance(found, Sample)
+        if n % 20 == 19:
+            held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert held[-1] < 1.5 * held[0]
 
 
 def test_offers_have_the_features_of_a_file_beside_the_log(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ from attune.store.client import Store
 from attune.store.interactions import Interactions
 from attune.store.versions import Lease
 
-# Nothing else happens meanwhile: other placements, and this one's own policy, wait. Reading is not counted: others go on
-# while it lasts, and where entries are large it takes longer than that.
+# Nothing else happens meanwhile: other placements, and this one's own policy, wait. Reading is not counted: others go
+# on while it lasts, and where entries are large it takes longer than that.
 _SLICE_S = 0.1
 # As for the placement's policy, but all challengers together.
 _MAX_SNAPSHOT_BYTES_PER_S = 4e6
