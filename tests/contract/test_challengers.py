@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
 import oracle
 from attune.config import LearnerSettings
 from attune.errors import FencedError, NotFoundError
+from attune.learning.challengers import PlacementChallengers
 from attune.learning.learners import Learners
 from attune.logs import trimming
 from attune.serving.situation import situation_of
@@ -25,7 +26,8 @@ from attune.storage.v1.records_pb2 import (
 )
 from attune.store.challengers import Challengers, Promotion, Replaced
 from attune.store.client import Store
-from attune.store.interactions import BEGINNING
+from attune.store.decisions import LoggedInteraction
+from attune.store.interactions import BEGINNING, Interactions
 from attune.store.journal import Journal
 from attune.store.keys import PlacementKeys
 from attune.store.outcomes import NewOutcome, Outcomes
@@ -147,11 +149,11 @@ async def settled(store: Store, keys: PlacementKeys, made: int) -> None:
     """Wait until every decision is in the log, and every challenger was weighed to its end."""
 
     async def is_settled() -> bool:
+        logged = await store.redis.xlen(keys.interactions)  # first: what is logged after this look is not the end
         extent = await TrainingLog(store).extent(keys)
         records = await Challengers(store).records(keys)
         named = {each.name for each in (await Placements(store).get(keys.name)).placement.challengers}
         is_weighed = all(record.weighed_to == extent.last for record in records.values())
-        logged = await store.redis.xlen(keys.interactions)
         return logged == made and named == set(records) and is_weighed
 
     await until(is_settled, "every challenger to get to the end of the log")
@@ -438,6 +440,82 @@ async def test_who_was_overtaken_writes_nothing_of_challengers(store: Store, tra
     with pytest.raises(FencedError, match='the promotion of challenger "vw" was refused'):
         await challengers.replace(lease, promotion)
     assert (await challengers.records(keys))["vw"].measured == 1
+
+
+async def test_what_another_policy_decided_meanwhile_is_not_counted_though_nobody_saw_it_come_and_go(
+    store: Store, traffic: Traffic
+) -> None:
+    keys, versions = traffic.keys, Versions(store)
+    await Placements(store).apply(placement(POPULAR), 0)
+    async with Learner(store):
+        await traffic.visits(30)
+        await settled(store, keys, 30)
+        await until(_learned(store, keys, 30), "everything to be learned")
+    head, lease = await versions.head(keys), await versions.acquire(keys, "another", 60_000)
+    assert head is not None
+    assert lease is not None
+    between = VersionRecord(policy=POPULAR.policy, reward=placement().reward, cursor=head.cursor)
+    traffic.policy_version = await versions.commit(lease, between, b"of another policy", keep=10)
+    await versions.release(lease)
+    await traffic.visits(20)
+    async with Learner(store):
+        await settled(store, keys, 50)
+        await until(_learned(store, keys, 50), "everything to be learned")
+    record = (await Challengers(store).records(keys))["popular"]
+    assert (record.measured, record.measuring.ordinal) == (0, 2)
+    assert record.measuring.least_version == traffic.policy_version + 1
+
+
+async def test_a_store_that_takes_longer_than_a_slice_of_time_leaves_challengers_their_slice(
+    store: Store, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With many large offers, reading alone takes so long: they would make one step each time, and never catch up."""
+    keys = traffic.keys
+    await Placements(store).apply(placement(), 0)
+    async with Learner(store):
+        for n in (100, 101):  # the last one a window later: until then, the others are not known to a challenger
+            await traffic.visits(n - traffic.made)
+            await until(_learned(store, keys, n), "everything to be learned")
+    await Placements(store).apply(placement(POPULAR), 0)
+    read = Interactions.after
+
+    async def slowly(*args: Any) -> list[LoggedInteraction]:
+        await asyncio.sleep(0.11)
+        return await read(*args)
+
+    monkeypatch.setattr(Interactions, "after", slowly)
+    lease = await Versions(store).acquire(keys, "test", 60_000)
+    assert lease is not None
+    challengers = PlacementChallengers(lease, store, QUICK)
+    record, end = await Placements(store).get("home"), (await TrainingLog(store).extent(keys)).last
+    for _ in range(4):
+        await challengers.work(record, end)
+    await challengers.commit()
+    assert (await Challengers(store).records(keys))["popular"].training.interactions == 100
+
+
+# Bytes that are no record; and one of which no confidence can be made, because it is of no measuring.
+@pytest.mark.parametrize("damage", [b"\xff\xff", b""], ids=["no record", "no measuring"])
+async def test_whatever_is_wrong_with_a_record_the_placement_and_the_other_challengers_learn(
+    store: Store, traffic: Traffic, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = traffic.keys
+    await Placements(store).apply(placement(VW, POPULAR), 0)
+    if not damage:
+        trained = VersionRecord(policy=placement(VW).challengers[0].policy, reward=placement().reward, cursor=BEGINNING)
+        damage = ChallengerRecord(training=trained).SerializeToString()
+    await store.redis.hset(keys.challengers, "vw", damage)
+    async with Learner(store):
+        await traffic.visits(50)
+        await until(_learned(store, keys, 50), "everything to be learned")
+
+        async def is_measured() -> bool:
+            records = await Challengers(store).records(keys)
+            return "popular" in records and records["popular"].measured == 50
+
+        await until(is_measured, "the other challenger to be measured")
+    assert "learning again in" not in caplog.text
+    assert ("are no challenger, b'vw'" in caplog.text) or ('challenger "vw" is put aside' in caplog.text)
 
 
 def _pmf(version: VersionRecord, weights: bytes) -> list[float]:

@@ -130,11 +130,11 @@ def test_the_command_line_shows_them(client: tuple[Client, str], capsys: pytest.
     ]
     assert row.split()[0] == "twin"
     assert app.run(["policy", "challengers", "news", "--address", address]) == 0
-    assert 'news: challenger "knows-who-reads" is the policy since' in capsys.readouterr().out
+    assert 'news: challenger "knows-who-reads" became the policy on' in capsys.readouterr().out
     assert app.run(["policy", "challengers", "twins", "--json", "--address", address]) == 0
     assert json.loads(capsys.readouterr().out)["challengers"][0]["name"] == "twin"
     assert app.run(["status", "--address", address]) == 0
-    assert 'news: challenger "knows-who-reads" is the policy since' in capsys.readouterr().out
+    assert 'news: challenger "knows-who-reads" became the policy on' in capsys.readouterr().out
 
 
 def test_while_a_version_is_pinned_that_is_said(client: tuple[Client, str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -168,3 +168,25 @@ def test_what_is_named_is_told_before_the_learner_has_begun(client: tuple[Client
     client[0].placements.ApplyPlacement(request, timeout=10)
     [status] = challengers(client[0], "quiet").challengers
     assert (status.name, status.measured, bool(status.reason)) == ("a", 0, True)
+
+
+def test_a_file_from_before_a_promotion_takes_it_back_with_a_warning(
+    client: tuple[Client, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Last, because it is no promotion any more then."""
+    service, address = client
+    file = tmp_path / "placements.yaml"
+    file.write_text(PLACEMENTS)
+    assert app.run(["apply", str(file), "--address", address]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == "news: changed (revision 3)\ntwins: unchanged (revision 1)\n"
+    warning = 'news: warning: the policy is another one now, and challenger "knows-who-reads" had become it on '
+    assert captured.err.startswith(warning)
+    assert "attune policy list news --json has it" in captured.err
+    assert len(captured.err.splitlines()) == 1
+    assert app.run(["apply", str(file), "--address", address]) == 0
+    assert capsys.readouterr().err == ""
+    assert app.run(["status", "--address", address]) == 0
+    assert "It is a challenger again: that was taken back." in " ".join(capsys.readouterr().out.split())
+    [policy] = {version.policy.WhichOneof("kind") for version in service.versions("news") if version.serving}
+    assert policy in {"vw", "popularity"}, "the one that was promoted decides until the other one has caught up"

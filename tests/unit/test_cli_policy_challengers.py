@@ -65,8 +65,13 @@ def test_a_promotion_stays_visible() -> None:
     assert shown(promotion=PROMOTION) == [
         "home names no challengers: add them to its file, and apply it",
         "",
-        promotion_line("home", PROMOTION),
+        promotion_line("home", PROMOTION, []),
     ]
-    assert promotion_line("home", PROMOTION) == (
-        'home: challenger "softmax" is the policy since 2026-11-18 11:06:40 UTC, version 7. Why.'
+    assert promotion_line("home", PROMOTION, ["other"]) == (
+        'home: challenger "softmax" became the policy on 2026-11-18 11:06:40 UTC, with version 7. Why.'
     )
+
+
+def test_a_promotion_that_a_file_from_before_took_back_says_so() -> None:
+    *_, line = shown(challenger(VERDICT_TRUST), promotion=PROMOTION)
+    assert line.endswith("Why. It is a challenger again: that was taken back.")

@@ -42,6 +42,15 @@ def test_a_bad_row_costs_one_row(tmp_path: Path, bad: bytes, problem: str) -> No
     assert read(tmp_path, b"a,b\n1,2\n" + bad + b"3,4\n") == [["1", "2"], problem, ["3", "4"]]
 
 
+def test_every_line_that_a_quote_without_an_end_takes_along_is_refused(tmp_path: Path) -> None:
+    """Or a thousand rows would be missing, and one be counted."""
+    rest = [f"{line}: row: expected one of its own, got a part of the damaged one in line 3" for line in (4, 5)]
+    found = read(tmp_path, b'a,b\n1,2\n3,"4\n5,6\n7,8\n')
+    assert found == [["1", "2"], "3: expected a row of CSV, got: unexpected end of data", *rest]
+    many = read(tmp_path, b'a,b\n3,"4\n' + b"5,6\n" * 100_000)
+    assert len(many) == 100_001
+
+
 def test_half_a_line_at_the_end_is_refused(tmp_path: Path) -> None:
     assert read(tmp_path, b"a,b\n1,2\n3") == [["1", "2"], "3: columns: expected 2, got 1"]
     assert read(tmp_path, b'a,b\n1,2\n3,"4') == [["1", "2"], "3: expected a row of CSV, got: unexpected end of data"]

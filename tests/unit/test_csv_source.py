@@ -2,6 +2,7 @@
 
 import json
 import os
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,6 +135,23 @@ def test_lists_that_repeat_are_encoded_once(tmp_path: Path) -> None:
     assert len(found) == 5
 
 
+def test_offers_of_files_that_were_read_are_not_kept(tmp_path: Path) -> None:
+    """A folder may have a file for every day of years."""
+    for day in range(6):
+        lists = [" ".join(f"{i}-{offer}" for offer in range(200)) for i in range(20)]
+        lines = [row(shown=each, action=each.split()[0]) for each in lists]
+        (tmp_path / f"{day}.csv").write_text("\n".join([HEADER, *lines, ""]))
+    read = CsvSource([tmp_path], replace(LISTED, pmf=None)).read()
+    tracemalloc.start()
+    held = []
+    for n, found in enumerate(read):
+        assert isinstance(found, Sample)
+        if n % 20 == 19:
+            held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert held[-1] < 1.5 * held[0]
+
+
 def test_offers_have_the_features_of_a_file_beside_the_log(tmp_path: Path) -> None:
     (tmp_path / "offers.csv").write_text("offer,price,brand\nred,9.5,x\nblue,0,\ngreen,1,y\n")
     features = FeatureColumns(("price",), ("brand",))
@@ -149,6 +167,9 @@ def test_offers_have_the_features_of_a_file_beside_the_log(tmp_path: Path) -> No
 BAD = [
     ({"propensity": ""}, "propensity: expected a number, got nothing"),
     ({"propensity": "NA"}, "propensity: expected a number, got 'NA'"),
+    ({"propensity": "0_1"}, "propensity: expected a number, got '0_1'"),  # to Python it is 1
+    ({"propensity": "\u0661"}, "propensity: expected a number, got '\u0661'"),  # the digit 1 of another script
+    ({"propensity": "0.5\0"}, "propensity: expected a number, got '0.5\\x00'"),
     ({"propensity": "0"}, "propensity: expected a propensity of more than 0, at most 1, got 0.0"),
     ({"propensity": "1.0000001"}, "propensity: expected a propensity of more than 0, at most 1, got 1.0000001"),
     ({"propensity": "nan"}, "propensity: expected a propensity of more than 0, at most 1, got nan"),
@@ -210,10 +231,11 @@ def test_a_log_that_goes_back_in_time_is_refused_unless_asked(tmp_path: Path) ->
 )
 def test_times_may_be_numbers(tmp_path: Path, unit: TimeUnit, cell: str) -> None:
     mapping = replace(MAPPING, time_unit=unit)
-    found = list(source(tmp_path, row(time=cell), row(time="1e400"), row(time="nan"), mapping=mapping).read())
+    none = [row(time=bad) for bad in ("1e400", "nan", "-1", "1_0")]
+    found = list(source(tmp_path, row(time=cell), *none, mapping=mapping).read())
     assert isinstance(found[0], Sample)
     assert found[0].decided_at_ms == 1_795_258_800_500
-    assert [isinstance(each, Refused) for each in found] == [False, True, True]
+    assert [isinstance(each, Refused) for each in found] == [False, True, True, True, True]
 
 
 def test_decisions_that_are_there_twice_are_both_there(tmp_path: Path) -> None:

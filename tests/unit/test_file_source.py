@@ -131,7 +131,7 @@ def test_parquet_rows_that_do_not_fit_are_named(tmp_path: Path) -> None:
     schema = parquet.read_schema(tmp_path / "a.parquet")
     parquet.write_table(pa.Table.from_pylist(table, schema), path := tmp_path / "b.parquet")
     assert [each.partition(", got")[0] for each in sorted(problems(FileSource([path]), path))] == [
-        "2: expected a row as attune export writes it",
+        "2: pmf: expected a value",
         "3: chosen: expected a position from 0 to 9",
         "4: outcomes[0].value: expected a number between -1e9 and 1e9",
         "5: pmf: expected probabilities from 0 to 1",

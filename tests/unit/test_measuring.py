@@ -56,12 +56,19 @@ def test_a_decision_is_weighed(
     assert (weighed.weight, weighed.reward, weighed.unsupported) == expected
 
 
-def test_the_weight_of_several_slots_is_their_product_and_their_reward_the_bounded_sum() -> None:
+def test_the_weight_of_several_slots_is_their_product_and_their_reward_the_mean() -> None:
     targets = {3: [0.2, 0.3, 0.5], 2: [0.5, 0.5]}
     weighed = measured(of_size(targets), *two_slots((0.5, 0.25)), CLICKS)  # type: ignore[arg-type]
-    assert (weighed.weight, weighed.reward, weighed.unsupported) == (1.0 * 2.0, 0.75, 0.0)
+    assert (weighed.weight, weighed.reward, weighed.unsupported) == (1.0 * 2.0, 0.375, 0.0)
     assert [list(pmf) for pmf in weighed.pmfs] == [[0.25, 0.25, 0.5], [0.25, 0.75]]
-    assert measured(of_size(targets), *two_slots((1.0, 1.0)), CLICKS).reward == 1.0  # type: ignore[arg-type]
+
+
+def test_two_clicks_are_worth_more_than_one() -> None:
+    """Or a policy that gets one more often would replace one that gets two at once, and earns more."""
+    targets = of_size({3: [0.2, 0.3, 0.5], 2: [0.5, 0.5]})
+    clicks = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0)]
+    rewards = [measured(targets, *two_slots(each), CLICKS).reward for each in clicks]  # type: ignore[arg-type]
+    assert rewards == [0.0, 0.5, 1.0]
 
 
 def test_a_weight_beyond_all_numbers_is_cut() -> None:

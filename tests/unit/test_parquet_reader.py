@@ -50,9 +50,11 @@ def test_a_file_that_is_something_else_is_refused(tmp_path: Path) -> None:
         ("chosen", None, "slot, chosen, received_at: expected a whole number"),
         ("chosen", 9, "chosen: expected a position from 0 to 3, got 9"),
         ("pmf", [1.0], "pmf: expected a probability for each of 4 offers, got 1"),
-        ("pmf", None, "expected a row as attune export writes it"),
+        ("pmf", None, "pmf: expected a value, got none"),
+        ("pmf", [0.5, None, 0.25, 0.25], "pmf: expected a probability for each of 4 offers, got none for offer 1"),
         ("offers", None, "offers: expected a value, got none"),
-        ("mode", "guessed", "expected a row as attune export writes it"),
+        ("mode", "guessed", "mode: expected one of control, fallback, learned, got 'guessed'"),
+        ("mode", None, "mode: expected one of control, fallback, learned, got None"),
     ],
 )
 def test_a_row_with_a_wrong_value_is_refused(tmp_path: Path, column: str, value: Any, said: str) -> None:

@@ -163,6 +163,22 @@ def test_what_cannot_be_read_is_neither_weighed_nor_learned() -> None:
     assert challenger.estimates.record().measured == walked(LOG, 10, math.inf).estimates.record().measured
 
 
+def test_there_is_nothing_to_commit_before_all_that_is_believed_is_learned() -> None:
+    """Or the commit would learn the rest at once, and a lease could run out in that time."""
+    believer = Challenger(name="believer", policy=PolicySpec(popularity=PopularitySpec()))
+    believer.policy.beliefs.add(offer=Offer(id="b"), reward=1.0, strength=3)
+    placement = with_defaults(Placement(name="home", reward=PLACEMENT.reward, challengers=[believer]))
+    measuring = Measuring(behind=NAMED_AT, confidence=0.95, ordinal=1, lag_ms=LAG_MS)
+    trainee = Trainee(in_shadow(placement, placement.challengers[0]))
+    challenger = Shadow(placement.challengers[0], trainee, None, Estimates(measuring, (0.0, 1.0)))  # type: ignore[arg-type]
+    slices = 0
+    while not challenger.uncommitted:
+        assert challenger.walk([], [], until=0.0) or challenger.uncommitted
+        challenger.measure_anew(measuring)  # the placement was changed meanwhile
+        slices += 1
+    assert slices == 7, "one for each of six interactions, three for each offer there may be, and one for the rest"
+
+
 def found(low: float, verdict: Verdict) -> ChallengerStatus:
     more = ValueEstimate(value=low + 0.1, low=low, high=low + 0.2, confidence=0.975)
     value = ValueEstimate(value=0.5, low=0.4, high=0.6, confidence=0.95)

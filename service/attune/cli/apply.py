@@ -8,10 +8,20 @@ from google.protobuf import json_format
 
 from attune.cli import client, placement_files
 from attune.cli.client import Service
-from attune.cli.failures import CallError
+from attune.cli.failures import UNAVAILABLE, CallError
 from attune.cli.placement_files import Document
+from attune.cli.policy_challengers import promoted_at
 from attune.errors import InvalidInputError
-from attune.v1.placement_service_pb2 import ApplyPlacementRequest, ApplyPlacementResponse
+from attune.v1.placement_pb2 import PolicySpec
+from attune.v1.placement_service_pb2 import (
+    ApplyPlacementRequest,
+    ApplyPlacementResponse,
+    ChallengerPromotion,
+    GetPlacementRequest,
+    GetPlacementResponse,
+    ListChallengersRequest,
+    ListChallengersResponse,
+)
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 
 
@@ -25,7 +35,8 @@ def apply(
 ) -> None:
     """Create placements, or change them to what the files say. Applying a file twice changes nothing.
 
-    A mistake is shown with its line and field. Where a file cannot be read as placements, nothing is applied.
+    A mistake is shown with its line and field. Where a file cannot be read as placements, nothing is applied. A file
+    counts more than a promotion: one from before it brings the former policy back, with a warning.
     """
     documents = placement_files.read(files)
     with client.connect(address) as service:
@@ -39,7 +50,8 @@ def apply(
 
 
 def _applied(service: Service, document: Document) -> ApplyPlacementResponse:
-    stub = PlacementServiceStub(service.channel)
+    stub, name = PlacementServiceStub(service.channel), document.placement.name
+    before = _promoted(service, name)
     try:
         reply: ApplyPlacementResponse = service.call(
             stub.ApplyPlacement, ApplyPlacementRequest(placement=document.placement)
@@ -48,7 +60,33 @@ def _applied(service: Service, document: Document) -> ApplyPlacementResponse:
         if not error.violations:
             raise
         raise InvalidInputError(*map(document.located, error.violations)) from error
+    if before is not None and before[0] != reply.placement.policy:
+        # Not on stdout, which scripts read.
+        typer.echo(f"{name}: {_taken_back(name, before[1])}", err=True)
     return reply
+
+
+def _promoted(service: Service, name: str) -> tuple[PolicySpec, ChallengerPromotion] | None:
+    """Return the policy of a placement, and how a challenger last became it; None where none did."""
+    stub = PlacementServiceStub(service.channel)
+    try:
+        listed: ListChallengersResponse = service.call(stub.ListChallengers, ListChallengersRequest(placement=name))
+        if not listed.HasField("last_promotion"):
+            return None
+        found: GetPlacementResponse = service.call(stub.GetPlacement, GetPlacementRequest(placement=name))
+    except CallError as error:
+        if error.exit_code == UNAVAILABLE:
+            raise
+        return None  # there is no such placement yet, or the service is of a former release
+    return found.placement.policy, listed.last_promotion
+
+
+def _taken_back(name: str, promotion: ChallengerPromotion) -> str:
+    return (
+        f'warning: the policy is another one now, and challenger "{promotion.name}" had become it on '
+        f"{promoted_at(promotion)}. If the file is from before that, write the challenger's policy into it as "
+        f"`policy`, and leave it out of `challengers`; attune policy list {name} --json has it"
+    )
 
 
 def _as_json(reply: ApplyPlacementResponse) -> str:

@@ -1,6 +1,6 @@
 """What is shown of challengers: a table, why each can or cannot be trusted, and who was promoted last."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -24,21 +24,33 @@ _VERDICTS: dict[Verdict, str] = {VERDICT_TRUST: "trust", VERDICT_CAUTION: "cauti
 def challengers_shown(placement: str, reply: ListChallengersResponse) -> RenderableType:
     """Return what `attune policy challengers` shows."""
     parts: list[RenderableType] = []
+    named = [status.name for status in reply.challengers]
     if reply.challengers:
         parts.append(_table(reply))
         parts += ["", *(Text(f"{status.name}: {status.reason}") for status in reply.challengers)]
     else:
         parts.append(Text(f"{placement} names no challengers: add them to its file, and apply it"))
     if reply.HasField("last_promotion"):
-        parts += ["", Text(promotion_line(placement, reply.last_promotion))]
+        parts += ["", Text(promotion_line(placement, reply.last_promotion, named))]
     return Group(*parts)
 
 
-def promotion_line(placement: str, promotion: ChallengerPromotion) -> str:
-    """Return who took the place of the policy, when and why."""
-    when = f"{promotion.promoted_at.ToDatetime():%Y-%m-%d %H:%M:%S} UTC"
-    who = f'challenger "{promotion.name}" is the policy since {when}, version {promotion.version}'
-    return f"{placement}: {who}. {promotion.reason}"
+def promotion_line(placement: str, promotion: ChallengerPromotion, named: Iterable[str]) -> str:
+    """Return who took the place of the policy, when and why.
+
+    Args:
+        placement: The placement's name.
+        promotion: Its last one.
+        named: The challengers that the placement names now.
+    """
+    who = f'challenger "{promotion.name}" became the policy on {promoted_at(promotion)}, with version'
+    undone = " It is a challenger again: that was taken back." if promotion.name in named else ""
+    return f"{placement}: {who} {promotion.version}. {promotion.reason}{undone}"
+
+
+def promoted_at(promotion: ChallengerPromotion) -> str:
+    """Return when a challenger was promoted."""
+    return f"{promotion.promoted_at.ToDatetime():%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _table(reply: ListChallengersResponse) -> Table:

@@ -130,7 +130,8 @@ def _promotion_lines(service: Service, reply: GetPlacementResponse) -> Iterator[
             PlacementServiceStub(service.channel).ListChallengers, ListChallengersRequest(placement=placement.name)
         )
         if listed.HasField("last_promotion"):
-            yield promotion_line(placement.name, listed.last_promotion)
+            named = [challenger.name for challenger in placement.challengers]
+            yield promotion_line(placement.name, listed.last_promotion, named)
 
 
 def placements_table(replies: Iterable[GetPlacementResponse]) -> Table:

@@ -8,8 +8,9 @@ one policy does, and whatever is wrong with one of them, the placement and the o
 
 import logging
 import time
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from attune.config import LearnerSettings
 from attune.errors import ExpectedError
@@ -22,12 +23,14 @@ from attune.store.client import Store
 from attune.store.interactions import Interactions
 from attune.store.versions import Lease
 
-# Nothing else happens meanwhile: other placements, and this one's own policy, wait.
+# Nothing else happens meanwhile: other placements, and this one's own policy, wait. Reading is not counted: others go
+# on while it lasts, and where entries are large it takes longer than that.
 _SLICE_S = 0.1
 # As for the placement's policy, but all challengers together.
 _MAX_SNAPSHOT_BYTES_PER_S = 4e6
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 class PlacementChallengers:
@@ -50,6 +53,7 @@ class PlacementChallengers:
         self._record = PlacementRecord()
         self._shadows: dict[str, Shadow] = {}
         self._turn = 0
+        self._left_s = 0.0
 
     async def work(self, record: PlacementRecord, end: str) -> bool:
         """Give challengers a slice of time.
@@ -67,14 +71,15 @@ class PlacementChallengers:
         """
         if record != self._record:
             await self._follow(record)
-        until = time.monotonic() + _SLICE_S
+        self._left_s = _SLICE_S
         is_busy = False
         for shadow in self._in_turn():
-            if time.monotonic() > until:
+            if self._left_s <= 0.0:
                 return True
-            is_busy |= await self._safely(shadow, self._walk(shadow, end, until))
-            if shadow.challenger.name in self._shadows and self._commit_is_due(shadow):
-                await self._safely(shadow, self._commit(shadow))
+            name = shadow.challenger.name
+            is_busy |= bool(await self._safely(name, self._walk(shadow, end)))
+            if name in self._shadows and self._commit_is_due(shadow):
+                await self._safely(name, self._commit(shadow))
         return is_busy
 
     async def promoted(self) -> Promoted | None:
@@ -84,12 +89,12 @@ class PlacementChallengers:
             FencedError: Another learner has taken over, or the placement is gone.
             StoreUnavailableError: The store did not answer in time.
         """
-        for shadow in self._shadows.values():
+        for name, shadow in list(self._shadows.items()):
             # Where traffic never pauses, a challenger is never at the very end of the log: near it is enough.
             if shadow.is_near_end and not shadow.uncommitted:
-                promoted = await self._promotions.promote(self._lease, self._record, shadow)
+                promoted = await self._safely(name, self._promotions.promote(self._lease, self._record, shadow))
                 if promoted is not None:
-                    self._shadows.pop(shadow.challenger.name)
+                    self._shadows.pop(name)
                     return promoted
         return None
 
@@ -100,9 +105,9 @@ class PlacementChallengers:
             FencedError: Another learner has taken over, or the placement is gone.
             StoreUnavailableError: The store did not answer in time.
         """
-        for shadow in list(self._shadows.values()):
+        for name, shadow in list(self._shadows.items()):
             if shadow.uncommitted:
-                await self._safely(shadow, self._commit(shadow))
+                await self._safely(name, self._commit(shadow))
 
     def _in_turn(self) -> list[Shadow]:
         """Return all, beginning with another one each time: when time is short, each is first once."""
@@ -110,19 +115,18 @@ class PlacementChallengers:
         self._turn = (self._turn + 1) % max(len(shadows), 1)
         return shadows[self._turn :] + shadows[: self._turn]
 
-    async def _safely(self, shadow: Shadow, work: Coroutine[Any, Any, bool]) -> bool:
+    async def _safely(self, name: str, work: Coroutine[Any, Any, _T]) -> _T | None:
         try:
             return await work
         except ExpectedError:
             raise
         except Exception:  # noqa: BLE001 - whatever is wrong with a challenger, the placement learns
-            name = shadow.challenger.name
             _log.exception('placement "%s": challenger "%s" is put aside', self._lease.keys.name, name)
             # Until the placement is changed, or another learner takes it up.
             self._shadows.pop(name, None)
-            return False
+            return None
 
-    async def _walk(self, shadow: Shadow, end: str, until: float) -> bool:
+    async def _walk(self, shadow: Shadow, end: str) -> bool:
         if shadow.waits_at(end):
             return False
         keys, most = self._lease.keys, self._settings.batch
@@ -132,17 +136,25 @@ class PlacementChallengers:
         shadow.is_near_end = len(ahead) < most
         if behind and not with_late:
             return True  # late outcomes are being read
-        return shadow.walk(ahead, with_late, until)
+        with self._counted():
+            return shadow.walk(ahead, with_late, time.monotonic() + self._left_s)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Take what is done in it off the slice of time."""
+        began = time.monotonic()
+        yield
+        self._left_s -= time.monotonic() - began
 
     def _commit_is_due(self, shadow: Shadow) -> bool:
         pause_s = max(self._settings.snapshot_interval_s, shadow.size_bytes / _MAX_SNAPSHOT_BYTES_PER_S)
         return shadow.uncommitted and time.monotonic() - shadow.committed_at >= pause_s * len(self._shadows)
 
-    async def _commit(self, shadow: Shadow) -> bool:
-        record, weights = shadow.record(time.time_ns() // 1_000_000)
+    async def _commit(self, shadow: Shadow) -> None:
+        with self._counted():
+            record, weights = shadow.record(time.time_ns() // 1_000_000)
         number = await self._stored.commit(self._lease, shadow.challenger.name, record, weights)
         shadow.committed(number, len(weights))
-        return True
 
     async def _follow(self, record: PlacementRecord) -> None:
         """Take up what the placement names now, and forget what it does not."""
@@ -155,7 +167,8 @@ class PlacementChallengers:
         begun = [each.estimates.measuring.ordinal for each in former.values()]
         measurings = max([await self._stored.measurings(self._lease.keys), *begun])
         for name, challenger in named.items():
-            shadow = await self._starts.shadow(record, challenger, former.get(name), stored.get(name), measurings + 1)
-            self._shadows[name] = shadow
-            measurings = max(measurings, shadow.estimates.measuring.ordinal)
+            start = self._starts.shadow(record, challenger, former.get(name), stored.get(name), measurings + 1)
+            if (shadow := await self._safely(name, start)) is not None:
+                self._shadows[name] = shadow
+                measurings = max(measurings, shadow.estimates.measuring.ordinal)
         self._record = record

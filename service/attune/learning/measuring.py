@@ -34,7 +34,8 @@ class Measured:
         slots: What was drawn for each slot.
         pmfs: For each slot, the probability of each action that was left, as it was logged.
         weight: Probability that the challenger draws what was drawn, in all slots, divided by the propensity.
-        reward: What it earned in all slots, between the bounds of the reward spec.
+        reward: What its slots earned on average, between the bounds of the reward spec: their sum would have no bounds
+            that hold for any number of slots, and cut to those of one slot, more slots would not earn more.
         unsupported: Probability that the challenger draws, in any slot, what could not have been drawn.
     """
 
@@ -79,18 +80,18 @@ def measured(
         pmf_of: States the challenger's probabilities.
         decision: The decision.
         lesson: What it teaches: a situation, propensity and reward for each slot.
-        bounds: Lowest and highest reward of the reward spec. What several slots earn together is clipped to them.
+        bounds: Lowest and highest reward of the reward spec, and so of each slot.
     """
     targets = [pmf_of(interaction.situation) for interaction in lesson.interactions]
     pmfs = _pmfs_of_slots(decision)
-    reward = fsum(interaction.reward for interaction in lesson.interactions)
+    reward = fsum(interaction.reward for interaction in lesson.interactions) / len(lesson.interactions)
     return Measured(
         event_id=decision.event_id,
         mode="learned",
         slots=lesson.interactions,
         pmfs=pmfs,
         weight=_weight(targets, lesson.interactions),
-        reward=min(max(reward, bounds[0]), bounds[1]),
+        reward=min(max(reward, bounds[0]), bounds[1]),  # a mean may be beyond them by a rounding
         unsupported=_unsupported(targets, pmfs),
     )
 

@@ -34,7 +34,8 @@ class Shadow:
         number: The one that its weights are stored under; 0 before the first commit.
         size_bytes: Size of its weights when they were last committed.
         committed_at: Monotonic time of the last commit, in seconds.
-        uncommitted: Whether there is something to commit.
+        uncommitted: Whether there is something to commit. Not before all that is believed is learned: putting the
+            policy away earlier would learn the rest at once, and many beliefs take seconds.
         is_near_end: Whether the last look ahead went to the end of the log.
     """
 
@@ -50,9 +51,10 @@ class Shadow:
         self.number = 0
         self.size_bytes = 0
         self.committed_at = 0.0
-        self.uncommitted = True
+        self.uncommitted = False
         self.is_near_end = False
         self._waits = False
+        self._has_begun = False
 
     def waits_at(self, end: str) -> bool:
         """Tell whether there is nothing to do as long as this is the last entry of the log."""
@@ -72,6 +74,8 @@ class Shadow:
         while self.trainee.learn_belief():
             if time.monotonic() > until:
                 return True
+        self.uncommitted |= not self._has_begun
+        self._has_begun = True
         steps = weighed = learned = 0
         while steps == 0 or time.monotonic() <= until:
             at = ahead[weighed].position if weighed < len(ahead) else self.estimates.weighed_to
@@ -102,13 +106,13 @@ class Shadow:
     def measure_anew(self, measuring: Measuring) -> None:
         """Begin to measure anew; what was learned stays."""
         self.estimates = Estimates(measuring, self.estimates.bounds)
-        self.uncommitted, self._waits = True, False
+        self.uncommitted, self._waits = self._has_begun, False
 
     def committed(self, number: int, size_bytes: int) -> None:
         """Take note of a commit."""
         self.number, self.size_bytes = number, size_bytes
         self.committed_at = time.monotonic()
-        self.uncommitted = False
+        self.uncommitted, self._has_begun = False, True
 
     def record(self, now_ms: int) -> tuple[ChallengerRecord, bytes]:
         """Return what is to be committed: the record, without the checksum, and the weights.

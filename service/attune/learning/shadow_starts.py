@@ -110,12 +110,13 @@ class ShadowStarts:
 
 
 def _is_same(measuring: Measuring, wanted: Measuring) -> bool:
-    """Tell whether what was measured so far stands for what is wanted, wherever it began."""
-    return (measuring.against, measuring.confidence, measuring.lag_ms) == (
-        wanted.against,
-        wanted.confidence,
-        wanted.lag_ms,
-    )
+    """Tell whether what was measured so far stands for what is wanted, wherever it began.
+
+    Not where another policy has had a version meanwhile: it was the placement's for a while, and whoever was measuring
+    then was ended before it was noted.
+    """
+    facts = ((each.against, each.confidence, each.lag_ms) for each in (measuring, wanted))
+    return next(facts) == next(facts) and wanted.least_version <= measuring.least_version
 
 
 def _bounds(record: PlacementRecord) -> tuple[float, float]:

@@ -57,9 +57,20 @@ def number_of(column: str, cell: str) -> float:
         RowError: There is none.
     """
     try:
-        return float(cell)
+        return plain_float(cell)
     except ValueError:
         raise RowError(f"{column}: expected a number, got {repr(cell[:60]) if cell else 'nothing'}") from None
+
+
+def plain_float(cell: str) -> float:
+    """Return a number as other programs read it: to Python, 0_1 is 1, and digits of any script are digits.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if "_" in cell or not cell.isascii():
+        raise ValueError(cell)
+    return float(cell)
 
 
 def _columns(names: Sequence[str], header: Header, meaning: str) -> list[tuple[int, str]]:

@@ -6,7 +6,7 @@ from math import fsum
 from pathlib import Path
 
 from attune.logs import checks
-from attune.logs.csv_features import FeatureReader, number_of
+from attune.logs.csv_features import FeatureReader, number_of, plain_float
 from attune.logs.csv_mapping import CsvMapping, TimeUnit
 from attune.logs.csv_offers import Offers, listed
 from attune.logs.csv_rows import header
@@ -142,8 +142,8 @@ class Layout:
 def _milliseconds(cell: str, unit: TimeUnit) -> int:
     """Return milliseconds since the epoch, rounded down."""
     if unit is TimeUnit.SECONDS:
-        return int(float(cell) * 1000)
+        return int(plain_float(cell) * 1000)
     if unit is TimeUnit.MILLISECONDS:
-        return int(float(cell))
+        return int(plain_float(cell))
     moment = datetime.fromisoformat(cell)
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MILLISECOND

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from attune.errors import SettingError
 from attune.logs.checks import MAX_OFFERS
 from attune.logs.csv_features import FeatureReader
-from attune.logs.csv_mapping import CsvMapping, OffersMapping
+from attune.logs.csv_mapping import CsvMapping, ListColumn, OffersMapping
 from attune.logs.csv_rows import header, rows
 from attune.logs.readings import Refused, RowError
 from attune.v1.features_pb2 import Offer
@@ -47,13 +47,15 @@ class Offers:
             SettingError: The file of offers cannot be read, or something is wrong with a row of it.
         """
         said = mapping.offers
-        self._listed_in = said.eligible
         self._file = log.parent / said.file if said.file is not None else None
         self._known = _of_ids(said.ids) if self._file is None else _of_file(self._file, said, mapping.delimiter)
-        self._all = None if self._listed_in else _eligible(list(self._known), self._known)
+        self._all = None if said.eligible else _eligible(list(self._known), self._known)
         if self._all is not None and not 1 <= len(self._known) <= MAX_OFFERS:
             where = self._file or "offers.ids"
             raise SettingError(f"{where}: expected 1 to {MAX_OFFERS} offers, got {len(self._known)}")
+        where = str(self._file or "offers.ids")
+        # No method: its cache would hold on to this object, and this object to its cache.
+        self._listed = partial(_of_list, said.eligible, self._known, where)
         self._cached = lru_cache(_CACHED_LISTS)(self._listed)
 
     def eligible(self, cell: str) -> Eligible:
@@ -69,22 +71,6 @@ class Offers:
             return self._all
         return self._cached(cell) if len(cell) <= _CACHED_CHARACTERS else self._listed(cell)
 
-    def _listed(self, cell: str) -> Eligible:
-        assert self._listed_in is not None
-        column = self._listed_in.column
-        ids = listed(cell, self._listed_in.separator)
-        if not 1 <= len(ids) <= MAX_OFFERS:
-            raise RowError(f"{column}: expected 1 to {MAX_OFFERS} offers, got {len(ids)}")
-        if len(set(ids)) != len(ids):
-            raise RowError(f"{column}: expected each offer once, got {cell[:80]!r}")
-        try:
-            actions = self._known or {offer_id: encode_action(Offer(id=offer_id)) for offer_id in ids}
-        except FeatureError as error:
-            raise RowError(f"{column}: {error}") from None
-        if unknown := [offer_id for offer_id in ids if offer_id not in actions]:
-            raise RowError(f"{column}: expected offers of {self._file or 'offers.ids'}, got {unknown[0][:60]!r}")
-        return _eligible(ids, actions)
-
 
 def listed(cell: str, separator: str) -> list[str]:
     """Return the values of a list in a cell, which may stand in square brackets; none for an empty one."""
@@ -96,6 +82,23 @@ def listed(cell: str, separator: str) -> list[str]:
 
 def _eligible(ids: Sequence[str], actions: Mapping[str, str]) -> Eligible:
     return Eligible(ids, [actions[offer_id] for offer_id in ids], {offer_id: i for i, offer_id in enumerate(ids)})
+
+
+def _of_list(listed_in: ListColumn | None, known: Mapping[str, str], where: str, cell: str) -> Eligible:
+    assert listed_in is not None
+    column = listed_in.column
+    ids = listed(cell, listed_in.separator)
+    if not 1 <= len(ids) <= MAX_OFFERS:
+        raise RowError(f"{column}: expected 1 to {MAX_OFFERS} offers, got {len(ids)}")
+    if len(set(ids)) != len(ids):
+        raise RowError(f"{column}: expected each offer once, got {cell[:80]!r}")
+    try:
+        actions = known or {offer_id: encode_action(Offer(id=offer_id)) for offer_id in ids}
+    except FeatureError as error:
+        raise RowError(f"{column}: {error}") from None
+    if unknown := [offer_id for offer_id in ids if offer_id not in actions]:
+        raise RowError(f"{column}: expected offers of {where}, got {unknown[0][:60]!r}")
+    return _eligible(ids, actions)
 
 
 def _of_ids(ids: Sequence[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
     file:1 is the header, file:2 the first row
 
 The standard library's reader takes the lines apart. It goes on after a line that is no CSV, so one bad row costs a row.
+Where a quote has no end, every line that it takes along is refused, so that they are counted.
 """
 
 import csv
@@ -91,6 +92,7 @@ def rows(path: Path, delimiter: str) -> Iterator[tuple[str, Sequence[str] | Refu
                     return
                 except (csv.Error, RowError) as error:
                     yield where, Refused(where, f"expected a row of CSV, got: {_said(error)}")
+                    yield from _lost(path, line, lines.number)
                     continue
                 if len(cells) == n_columns:
                     yield where, cells
@@ -99,6 +101,13 @@ def rows(path: Path, delimiter: str) -> Iterator[tuple[str, Sequence[str] | Refu
     except _UNREADABLE as error:
         where = f"{path}:{line}"
         yield where, Refused(where, f"expected the rest of the file, got: {_said(error)}")
+
+
+def _lost(path: Path, first: int, last: int) -> Iterator[tuple[str, Refused]]:
+    """Refuse the lines that a damaged row has taken along: a quote without an end goes on over many."""
+    for line in range(first + 1, last + 1):
+        where = f"{path}:{line}"
+        yield where, Refused(where, f"row: expected one of its own, got a part of the damaged one in line {first}")
 
 
 @contextmanager

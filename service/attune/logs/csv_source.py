@@ -35,7 +35,8 @@ class CsvSource:
         self._mapping = mapping
         self._any_order = any_order
         self._files = [file for path in paths for file in _files(path, mapping)]
-        self._layouts = [Layout(file, mapping) for file in self._files]
+        for file in self._files:
+            Layout(file, mapping)  # so that what is wrong with one is said before anything is read
 
     @cached_property
     def size_hint(self) -> int:
@@ -43,12 +44,17 @@ class CsvSource:
         return sum(about_lines(file) for file in self._files)
 
     def read(self) -> Iterator[Found]:
-        """Read the rows, one file after the other."""
+        """Read the rows, one file after the other.
+
+        Raises:
+            SettingError: A file has gone, or has other columns by now.
+        """
         found = self._found()
         yield from found if self._any_order else in_order(found)
 
     def _found(self) -> Iterator[Found]:
-        for file, layout in zip(self._files, self._layouts, strict=True):
+        for file in self._files:
+            layout = Layout(file, self._mapping)  # one at a time: each keeps the offers that it has read
             for where, cells in rows(file, self._mapping.delimiter):
                 yield cells if isinstance(cells, Refused) else layout.sample(where, cells)
 

@@ -15,6 +15,7 @@ from attune.logs.rows import MODES
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.decisions import RecordedOutcome
 from attune.store.training_log import recorded_elsewhere
+from attune.v1.decision_service_pb2 import Mode
 from attune.v1.features_pb2 import Features, Offer, Tags, Vector
 
 _BATCH_ROWS = 256
@@ -105,12 +106,19 @@ def _slot(where: str, values: Mapping[str, Any], offers: Sequence[ReadOffer]) ->
         decided_at_ms=present(values, "decided_at"),
         context=_features(values["context"]).SerializeToString(deterministic=True),
         offers=[offer.serialised for offer in offers],
-        mode=_MODES[values["mode"]],
+        mode=_mode(values["mode"]),
         imported=True,
     )
     outcomes = [_outcome(outcome, values["slot"]) for outcome in values["outcomes"] or []]
     ids, position = [offer.id for offer in offers], position_of(values)
-    return SlotReading(where, decision, ids, values["slot"], values["pmf"], values["chosen"], outcomes, position)
+    pmf = present(values, "pmf")
+    return SlotReading(where, decision, ids, values["slot"], pmf, values["chosen"], outcomes, position)
+
+
+def _mode(word: object) -> Mode:
+    if not isinstance(word, str) or word not in _MODES:
+        raise RowError(f"mode: expected one of {', '.join(sorted(_MODES))}, got {word!r:.60}")
+    return _MODES[word]
 
 
 class _KeptLists:

@@ -67,6 +67,10 @@ class SlotReading:
             raise RowError(f"offers: expected ids of their own, got {sorted(self.offer_ids)[:5]}")
         if len(self.pmf) != n_offers:
             raise RowError(f"pmf: expected a probability for each of {n_offers} offers, got {len(self.pmf)}")
+        if None in self.pmf:  # files know it, whatever types say
+            raise RowError(
+                f"pmf: expected a probability for each of {n_offers} offers, got none for offer {self.pmf.index(None)}"
+            )
         if not 0 <= self.chosen < n_offers:
             raise RowError(f"chosen: expected a position from 0 to {n_offers - 1}, got {self.chosen}")
 

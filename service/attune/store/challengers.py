@@ -4,15 +4,20 @@ Weights, cursor and estimates of a challenger change together, in one script: wh
 learns every interaction exactly once.
 """
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+
+from google.protobuf.message import DecodeError
 
 from attune.errors import FencedError
 from attune.storage.v1.records_pb2 import ChallengerRecord, PlacementRecord, VersionRecord
 from attune.store.client import Store
 from attune.store.keys import PlacementKeys
 from attune.store.versions import Lease, Versions, sign
+
+_log = logging.getLogger(__name__)
 
 
 class Replaced(Enum):
@@ -51,10 +56,19 @@ class Challengers:
         self._versions = Versions(store)
 
     async def records(self, keys: PlacementKeys) -> dict[str, ChallengerRecord]:
-        """Return what is stored, by name; the placement may not name all of them any more, or with other specs."""
+        """Return what is stored, by name; the placement may not name all of them any more, or with other specs.
+
+        One that cannot be read is left out, and logged.
+        """
         async with self._store.reaching():
             found = await self._store.redis.hgetall(keys.challengers)
-        return {name.decode(): ChallengerRecord.FromString(value) for name, value in found.items()}
+        records: dict[str, ChallengerRecord] = {}
+        for name, value in found.items():
+            try:
+                records[name.decode()] = ChallengerRecord.FromString(value)
+            except (DecodeError, UnicodeDecodeError):
+                _log.error('placement "%s": %d bytes in the store are no challenger, %r', keys.name, len(value), name)
+        return records
 
     async def measurings(self, keys: PlacementKeys) -> int:
         """Return how often a challenger of the placement began to be measured."""
