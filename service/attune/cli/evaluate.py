@@ -50,10 +50,12 @@ def evaluate(
     log = run.Log(source, file_format, mapping, reward_from, any_order, data_dir, redis_url, config_file)
     cut = run.Cut(limit, skip_bad, seen)
     terms = run.Wishes(estimator or [], model, confidence, resamples, reward_range, segment or [], seed)
+    run.check_html(html)
     report = run.evaluated(log, cut, run.Asked(target, baseline, force), terms, run.command(context))
+    # First what cannot fail: it may have taken hours.
+    _print(report, as_json=as_json)
     if html is not None:
         run.write_html(html, report)
-    _print(report, as_json=as_json)
     if not report.complete:
         raise typer.Exit(INTERRUPTED)
 

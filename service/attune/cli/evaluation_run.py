@@ -1,5 +1,6 @@
 """From what was typed after `attune evaluate` to a report: opens the log, makes the targets, and evaluates them."""
 
+import os
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -118,6 +119,23 @@ def evaluated(log: Log, cut: Cut, asked: Asked, wishes: Wishes, typed: str) -> E
         return Evaluator(source.source, question, Watcher(progress, stopped)).run(typed)
 
 
+def check_html(path: Path | None) -> None:
+    """Refuse a place where no page can be written, before the work is done; None is for no page.
+
+    Raises:
+        SettingError: It is none.
+    """
+    if path is None:
+        return
+    is_new = not path.exists()
+    if (
+        path.is_dir()
+        or (is_new and not path.parent.is_dir())
+        or not os.access(path.parent if is_new else path, os.W_OK)
+    ):
+        raise SettingError(f"--html: expected a file that can be written, in a directory that exists, got {path}")
+
+
 def write_html(path: Path, report: EvaluationReport) -> None:
     """Write a report as one page.
 
@@ -188,6 +206,11 @@ def opened(log: Log, reward: RewardSpec | None) -> Opened:
     """
     if not log.placement:
         form = None if log.file_format is None else log.file_format.value
+        if form is None and log.mapping is None and log.source.endswith((".csv", ".csv.gz")):
+            raise SettingError(
+                f"{log.source}: expected --mapping, a file that says what the columns of CSV mean: "
+                "examples/open-bandit.yaml explains it"
+            )
         return opening.files([Path(log.source)], form, log.mapping, reward, any_order=log.any_order)
     is_name = PLACEMENT_NAME.fullmatch(log.source) and Path(log.source).suffix not in _SUFFIXES
     if log.mapping or log.file_format or not is_name:

@@ -72,6 +72,7 @@ def sweep(
     wishes = run.Wishes(estimator or [], model, confidence, resamples, reward_range, segment or [], seed)
     one_pass = sweep_run.Pass(log, run.Cut(limit, skip_bad, seen=False), wishes, baseline, force)
     work = sweep_run.Work(jobs, backend.value, cluster, keep)
+    run.check_html(html)
     report = sweep_run.swept(grid, one_pass, work, run.command(context, "sweep"))
     if report is not None:
         sweep_run.tell(report, html, as_json=as_json)

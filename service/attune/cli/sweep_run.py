@@ -138,15 +138,19 @@ def swept(grid: Path, one_pass: Pass, work: Work, typed: str) -> EvaluationRepor
 def tell(report: EvaluationReport, html: Path | None, *, as_json: bool) -> None:
     """Print a report, the best first, and write its page where that was asked for."""
     ordered = replace(report, targets=ranked(report))
+    if as_json:
+        typer.echo(_as_json(ordered))
+    else:
+        show(sweep_table.shown(ordered))
     if html is not None:
         run.write_html(html, ordered)
-    if not as_json:
-        show(sweep_table.shown(ordered))
-        return
-    said: dict[str, Any] = json.loads(report_json.as_json(ordered))
+
+
+def _as_json(report: EvaluationReport) -> str:
+    said: dict[str, Any] = json.loads(report_json.as_json(report))
     found = best(report)
     said["best"] = None if found is None else asdict(found) | {"target": found.target.name}
-    typer.echo(json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False))
+    return json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def identity(log: Log) -> list[list[Any]]:
