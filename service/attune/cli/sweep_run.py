@@ -154,12 +154,16 @@ def _as_json(report: EvaluationReport) -> str:
 
 
 def identity(log: Log) -> list[list[Any]]:
-    """Return which files a log has: path, size in bytes and time of the last change in nanoseconds of each."""
+    """Return which files a log has: path, size in bytes and time of the last change in nanoseconds of each.
+
+    Raises:
+        SettingError: The mapping cannot be read.
+    """
+    mapping = csv_mapping.load(log.mapping) if log.mapping else None
     source = Path(log.source).resolve()
     files = [source] if source.is_file() else sorted(file for file in source.rglob("*") if _is_part(file, source))
-    if log.mapping and source.is_file():
-        offers = csv_mapping.load(log.mapping).offers.file
-        files += [source.parent / offers] if offers else []
+    if mapping and mapping.offers.file and source.is_file():
+        files.append(source.parent / mapping.offers.file)
     found = [(file, file.stat()) for file in files if file.is_file()]
     return [[str(file), stat.st_size, stat.st_mtime_ns] for file, stat in found]
 
