@@ -141,6 +141,18 @@ def test_doubts_about_a_target_are_doubts_about_its_segments() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "verdict"),
+    [("dm", "caution"), ("replay", "caution"), ("dr", "trust"), ("snips", "trust")],
+)
+def test_an_estimator_whose_bias_no_weight_tells_is_doubted_where_it_comes_first(name: str, verdict: str) -> None:
+    rows = [sample(i, (0.5, 0.5), i % 2, float(i % 3 == 0)) for i in range(1000)]
+    terms = replace(PLAIN, estimators=choices.estimators([name], model=True))
+    report = run(rows, [targets.uniform()], terms).targets[0]
+    assert (report.main, report.verdict) == (name, verdict)
+    assert any("Nothing speaks against it" in reason for reason in report.reasons) == (verdict == "trust")
+
+
+@pytest.mark.parametrize(
     ("skipped", "verdict"),
     [
         (20, "trust"),  # 1 %

@@ -26,6 +26,12 @@ TRUST: Level = "trust"
 CAUTION: Level = "caution"
 REFUSE: Level = "refuse"
 
+# What is judged are weights. These are wrong by something else, however many decisions there are.
+_BIASED = {
+    "dm": "The direct method is as wrong as its reward model is, and its interval does not say so: compare it with dr.",
+    "replay": "Replay is right only where every decision of the log was drawn uniformly: compare it with snips.",
+    "iips": "What a slot earns is taken not to depend on what the slots before it drew: compare it with rips.",
+}
 _NO_DIFFERENCE = "There is no difference from the baseline, because the baseline is refused."
 
 
@@ -73,7 +79,7 @@ class Evidence:
 
 def is_refused(account: Account, evidence: Evidence) -> bool:
     """Tell whether a target is refused."""
-    return evidence.verdict(account.diagnostics.figures(), account.target.doubts()).level == REFUSE
+    return evidence.verdict(account.diagnostics.figures(), _doubts(account)).level == REFUSE
 
 
 def target_report(account: Account, evidence: Evidence, terms: Terms, *, against: Against, force: bool) -> TargetReport:
@@ -87,7 +93,7 @@ def target_report(account: Account, evidence: Evidence, terms: Terms, *, against
         force: Whether estimates are shown although they are refused.
     """
     target, tally, figures = account.target, account.own.main, account.diagnostics.figures()
-    verdict = evidence.verdict(figures, target.doubts())
+    verdict = evidence.verdict(figures, _doubts(account))
     shown = force or verdict.level != REFUSE
     estimates = list(_estimates(account, terms)) if shown else []
     undefined = _undefined(account) if shown else []
@@ -171,7 +177,7 @@ def _said(interval: intervals.Interval) -> Iterator[Interval]:
 
 
 def _segments(account: Account, evidence: Evidence, terms: Terms, *, force: bool) -> Iterator[Segment]:
-    doubts = account.target.doubts()
+    doubts = _doubts(account)
     for feature, value, segment in account.segments.accounts():
         verdict = evidence.verdict(segment.diagnostics.figures(), doubts)
         own, logged = segment.own.main, segment.logged.main.estimate
@@ -182,12 +188,18 @@ def _segments(account: Account, evidence: Evidence, terms: Terms, *, force: bool
         yield Segment(feature, value, own.n_rounds, estimate, logged, verdict.level)
 
 
+def _doubts(account: Account) -> Sequence[str]:
+    """Return what speaks against an estimate besides weights and log: its target, and what it is estimated with."""
+    main = account.own.main.estimator.name
+    return [*account.target.doubts(), *([_BIASED[main]] if main in _BIASED else [])]
+
+
 def _with_doubts(verdict: Verdict, doubts: Sequence[str]) -> Verdict:
-    """Add what the target itself says against its estimate."""
+    """Add what speaks against an estimate besides its figures."""
     if not doubts:
         return verdict
     if verdict.level == TRUST:
-        return Verdict(CAUTION, [*doubts, *verdict.reasons])
+        return Verdict(CAUTION, [*doubts])  # no longer that nothing speaks against it
     return Verdict(verdict.level, [*verdict.reasons, *doubts])
 
 
