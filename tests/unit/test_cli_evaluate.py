@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from attune.cli import evaluation_targets
 from attune.cli.evaluate import evaluate
-from attune.cli.evaluation_run import Log, check_html, command, opened
+from attune.cli.evaluation_run import Log, check_html, check_order, command, opened
 from attune.cli.evaluation_table import problems, shown
 from attune.cli.evaluation_targets import Origin
 from attune.errors import InvalidInputError, SettingError
@@ -175,6 +176,16 @@ def test_a_page_that_cannot_be_written_is_refused_before_the_work_is_done(tmp_pa
         with pytest.raises(SettingError, match="--html: expected a file that can be written"):
             check_html(wrong)
     assert [file.name for file in tmp_path.iterdir()] == ["old.html"]
+
+
+def test_a_policy_that_learns_needs_a_log_in_order(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text("name: learner\npolicy: {linear_ucb: {}}\n")
+    learner = evaluation_targets.parsed([str(tmp_path / "one.yaml")], FILES, None)
+    log = Log("log", None, None, None, any_order=True, data_dir=None, redis_url=None, config_file=None)
+    check_order(log, evaluation_targets.parsed(["uniform", "fixed:a"], FILES, None))
+    check_order(replace(log, any_order=False), learner)
+    with pytest.raises(SettingError, match="--any-order: expected targets that do not learn, got learner"):
+        check_order(log, learner)
 
 
 def test_csv_without_a_mapping_is_told_what_is_missing(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from attune.errors import SettingError
 from attune.evaluation import choices
 from attune.evaluation.accounts import Terms
 from attune.evaluation.evaluator import LOGGED, Evaluator, Question, Watcher
+from attune.evaluation.targets import Target
 from attune.logs import opening
 from attune.logs.opening import Opened
 from attune.reports.report import EvaluationReport
@@ -110,6 +111,7 @@ def evaluated(log: Log, cut: Cut, asked: Asked, wishes: Wishes, typed: str) -> E
     needs_store = any(word.startswith("version:") for word in asked.targets)
     origin = Origin(log.settings() if needs_store else None, log.placement, cut.seen)
     targets = evaluation_targets.parsed(asked.targets, origin, reward)
+    check_order(log, targets)
     names = [LOGGED, *(target.name for target in targets)]
     if asked.baseline not in names:
         raise SettingError(f"--baseline: expected one of {', '.join(names)}, got {asked.baseline!r}")
@@ -117,6 +119,20 @@ def evaluated(log: Log, cut: Cut, asked: Asked, wishes: Wishes, typed: str) -> E
     question = Question(targets, asked.baseline, terms, source.control_share, cut.skip_bad, cut.limit, asked.force)
     with bar("decisions") as progress, interruptible() as stopped:
         return Evaluator(source.source, question, Watcher(progress, stopped)).run(typed)
+
+
+def check_order(log: Log, targets: Sequence[Target]) -> None:
+    """Refuse policies that learn where decisions may go back in time.
+
+    Raises:
+        SettingError: There is one.
+    """
+    learning = next((target.name for target in targets if target.learns), None)
+    if log.any_order and learning is not None:
+        raise SettingError(
+            f"--any-order: expected targets that do not learn, got {learning}: it would be asked about decisions that "
+            "are older than what it has learned from"
+        )
 
 
 def check_html(path: Path | None) -> None:

@@ -77,6 +77,7 @@ class Pass:
         source = run.opened(self.log, reward)
         baseline = list(self.baseline_targets())
         targets = [*(evaluation_targets.of_candidate(candidate, reward) for candidate in batch), *baseline]
+        run.check_order(self.log, targets)
         # For as many as there may be, not as there are: a report is not to depend on who shares the pass.
         terms = run.terms_of(self.wishes, MOST_IN_A_PASS, source)
         name = baseline[0].name if baseline else LOGGED
