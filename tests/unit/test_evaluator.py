@@ -180,6 +180,11 @@ def test_a_propensity_as_small_as_a_number_can_be_is_refused_and_breaks_nothing(
         assert "NaN" not in as_json(run(log, [targets.uniform()], replace(BOUNDED, resamples=100), force=True))
 
 
+def test_a_feature_that_no_decision_has_is_said_to_be_none() -> None:
+    report = run(clicks(300, 7), [targets.uniform()], replace(PLAIN, segments=("user", "usr"))).targets[0]
+    assert report.reasons[-1] == "No decision has a feature usr in its context."
+
+
 def test_the_differences_of_two_targets_are_paired() -> None:
     rows = clicks(400, 3)
     report = run(rows, [FixedTarget("o0"), FixedTarget("o2")], BOUNDED, baseline="fixed:o2")

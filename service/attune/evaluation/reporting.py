@@ -111,6 +111,7 @@ def target_report(account: Account, evidence: Evidence, terms: Terms, *, against
             *target.remarks(),
             *_about_anytime(account, terms),
             *undefined,
+            *(f"No decision has a feature {feature} in its context." for feature in account.segments.absent()),
             *([_NO_DIFFERENCE] if estimates and against is Against.REFUSED else []),
         ],
         diagnostics=DiagnosticsReport(evidence.log, figures).by_name(),
