@@ -9,9 +9,9 @@ import pytest
 import typer
 from rich.console import Console
 
-from attune.cli import evaluation_targets
+from attune.cli import evaluation_page, evaluation_targets
 from attune.cli.evaluate import evaluate
-from attune.cli.evaluation_run import Log, check_html, check_order, command, opened
+from attune.cli.evaluation_run import Log, check_order, command, opened
 from attune.cli.evaluation_table import problems, shown
 from attune.cli.evaluation_targets import Origin
 from attune.errors import InvalidInputError, SettingError
@@ -168,13 +168,13 @@ def test_the_table_names_its_intervals_its_baseline_and_small_rewards_as_they_ar
 
 
 def test_a_page_that_cannot_be_written_is_refused_before_the_work_is_done(tmp_path: Path) -> None:
-    check_html(None)
-    check_html(tmp_path / "new page.html")
+    evaluation_page.check(None)
+    evaluation_page.check(tmp_path / "new page.html")
     (tmp_path / "old.html").write_text("")
-    check_html(tmp_path / "old.html")
+    evaluation_page.check(tmp_path / "old.html")
     for wrong in (tmp_path, tmp_path / "no directory" / "page.html"):
         with pytest.raises(SettingError, match="--html: expected a file that can be written"):
-            check_html(wrong)
+            evaluation_page.check(wrong)
     assert [file.name for file in tmp_path.iterdir()] == ["old.html"]
 
 

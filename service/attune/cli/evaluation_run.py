@@ -1,6 +1,5 @@
 """From what was typed after `attune evaluate` to a report: opens the log, makes the targets, and evaluates them."""
 
-import os
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -133,37 +132,6 @@ def check_order(log: Log, targets: Sequence[Target]) -> None:
             f"--any-order: expected targets that do not learn, got {learning}: it would be asked about decisions that "
             "are older than what it has learned from"
         )
-
-
-def check_html(path: Path | None) -> None:
-    """Refuse a place where no page can be written, before the work is done; None is for no page.
-
-    Raises:
-        SettingError: It is none.
-    """
-    if path is None:
-        return
-    is_new = not path.exists()
-    if (
-        path.is_dir()
-        or (is_new and not path.parent.is_dir())
-        or not os.access(path.parent if is_new else path, os.W_OK)
-    ):
-        raise SettingError(f"--html: expected a file that can be written, in a directory that exists, got {path}")
-
-
-def write_html(path: Path, report: EvaluationReport) -> None:
-    """Write a report as one page.
-
-    Raises:
-        SettingError: It cannot be written.
-    """
-    from attune.reports.html import render  # noqa: PLC0415 - only this way needs it
-
-    try:
-        path.write_text(render(report), encoding="utf-8")
-    except OSError as error:
-        raise SettingError(f"--html: expected a file that can be written, got {path}: {error.strerror}") from error
 
 
 def command(context: typer.Context, name: str = "evaluate") -> str:

@@ -10,8 +10,8 @@ from typing import Any
 import typer
 
 from attune import __version__
+from attune.cli import evaluation_page, evaluation_targets, sweep_files, sweep_table
 from attune.cli import evaluation_run as run
-from attune.cli import evaluation_targets, sweep_files, sweep_table
 from attune.cli.evaluation_run import Cut, Log, Wishes
 from attune.cli.evaluation_targets import Origin
 from attune.cli.interrupts import interruptible
@@ -144,7 +144,7 @@ def tell(report: EvaluationReport, html: Path | None, *, as_json: bool) -> None:
     else:
         show(sweep_table.shown(ordered))
     if html is not None:
-        run.write_html(html, ordered)
+        evaluation_page.write(html, ordered)
 
 
 def _as_json(report: EvaluationReport) -> str:
