@@ -14,19 +14,16 @@ Waudby-Smith, Wu, Ramdas, Karampatziakis and Mineiro, "Anytime-valid off-policy 
 how the bounds come about: `bounded_means` and `gamma_mixture`.
 """
 
-from typing import ClassVar, Final, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from attune_models.bounded_means import DifferenceBound, ValueBound
 from attune_models.intervals import Interval, RewardRange, check_confidence
-from attune_models.rounds import FloatArray
+from attune_models.rounds import LARGEST_WEIGHT, FloatArray
 from attune_models.state import check_not_negative, check_shapes, pack, refusing, unpack
 from attune_models.types import PolicyError
-
-_LARGEST_WEIGHT: Final = 1e40
-"""Squares of weights add up, and the state holds no numbers beyond 1e100."""
 
 BoundT = TypeVar("BoundT", ValueBound, DifferenceBound)
 
@@ -48,8 +45,8 @@ class _Sequence(Generic[BoundT]):
     ) -> None:
         self._rewards = RewardRange(reward_low, reward_high)
         check_confidence(confidence)
-        if max_weight is not None and not 1.0 <= max_weight <= _LARGEST_WEIGHT:
-            raise ValueError(f"max_weight: expected a number from 1 to {_LARGEST_WEIGHT:g}, got {max_weight!r}")
+        if max_weight is not None and not 1.0 <= max_weight <= LARGEST_WEIGHT:
+            raise ValueError(f"max_weight: expected a number from 1 to {LARGEST_WEIGHT:g}, got {max_weight!r}")
         # Of the mean, and of the mean seen from above: of 1 - value, or of the difference the other way round.
         self._lower: BoundT
         self._upper: BoundT
@@ -57,7 +54,7 @@ class _Sequence(Generic[BoundT]):
         self._confidence = confidence
         self._alpha = 0.5 * (1.0 - confidence)
         # A quotient of probabilities may be above its bound by a rounding.
-        self._largest = _LARGEST_WEIGHT if max_weight is None else max_weight * (1.0 + 1e-9)
+        self._largest = LARGEST_WEIGHT if max_weight is None else max_weight * (1.0 + 1e-9)
         self._facts = [
             None if fact is None else float(fact) for fact in (reward_low, reward_high, confidence, max_weight)
         ]

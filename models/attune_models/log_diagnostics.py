@@ -16,7 +16,7 @@ import numpy as np
 from attune_models.calibration import N_BINS, Calibration, CalibrationBin
 from attune_models.drift import N_TOTALS, N_WINDOWS, Change, Drift
 from attune_models.duplicates import MOST_IDS, Duplicates
-from attune_models.rounds import FloatArray
+from attune_models.rounds import LARGEST_WEIGHT, FloatArray
 from attune_models.state import check_not_negative, check_shapes, pack, refusing, unpack
 from attune_models.types import Interaction, Pmf
 
@@ -219,4 +219,4 @@ def _first_slots(slots: Sequence[Interaction]) -> tuple[FloatArray, FloatArray]:
     # Written so that NaN, which compares false with everything, is refused too.
     if not (np.isfinite(reward).all() and (propensity > 0.0).all()):
         raise ValueError(f"expected finite rewards and propensities above 0, got {reward!r} and {propensity!r}")
-    return reward, 1.0 / (n_actions * propensity)
+    return reward, 1.0 / np.maximum(n_actions * propensity, 1.0 / LARGEST_WEIGHT)

@@ -7,13 +7,16 @@ the target policy. All arrays are float64 unless they say otherwise, and have on
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
+
+LARGEST_WEIGHT: Final = 1e40
+"""Whoever weighs cuts what is beyond, so that sums of squares stay finite: no log says anything about such a target."""
 
 
 @dataclass(frozen=True, slots=True)

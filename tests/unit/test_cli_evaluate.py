@@ -2,15 +2,16 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import typer
 from rich.console import Console
 
-from attune.cli import evaluation_targets
+from attune.cli import evaluation_page, evaluation_targets
 from attune.cli.evaluate import evaluate
-from attune.cli.evaluation_run import command
+from attune.cli.evaluation_run import Log, check_order, command, opened
 from attune.cli.evaluation_table import problems, shown
 from attune.cli.evaluation_targets import Origin
 from attune.errors import InvalidInputError, SettingError
@@ -117,7 +118,7 @@ def target(name: str, verdict: str, value: float | None) -> TargetReport:
     )
 
 
-def text(*targets: TargetReport, complete: bool = True) -> str:
+def text(*targets: TargetReport, complete: bool = True, baseline: str = "logged", confidence: float = 0.95) -> str:
     """Returns what people see of a report."""
     report = EvaluationReport(
         source="a [red]log[/red]",
@@ -126,8 +127,8 @@ def text(*targets: TargetReport, complete: bool = True) -> str:
         refused=25,
         problems=[f"row {i}: wrong" for i in range(25)],
         logged=Estimate("logged", 0.25, [Interval("bootstrap", 0.2, 0.3)]),
-        baseline="logged",
-        confidence=0.95,
+        baseline=baseline,
+        confidence=confidence,
         targets=targets,
         complete=complete,
         seconds=1.0,
@@ -151,6 +152,49 @@ def test_a_table_has_a_row_for_each_target_and_no_number_where_it_is_refused() -
     assert bad.split() == ["bad", "900", "refused", "812", "refuse"]
     assert "refuse  bad (what it is)" in lines
     assert lines.count("  Because.") == 2
+
+
+def test_what_is_not_refused_is_not_said_to_be_where_there_is_no_number() -> None:
+    (row,) = (line for line in text(target("none", "caution", None)).splitlines() if line.startswith("none "))
+    assert row.split() == ["none", "900", "-", "812", "caution"]
+
+
+def test_the_table_names_its_intervals_its_baseline_and_small_rewards_as_they_are() -> None:
+    """Not 100 %, not as markup, and not as 0."""
+    lines = text(target("rare", "trust", 0.0000123), baseline="[red]b", confidence=0.9999).splitlines()
+    assert "99.99 % interval" in lines[2]
+    assert "minus [red]b" in lines[2]
+    assert any("1.23e-05" in line for line in lines)
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_the_work_is_done(tmp_path: Path) -> None:
+    evaluation_page.check(None)
+    evaluation_page.check(tmp_path / "new page.html")
+    (tmp_path / "old.html").write_text("")
+    evaluation_page.check(tmp_path / "old.html")
+    for wrong in (tmp_path, tmp_path / "no directory" / "page.html"):
+        with pytest.raises(SettingError, match="--html: expected a file that can be written"):
+            evaluation_page.check(wrong)
+    assert [file.name for file in tmp_path.iterdir()] == ["old.html"]
+
+
+def test_a_policy_that_learns_needs_a_log_in_order(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text("name: learner\npolicy: {linear_ucb: {}}\n")
+    learner = evaluation_targets.parsed([str(tmp_path / "one.yaml")], FILES, None)
+    log = Log("log", None, None, None, any_order=True, data_dir=None, redis_url=None, config_file=None)
+    check_order(log, evaluation_targets.parsed(["uniform", "fixed:a"], FILES, None))
+    check_order(replace(log, any_order=False), learner)
+    with pytest.raises(SettingError, match="--any-order: expected targets that do not learn, got learner"):
+        check_order(log, learner)
+
+
+def test_csv_without_a_mapping_is_told_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("a,b\n")
+    log = Log(
+        str(tmp_path / "log.csv"), None, None, None, any_order=False, data_dir=None, redis_url=None, config_file=None
+    )
+    with pytest.raises(SettingError, match=r"log.csv: expected --mapping"):
+        opened(log, None)
 
 
 def test_what_was_interrupted_says_so() -> None:

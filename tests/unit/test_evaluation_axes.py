@@ -36,12 +36,26 @@ def test_logarithmic_ticks_are_powers_of_ten_and_not_too_many() -> None:
     assert len(Axis(1e-10, 1e20, 0, 1, log=True).ticks()) <= 6
 
 
-@pytest.mark.parametrize("values", [[], [math.nan], [0.0], [5.0, 5.0], [math.inf, 1.0], [-3.0, 4.0]])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [math.nan],
+        [0.0],
+        [5.0, 5.0],
+        [math.inf, 1.0],
+        [-3.0, 4.0],
+        [7.0, 7.000000000000002],  # the mean of sevens, and that of resamples
+        [0.0, 1e-16],  # the difference of two such means
+        [1e-7, 3e-7],
+    ],
+)
 def test_whatever_is_drawn_has_an_axis(values: list[float]) -> None:
     axis = spanning(values, 0, 100)
     assert axis.low < axis.high
     assert all(0 < axis.at(value) < 100 for value in values if math.isfinite(value))
-    assert axis.ticks()
+    ticks = axis.ticks()
+    assert ticks == sorted(set(ticks)) != []
 
 
 def test_decimals_show_as_many_digits_as_were_asked_for() -> None:

@@ -38,6 +38,8 @@ def test_a_log_that_says_nothing_is_said_to() -> None:
     assert told.sentence == "This log cannot say what any of these policies would have earned."
     assert told.details[0].startswith("2 policies are refused, because")
     assert headline(report(refused("one"))).sentence == "This log cannot say what this policy would have earned."
+    baseless = headline(report(target("one", 0.09), refused("two"), baseline="two"))
+    assert baseless.sentence == "Nothing can be compared with “two”: it is refused."
     assert headline(report()).sentence == "There is nothing to compare: only the baseline was evaluated."
 
 

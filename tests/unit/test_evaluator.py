@@ -121,6 +121,70 @@ def test_a_refused_segment_has_no_estimate() -> None:
     assert (segments[0].estimate.value, segments[0].logged) == (1.0, 0.5)
 
 
+def test_nothing_is_compared_with_a_baseline_that_is_refused_for_that_would_tell_its_value() -> None:
+    rows = [sample(i, (0.999, 0.001), int(i == 7), 0.5) for i in range(2000)]
+    asked = [FixedTarget("o0"), FixedTarget("o1")]
+    sound, baseline = run(rows, asked, PLAIN, baseline="fixed:o1").targets
+    assert (sound.verdict, baseline.verdict) == ("trust", "refuse")
+    assert (sound.difference, len(sound.estimates) > 0) == (None, True)
+    assert sound.reasons[-1] == "There is no difference from the baseline, because the baseline is refused."
+    forced = run(rows, asked, PLAIN, baseline="fixed:o1", force=True).targets[0]
+    assert forced.difference is not None
+
+
+def test_doubts_about_a_target_are_doubts_about_its_segments() -> None:
+    terms = replace(PLAIN, segments=("device",))
+    rows = placed([sample(i, (0.5, 0.5), i % 2, float(i % 3 == 0)) for i in range(3000)])
+    seen = VersionTarget("version:1", UniformPolicy(), "a version", "1500-0", seen=True)
+    report = run(rows, [seen], terms).targets[0]
+    assert (report.verdict, [each.verdict for each in report.segments]) == ("caution", ["caution"])
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [("dm", "caution"), ("replay", "caution"), ("dr", "trust"), ("snips", "trust")],
+)
+def test_an_estimator_whose_bias_no_weight_tells_is_doubted_where_it_comes_first(name: str, verdict: str) -> None:
+    rows = [sample(i, (0.5, 0.5), i % 2, float(i % 3 == 0)) for i in range(1000)]
+    terms = replace(PLAIN, estimators=choices.estimators([name], model=True))
+    report = run(rows, [targets.uniform()], terms).targets[0]
+    assert (report.main, report.verdict) == (name, verdict)
+    assert any("Nothing speaks against it" in reason for reason in report.reasons) == (verdict == "trust")
+
+
+@pytest.mark.parametrize(
+    ("skipped", "verdict"),
+    [
+        (20, "trust"),  # 1 %
+        (100, "caution"),  # 4.8 %
+        (800, "refuse"),  # 29 %
+    ],
+)
+def test_rows_that_are_skipped_are_missing_from_the_estimate(skipped: int, verdict: str) -> None:
+    rows = [sample(i, (0.5, 0.5), i % 2, float(i % 3 == 0)) for i in range(2000)]
+    bad = [Refused(f"row {i}", "reward: expected a number") for i in range(skipped)]
+    report = run([*rows, *bad], [targets.uniform()], PLAIN, skip_bad=True).targets[0]
+    assert report.verdict == verdict
+    assert ("rows were skipped" in report.reasons[0]) == (verdict != "trust")
+    assert bool(report.estimates) == (verdict != "refuse")
+
+
+@pytest.mark.parametrize("propensity", [5e-324, 1e-200, 1e-60])
+def test_a_propensity_as_small_as_a_number_can_be_is_refused_and_breaks_nothing(propensity: float) -> None:
+    rows = [*clicks(300, 6), sample(300, (1.0, propensity, 0.0), 1, 1.0)]
+    slots = [of_slots(i, [((propensity, 0.2, 0.8), 0, 1.0), ((0.4, propensity), 1, 1.0)]) for i in range(301, 304)]
+    for log in (rows, [*rows, *slots]):
+        report = run(log, [targets.uniform()], replace(BOUNDED, resamples=100)).targets[0]
+        assert (report.verdict, report.estimates) == ("refuse", [])
+        assert report.diagnostics["largest_weight"] <= 1e40
+        assert "NaN" not in as_json(run(log, [targets.uniform()], replace(BOUNDED, resamples=100), force=True))
+
+
+def test_a_feature_that_no_decision_has_is_said_to_be_none() -> None:
+    report = run(clicks(300, 7), [targets.uniform()], replace(PLAIN, segments=("user", "usr"))).targets[0]
+    assert report.reasons[-1] == "No decision has a feature usr in its context."
+
+
 def test_the_differences_of_two_targets_are_paired() -> None:
     rows = clicks(400, 3)
     report = run(rows, [FixedTarget("o0"), FixedTarget("o2")], BOUNDED, baseline="fixed:o2")

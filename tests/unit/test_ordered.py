@@ -19,7 +19,7 @@ def test_a_row_older_than_the_newest_before_it_is_refused() -> None:
         Refused(
             "log:2999",
             "time: expected 1970-01-01T00:00:03.000+00:00 or later, as in a row before, got "
-            "1970-01-01T00:00:02.999+00:00: sort the log, or ask for any order",
+            "1970-01-01T00:00:02.999+00:00: sort the log (or, for policies that do not learn, --any-order)",
         )
     ]
 

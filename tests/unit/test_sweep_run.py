@@ -66,6 +66,12 @@ def test_the_files_of_offers_are_part_of_a_log(one_pass: Pass, tmp_path: Path) -
     assert [Path(path).name for path, _, _ in identity(one_pass.log)] == ["log.csv", "offers.csv"]
 
 
+def test_a_mapping_that_is_missing_is_said_so_for_a_directory_too(one_pass: Pass, tmp_path: Path) -> None:
+    for source in (one_pass.log.source, str(tmp_path)):
+        with pytest.raises(SettingError, match=r"missing.yaml"):
+            identity(replace(one_pass.log, source=source, mapping=tmp_path / "missing.yaml"))
+
+
 def test_hidden_files_are_no_part_of_a_directory(one_pass: Pass, tmp_path: Path) -> None:
     (tmp_path / ".lock").write_text("")
     (tmp_path / "day=1").mkdir()

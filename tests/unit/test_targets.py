@@ -28,6 +28,13 @@ def test_a_fixed_offer_that_is_not_there_is_stood_in_for_and_that_is_said() -> N
     assert target.doubts() == ()
 
 
+def test_a_fixed_offer_that_is_never_there_is_doubted() -> None:
+    target = FixedTarget("o9")
+    target.counts(sample(0, HALF, 0, 0.0))
+    assert target.doubts() == ("o9 was never eligible: the estimate is that of the first offer.",)
+    assert target.remarks() == ()
+
+
 def test_a_fixed_offer_that_is_always_there_needs_no_remark() -> None:
     target = FixedTarget("o1")
     target.counts(sample(0, HALF, 0, 0.0))

@@ -45,15 +45,18 @@ def evaluate(
     An estimate that would mislead is refused: there are reasons instead.
     Ctrl-C ends it early, with what is done so far and exit code 130.
     """
-    from attune.cli import evaluation_run as run  # noqa: PLC0415 - `--help` does not wait for it
+    from attune.cli import evaluation_page  # noqa: PLC0415 - `--help` does not wait for it
+    from attune.cli import evaluation_run as run  # noqa: PLC0415
 
     log = run.Log(source, file_format, mapping, reward_from, any_order, data_dir, redis_url, config_file)
     cut = run.Cut(limit, skip_bad, seen)
     terms = run.Wishes(estimator or [], model, confidence, resamples, reward_range, segment or [], seed)
+    evaluation_page.check(html)
     report = run.evaluated(log, cut, run.Asked(target, baseline, force), terms, run.command(context))
-    if html is not None:
-        run.write_html(html, report)
+    # First what cannot fail: it may have taken hours.
     _print(report, as_json=as_json)
+    if html is not None:
+        evaluation_page.write(html, report)
     if not report.complete:
         raise typer.Exit(INTERRUPTED)
 

@@ -20,6 +20,7 @@ from attune.errors import SettingError
 from attune.evaluation import choices
 from attune.evaluation.accounts import Terms
 from attune.evaluation.evaluator import LOGGED, Evaluator, Question, Watcher
+from attune.evaluation.targets import Target
 from attune.logs import opening
 from attune.logs.opening import Opened
 from attune.reports.report import EvaluationReport
@@ -109,6 +110,7 @@ def evaluated(log: Log, cut: Cut, asked: Asked, wishes: Wishes, typed: str) -> E
     needs_store = any(word.startswith("version:") for word in asked.targets)
     origin = Origin(log.settings() if needs_store else None, log.placement, cut.seen)
     targets = evaluation_targets.parsed(asked.targets, origin, reward)
+    check_order(log, targets)
     names = [LOGGED, *(target.name for target in targets)]
     if asked.baseline not in names:
         raise SettingError(f"--baseline: expected one of {', '.join(names)}, got {asked.baseline!r}")
@@ -118,18 +120,18 @@ def evaluated(log: Log, cut: Cut, asked: Asked, wishes: Wishes, typed: str) -> E
         return Evaluator(source.source, question, Watcher(progress, stopped)).run(typed)
 
 
-def write_html(path: Path, report: EvaluationReport) -> None:
-    """Write a report as one page.
+def check_order(log: Log, targets: Sequence[Target]) -> None:
+    """Refuse policies that learn where decisions may go back in time.
 
     Raises:
-        SettingError: It cannot be written.
+        SettingError: There is one.
     """
-    from attune.reports.html import render  # noqa: PLC0415 - only this way needs it
-
-    try:
-        path.write_text(render(report), encoding="utf-8")
-    except OSError as error:
-        raise SettingError(f"--html: expected a file that can be written, got {path}: {error.strerror}") from error
+    learning = next((target.name for target in targets if target.learns), None)
+    if log.any_order and learning is not None:
+        raise SettingError(
+            f"--any-order: expected targets that do not learn, got {learning}: it would be asked about decisions that "
+            "are older than what it has learned from"
+        )
 
 
 def command(context: typer.Context, name: str = "evaluate") -> str:
@@ -188,6 +190,11 @@ def opened(log: Log, reward: RewardSpec | None) -> Opened:
     """
     if not log.placement:
         form = None if log.file_format is None else log.file_format.value
+        if form is None and log.mapping is None and log.source.endswith((".csv", ".csv.gz")):
+            raise SettingError(
+                f"{log.source}: expected --mapping, a file that says what the columns of CSV mean: "
+                "examples/open-bandit.yaml explains it"
+            )
         return opening.files([Path(log.source)], form, log.mapping, reward, any_order=log.any_order)
     is_name = PLACEMENT_NAME.fullmatch(log.source) and Path(log.source).suffix not in _SUFFIXES
     if log.mapping or log.file_format or not is_name:

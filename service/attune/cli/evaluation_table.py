@@ -9,12 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 from attune.cli.output import empty_table
+from attune.reports.number_format import percent
+from attune.reports.ranking import REFUSE
 from attune.reports.report import Estimate, EvaluationReport, TargetReport
 
 MOST_DETAILED = 3
 MOST_PROBLEMS = 20
 _STYLES = {"trust": "green", "caution": "yellow", "refuse": "red"}
 _REFUSED = "refused"
+_SMALL = 1e-3  # with five decimals, too few digits would be left
 
 
 def shown(report: EvaluationReport) -> RenderableType:
@@ -60,9 +63,9 @@ def heading(report: EvaluationReport) -> str:
 def overview(report: EvaluationReport) -> Table:
     """Return a row for each target, below what was really earned."""
     table = empty_table("target")
-    for title in ("decisions", "reward a decision", f"{report.confidence:.0%} interval"):
+    for title in ("decisions", "reward a decision", f"{percent(report.confidence)} interval"):
         table.add_column(title, justify="right", no_wrap=True)
-    for title in (f"minus {report.baseline}", "interval"):
+    for title in (escape(f"minus {report.baseline}"), "interval"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("effective", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -77,7 +80,7 @@ def overview(report: EvaluationReport) -> Table:
 
 def _row(target: TargetReport) -> list[RenderableType]:
     main, difference = _main(target), target.difference
-    value = [_number(main.value), _interval(main)] if main else [_REFUSED if not target.estimates else "-", ""]
+    value = [_number(main.value), _interval(main)] if main else [_REFUSED if target.verdict == REFUSE else "-", ""]
     against = [_signed(difference.value), _interval(difference)] if difference else ["", ""]
     size = target.diagnostics.get("effective_sample_size")
     effective = "" if size is None else f"{size:,.0f}"
@@ -118,7 +121,8 @@ def _segments(target: TargetReport) -> Table:
     table.add_column("verdict", no_wrap=True)
     for segment in target.segments:
         estimate = segment.estimate
-        value = [_number(estimate.value), _interval(estimate)] if estimate else [_REFUSED, ""]
+        missing = _REFUSED if segment.verdict == REFUSE else "-"
+        value = [_number(estimate.value), _interval(estimate)] if estimate else [missing, ""]
         verdict = Text(segment.verdict, style=_STYLES.get(segment.verdict, ""))
         name = escape(f"{segment.feature} = {segment.value}")
         table.add_row(name, f"{segment.samples:,}", _number(segment.logged), *value, verdict)
@@ -131,7 +135,9 @@ def _interval(estimate: Estimate) -> str:
 
 
 def _number(value: float) -> str:
-    return "-" if isnan(value) else f"{value:.4g}" if abs(value) >= 1 else f"{value:.5f}"
+    if isnan(value):
+        return "-"
+    return f"{value:.4g}" if abs(value) >= 1 or 0 < abs(value) < _SMALL else f"{value:.5f}"
 
 
 def _signed(value: float) -> str:

@@ -65,13 +65,14 @@ def sweep(
     Each policy is evaluated as attune evaluate does it. A sweep that was ended, by Ctrl-C, kill -9 or a power cut,
     goes on from what is done when it is started again: what it prints is then the same.
     """
-    from attune.cli import evaluation_run as run  # noqa: PLC0415 - `--help` does not wait for it
-    from attune.cli import sweep_run  # noqa: PLC0415
+    from attune.cli import evaluation_page, sweep_run  # noqa: PLC0415 - `--help` does not wait for it
+    from attune.cli import evaluation_run as run  # noqa: PLC0415
 
     log = run.Log(source, file_format, mapping, reward_from, any_order, None, None, None)
     wishes = run.Wishes(estimator or [], model, confidence, resamples, reward_range, segment or [], seed)
     one_pass = sweep_run.Pass(log, run.Cut(limit, skip_bad, seen=False), wishes, baseline, force)
     work = sweep_run.Work(jobs, backend.value, cluster, keep)
+    evaluation_page.check(html)
     report = sweep_run.swept(grid, one_pass, work, run.command(context, "sweep"))
     if report is not None:
         sweep_run.tell(report, html, as_json=as_json)

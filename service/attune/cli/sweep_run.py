@@ -10,8 +10,8 @@ from typing import Any
 import typer
 
 from attune import __version__
+from attune.cli import evaluation_page, evaluation_targets, sweep_files, sweep_table
 from attune.cli import evaluation_run as run
-from attune.cli import evaluation_targets, sweep_files, sweep_table
 from attune.cli.evaluation_run import Cut, Log, Wishes
 from attune.cli.evaluation_targets import Origin
 from attune.cli.interrupts import interruptible
@@ -77,6 +77,7 @@ class Pass:
         source = run.opened(self.log, reward)
         baseline = list(self.baseline_targets())
         targets = [*(evaluation_targets.of_candidate(candidate, reward) for candidate in batch), *baseline]
+        run.check_order(self.log, targets)
         # For as many as there may be, not as there are: a report is not to depend on who shares the pass.
         terms = run.terms_of(self.wishes, MOST_IN_A_PASS, source)
         name = baseline[0].name if baseline else LOGGED
@@ -138,24 +139,32 @@ def swept(grid: Path, one_pass: Pass, work: Work, typed: str) -> EvaluationRepor
 def tell(report: EvaluationReport, html: Path | None, *, as_json: bool) -> None:
     """Print a report, the best first, and write its page where that was asked for."""
     ordered = replace(report, targets=ranked(report))
-    if html is not None:
-        run.write_html(html, ordered)
-    if not as_json:
+    if as_json:
+        typer.echo(_as_json(ordered))
+    else:
         show(sweep_table.shown(ordered))
-        return
-    said: dict[str, Any] = json.loads(report_json.as_json(ordered))
+    if html is not None:
+        evaluation_page.write(html, ordered)
+
+
+def _as_json(report: EvaluationReport) -> str:
+    said: dict[str, Any] = json.loads(report_json.as_json(report))
     found = best(report)
     said["best"] = None if found is None else asdict(found) | {"target": found.target.name}
-    typer.echo(json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False))
+    return json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def identity(log: Log) -> list[list[Any]]:
-    """Return which files a log has: path, size in bytes and time of the last change in nanoseconds of each."""
+    """Return which files a log has: path, size in bytes and time of the last change in nanoseconds of each.
+
+    Raises:
+        SettingError: The mapping cannot be read.
+    """
+    mapping = csv_mapping.load(log.mapping) if log.mapping else None
     source = Path(log.source).resolve()
     files = [source] if source.is_file() else sorted(file for file in source.rglob("*") if _is_part(file, source))
-    if log.mapping and source.is_file():
-        offers = csv_mapping.load(log.mapping).offers.file
-        files += [source.parent / offers] if offers else []
+    if mapping and mapping.offers.file and source.is_file():
+        files.append(source.parent / mapping.offers.file)
     found = [(file, file.stat()) for file in files if file.is_file()]
     return [[str(file), stat.st_size, stat.st_mtime_ns] for file, stat in found]
 

@@ -13,7 +13,7 @@ from itertools import islice
 
 from attune.evaluation.accounts import Account, Terms
 from attune.evaluation.curves import Pace
-from attune.evaluation.reporting import logged_estimate, target_report
+from attune.evaluation.reporting import Against, Evidence, is_refused, logged_estimate, target_report
 from attune.evaluation.spool import Spool
 from attune.evaluation.tallies import Tallies
 from attune.evaluation.targets import Target
@@ -157,6 +157,8 @@ class Evaluator:
 
     def _report(self, command: str, began: float) -> EvaluationReport:
         question, samples, log = self._question, self._samples, self._log.figures()
+        evidence = Evidence(log, samples.refused / max(samples.refused + samples.samples, 1))
+        against = self._against(evidence)
         return EvaluationReport(
             source=self._source.name,
             samples=log.rows,
@@ -167,10 +169,22 @@ class Evaluator:
             baseline=question.baseline,
             confidence=question.terms.confidence,
             targets=[
-                target_report(account, log, question.terms, is_baseline=name == question.baseline, force=question.force)
+                target_report(
+                    account,
+                    evidence,
+                    question.terms,
+                    against=Against.NOTHING if name == question.baseline else against,
+                    force=question.force,
+                )
                 for name, account in self._accounts.items()
             ],
             complete=self._complete,
             seconds=time.monotonic() - began,
             command=command,
         )
+
+    def _against(self, evidence: Evidence) -> Against:
+        baseline = self._accounts.get(self._question.baseline)
+        if baseline is None or self._question.force or not is_refused(baseline, evidence):
+            return Against.BASELINE
+        return Against.REFUSED

@@ -6,6 +6,8 @@ A refused estimate does not get into the report, so that nobody can print it by 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from math import isfinite
 from typing import Any
 
@@ -15,28 +17,83 @@ from attune.evaluation.accounts import Account, Terms
 from attune.reports.report import Estimate, Interval, Segment, TargetReport
 from attune_models import intervals
 from attune_models.bootstrap import bootstrap, percentiles
-from attune_models.diagnostics import DiagnosticsReport, Level, LogFigures, Verdict
+from attune_models.diagnostics import DiagnosticsReport, Level, LogFigures, TargetFigures, Verdict
 from attune_models.rounds import FloatArray
 from attune_models.tally import Tally
+from attune_models.verdict import MISSING_DOUBTED, MISSING_REFUSED
 
 TRUST: Level = "trust"
 CAUTION: Level = "caution"
 REFUSE: Level = "refuse"
 
+# What is judged are weights. These are wrong by something else, however many decisions there are.
+_BIASED = {
+    "dm": "The direct method is as wrong as its reward model is, and its interval does not say so: compare it with dr.",
+    "replay": "Replay is right only where every decision of the log was drawn uniformly: compare it with snips.",
+    "iips": "What a slot earns is taken not to depend on what the slots before it drew: compare it with rips.",
+}
+_NO_DIFFERENCE = "There is no difference from the baseline, because the baseline is refused."
 
-def target_report(account: Account, log: LogFigures, terms: Terms, *, is_baseline: bool, force: bool) -> TargetReport:
+
+class Against(Enum):
+    """What a target is compared with."""
+
+    BASELINE = "baseline"
+    REFUSED = "refused"
+    """A baseline that is refused: a difference from it would tell its value."""
+    NOTHING = "nothing"
+    """It is the baseline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the log says about itself, whatever target is evaluated on it.
+
+    Attributes:
+        log: Its figures.
+        skipped: Share of its rows that were skipped because something is wrong with them, 0 to 1.
+    """
+
+    log: LogFigures
+    skipped: float = 0.0
+
+    def verdict(self, figures: TargetFigures, doubts: Sequence[str]) -> Verdict:
+        """Judge a target, or a segment of it.
+
+        Args:
+            figures: What its weights say.
+            doubts: What it says against itself.
+        """
+        verdict = _with_doubts(DiagnosticsReport(self.log, figures).verdict(), doubts)
+        if self.skipped <= MISSING_DOUBTED:
+            return verdict
+        limit = MISSING_REFUSED if self.skipped > MISSING_REFUSED else MISSING_DOUBTED
+        reason = (
+            f"{self.skipped:.1%} of the rows were skipped because something is wrong with them (at most {limit:.0%} is "
+            "allowed): what they earned is in no estimate, and rows are rarely bad by chance."
+        )
+        if self.skipped > MISSING_REFUSED and verdict.level != REFUSE:
+            return Verdict(REFUSE, [reason, *(verdict.reasons if verdict.level == CAUTION else [])])
+        return _with_doubts(verdict, [reason])
+
+
+def is_refused(account: Account, evidence: Evidence) -> bool:
+    """Tell whether a target is refused."""
+    return evidence.verdict(account.diagnostics.figures(), _doubts(account)).level == REFUSE
+
+
+def target_report(account: Account, evidence: Evidence, terms: Terms, *, against: Against, force: bool) -> TargetReport:
     """Return what there is to say about a target.
 
     Args:
         account: Its account.
-        log: What the log says about itself.
+        evidence: What the log says about itself.
         terms: On what terms it was evaluated.
-        is_baseline: Whether differences are from this target.
+        against: What it is compared with.
         force: Whether estimates are shown although they are refused.
     """
-    target, tally = account.target, account.own.main
-    found = DiagnosticsReport(log, account.diagnostics.figures())
-    verdict = _with_doubts(found.verdict(), target.doubts())
+    target, tally, figures = account.target, account.own.main, account.diagnostics.figures()
+    verdict = evidence.verdict(figures, _doubts(account))
     shown = force or verdict.level != REFUSE
     estimates = list(_estimates(account, terms)) if shown else []
     undefined = _undefined(account) if shown else []
@@ -47,13 +104,20 @@ def target_report(account: Account, log: LogFigures, terms: Terms, *, is_baselin
         samples=tally.n_rounds,
         main=tally.estimator.name,
         estimates=estimates,
-        difference=_difference(account, terms) if shown and estimates and not is_baseline else None,
+        difference=_difference(account, terms) if estimates and against is Against.BASELINE else None,
         verdict=verdict.level,
-        reasons=[*verdict.reasons, *target.remarks(), *_about_anytime(account, terms), *undefined],
-        diagnostics=found.by_name(),
+        reasons=[
+            *verdict.reasons,
+            *target.remarks(),
+            *_about_anytime(account, terms),
+            *undefined,
+            *(f"No decision has a feature {feature} in its context." for feature in account.segments.absent()),
+            *([_NO_DIFFERENCE] if estimates and against is Against.REFUSED else []),
+        ],
+        diagnostics=DiagnosticsReport(evidence.log, figures).by_name(),
         curve=account.points() if shown else [],
         weights=account.weights.bins(),
-        segments=list(_segments(account, log, terms, force=force)) if shown else [],
+        segments=list(_segments(account, evidence, terms, force=force)) if shown else [],
         spec=target.spec,
     )
 
@@ -113,9 +177,10 @@ def _said(interval: intervals.Interval) -> Iterator[Interval]:
     yield Interval(interval.method, interval.low, interval.high)
 
 
-def _segments(account: Account, log: LogFigures, terms: Terms, *, force: bool) -> Iterator[Segment]:
+def _segments(account: Account, evidence: Evidence, terms: Terms, *, force: bool) -> Iterator[Segment]:
+    doubts = _doubts(account)
     for feature, value, segment in account.segments.accounts():
-        verdict = DiagnosticsReport(log, segment.diagnostics.figures()).verdict()
+        verdict = evidence.verdict(segment.diagnostics.figures(), doubts)
         own, logged = segment.own.main, segment.logged.main.estimate
         if isfinite(own.estimate) and (force or verdict.level != REFUSE):
             estimate = Estimate(own.estimator.name, own.estimate, list(_gaussian(own, terms)))
@@ -124,12 +189,18 @@ def _segments(account: Account, log: LogFigures, terms: Terms, *, force: bool) -
         yield Segment(feature, value, own.n_rounds, estimate, logged, verdict.level)
 
 
+def _doubts(account: Account) -> Sequence[str]:
+    """Return what speaks against an estimate besides weights and log: its target, and what it is estimated with."""
+    main = account.own.main.estimator.name
+    return [*account.target.doubts(), *([_BIASED[main]] if main in _BIASED else [])]
+
+
 def _with_doubts(verdict: Verdict, doubts: Sequence[str]) -> Verdict:
-    """Add what the target itself says against its estimate."""
+    """Add what speaks against an estimate besides its figures."""
     if not doubts:
         return verdict
     if verdict.level == TRUST:
-        return Verdict(CAUTION, [*doubts, *verdict.reasons])
+        return Verdict(CAUTION, [*doubts])  # no longer that nothing speaks against it
     return Verdict(verdict.level, [*verdict.reasons, *doubts])
 
 

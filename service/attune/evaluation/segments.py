@@ -80,6 +80,10 @@ class Segments:
             for value, account in by_size:
                 yield feature, value, account
 
+    def absent(self) -> list[str]:
+        """Return the features that no sample has: most often they are called otherwise."""
+        return [feature for feature, known in self._known.items() if known.keys() == {ABSENT}]
+
     def _value(self, feature: str, context: Features) -> str:
         known = self._known[feature]
         value = value_of(feature, context)

@@ -147,9 +147,15 @@ class FixedTarget(PolicyTarget):
         self._absent += self._offer_id not in sample.slots[0].situation.action_ids
         return True
 
+    def doubts(self) -> Sequence[str]:
+        """Say that the offer was never there: most often it is called otherwise."""
+        if not self._absent or self._absent < self._samples:
+            return ()
+        return (f"{self._offer_id} was never eligible: the estimate is that of the first offer.",)
+
     def remarks(self) -> Sequence[str]:
         """Say how often another offer stood in."""
-        if not self._absent:
+        if self._absent in (0, self._samples):
             return ()
         share = self._absent / self._samples
         return (f"In {share:.1%} of the decisions {self._offer_id} was not eligible: the first offer stood in for it.",)

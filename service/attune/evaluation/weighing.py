@@ -18,7 +18,7 @@ import numpy.typing as npt
 from attune.evaluation.targets import Target
 from attune.logs.samples import Sample
 from attune_models.pmf import draw, unit_interval
-from attune_models.rounds import BoolArray, FloatArray, Rounds, SlotRounds
+from attune_models.rounds import LARGEST_WEIGHT, BoolArray, FloatArray, Rounds, SlotRounds
 from attune_models.types import Pmf
 
 Predict = Callable[[Sample], Sequence[Sequence[float]]]
@@ -139,8 +139,12 @@ class _Sheet:
 
     def note(self, row: int, sample: Sample, pmfs: Sequence[Pmf], uniform: float) -> None:
         """Note what a target says about a sample."""
+        # So that no product of a decision's weights is beyond the largest weight either.
+        room = LARGEST_WEIGHT
         for slot, (interaction, pmf) in enumerate(zip(sample.slots, pmfs, strict=True)):
-            self._weight[row, slot] = pmf[interaction.chosen] / interaction.propensity
+            weight = min(pmf[interaction.chosen] / interaction.propensity, room)
+            self._weight[row, slot] = weight
+            room = min(LARGEST_WEIGHT, room / weight) if weight > 0.0 else LARGEST_WEIGHT
         self._matched[row] = draw(pmfs[0], uniform) == sample.slots[0].chosen
         if sample.pmfs:
             self._unsupported[row] = 1.0 - prod(map(_supported, pmfs, sample.pmfs))

@@ -18,10 +18,8 @@ from attune.storage.v1.records_pb2 import DecisionRecord, Measuring, SlotRecord
 from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import order
 from attune.v1.decision_service_pb2 import MODE_LEARNED
+from attune_models.rounds import LARGEST_WEIGHT
 from attune_models.types import Interaction, Pmf, Situation
-
-LARGEST_WEIGHT = 1e40
-"""So that sums of squares stay finite. A weight that is cut makes a challenger look worse, never better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +105,7 @@ def _pmfs_of_slots(decision: DecisionRecord) -> list[Pmf]:
 
 
 def _weight(targets: Sequence[Pmf], slots: Sequence[Interaction]) -> float:
+    # A weight that is cut makes a challenger look worse, never better.
     ratios = (target[slot.chosen] / slot.propensity for target, slot in zip(targets, slots, strict=True))
     return min(prod(min(ratio, LARGEST_WEIGHT) for ratio in ratios), LARGEST_WEIGHT)
 

@@ -12,7 +12,7 @@ from attune.logs.samples import Found, Sample
 from attune.store.interactions import order
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_HINT = "sort the log, or ask for any order"
+_HINT = "sort the log (or, for policies that do not learn, --any-order)"
 
 
 def in_order(found: Iterable[Found]) -> Iterator[Found]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MARGIN = 0.05
+_LEAST = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,11 @@ def spanning(values: Iterable[float], start: float, end: float) -> Axis:
     """
     finite = [value for value in values if math.isfinite(value)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
-    margin = (high - low) * _MARGIN or abs(high) * _MARGIN or 1.0
+    size = max(abs(low), abs(high))
+    if high - low > _LEAST * max(size, 1.0):
+        margin = (high - low) * _MARGIN
+    else:  # all the same, but for rounding: ticks would be, too
+        margin = size * _MARGIN if size > _LEAST else 1.0
     return Axis(low - margin, high + margin, start, end)
 
 

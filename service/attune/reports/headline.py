@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from attune.reports.number_format import NumberFormat, format_of, percent
-from attune.reports.ranking import REFUSE, Best, best
+from attune.reports.ranking import REFUSE, Best, best, is_baseline_refused
 from attune.reports.report import EvaluationReport
 
 LOGGED = "logged"
@@ -67,6 +67,8 @@ def correction(found: Best, confidence: float, form: NumberFormat) -> str:
 def _no_answer(report: EvaluationReport) -> str:
     if not any(target.name != report.baseline for target in report.targets):
         return "There is nothing to compare: only the baseline was evaluated."
+    if is_baseline_refused(report):
+        return f"Nothing can be compared with {baseline_name(report)}: it is refused."
     many = sum(target.name != report.baseline for target in report.targets) > 1
     return f"This log cannot say what {'any of these policies' if many else 'this policy'} would have earned."
 

@@ -63,13 +63,20 @@ def best(report: EvaluationReport) -> Best | None:
     """Return the target with the largest difference from the baseline; None where none can be compared.
 
     What is refused is never the best, also where somebody insisted on its number; but it counts among the compared:
-    had it done well, it would have been looked at.
+    had it done well, it would have been looked at. Nothing can be compared with a baseline that is refused.
     """
+    if is_baseline_refused(report):
+        return None
     rivals = [target for target in report.targets if target.name != report.baseline]
     able = [target for target in rivals if target.verdict != REFUSE and _is_known(target.difference)]
     if not able:
         return None
     return _compared(max(able, key=_difference), len(rivals), report.confidence)
+
+
+def is_baseline_refused(report: EvaluationReport) -> bool:
+    """Tell whether differences are from a target that is refused."""
+    return any(target.name == report.baseline and target.verdict == REFUSE for target in report.targets)
 
 
 def _compared(target: TargetReport, compared: int, confidence: float) -> Best:
