@@ -55,7 +55,7 @@ def test_what_cannot_be_is_refused(wanted: str, said: str) -> None:
 def test_what_a_decision_can_earn(
     said: tuple[float, float] | None, spec: RewardSpec | None, expected: tuple[float, float]
 ) -> None:
-    assert choices.reward_range(said, spec) == RewardRange(*expected)
+    assert choices.reward_range(said, spec) == RewardRange(*expected, of_slot=said is None)
 
 
 @pytest.mark.parametrize("said", [(1.0, 1.0), (2.0, 1.0), (0.0, float("inf")), (float("nan"), 1.0)])

@@ -243,6 +243,15 @@ def test_rewards_beyond_their_range_end_what_holds_at_every_moment_and_nothing_e
     assert anytime.low < 1.5 < anytime.high
 
 
+def test_bounds_of_one_slot_are_none_of_a_decision_of_several() -> None:
+    """Two slots may earn 2, also in a log in which they happen to earn no more than 1."""
+    rows = [of_slots(i, [((0.5, 0.5), i % 2, 0.4), ((1.0,), 0, 0.4)]) for i in range(2000)]
+    of_slot = run(rows, [targets.uniform()], replace(PLAIN, bounds=RewardRange(0.0, 1.0, of_slot=True))).targets[0]
+    assert "anytime" not in [each.method for each in of_slot.estimates[0].intervals]
+    said = run(rows, [targets.uniform()], replace(PLAIN, bounds=RewardRange(0.0, 2.0))).targets[0]
+    assert "anytime" in [each.method for each in said.estimates[0].intervals]
+
+
 def test_an_estimator_without_an_estimate_is_named() -> None:
     rows = [sample(i, (0.5, 0.5), 0, 1.0) for i in range(300)]  # always the first offer: nothing ever matches
     target = run(rows, [FixedTarget("o1")], PLAIN, force=True).targets[0]

@@ -87,7 +87,7 @@ class Account:
         self.weights.add(weight)
         self.segments.add(samples, weighed, as_logged)
         if self.anytime:
-            self.anytime.add(weight, reward)
+            self.anytime.add(weight, reward, n_slots=weighed.slots.reward.shape[1])
         self._add_pairs(weighed, baseline)
 
     def _add_pairs(self, weighed: Weighed, baseline: Weighed) -> None:

@@ -13,10 +13,11 @@ from attune_models.rounds import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class RewardRange:
-    """What a decision can earn in all its slots: from `low` to `high`."""
+    """What a decision can earn in all its slots: from `low` to `high`; with `of_slot`, what each slot can earn."""
 
     low: float
     high: float
+    of_slot: bool = False
 
     def holds(self, reward: FloatArray) -> bool:
         """Tell whether all rewards lie in it."""
@@ -34,14 +35,15 @@ class Anytime:
         self._rounds = self._pairs = 0
         self.broken = False
 
-    def add(self, weight: FloatArray, reward: FloatArray) -> None:
+    def add(self, weight: FloatArray, reward: FloatArray, n_slots: int) -> None:
         """Take in more rounds.
 
         Args:
+            n_slots: Of the longest: several may earn more than the bounds of one.
             weight: Importance weights of whole decisions, shape (n_rounds,).
             reward: What they earned, shape (n_rounds,).
         """
-        self.broken = self.broken or not self._bounds.holds(reward)
+        self.broken = self.broken or not self._bounds.holds(reward) or (self._bounds.of_slot and n_slots > 1)
         if not self.broken and len(weight):
             self._value.update(weight, reward)
             self._rounds += len(weight)

@@ -53,7 +53,8 @@ def _chosen(
 def reward_range(said: tuple[float, float] | None, spec: RewardSpec | None) -> RewardRange:
     """Return what a decision can earn: what was said, else the bounds of the reward spec, else 0 to 1.
 
-    The default bounds of a spec only keep out nonsense; intervals would be of no use with them.
+    The default bounds of a spec only keep out nonsense; intervals would be of no use with them. Unless it was said, the
+    range is that of a slot.
 
     Raises:
         SettingError: What was said is no range.
@@ -64,8 +65,8 @@ def reward_range(said: tuple[float, float] | None, spec: RewardSpec | None) -> R
             raise SettingError(f"--reward-range: expected two numbers from -1e6 to 1e6, rising, got {low:g} {high:g}")
         return RewardRange(low, high)
     if spec is not None and -rewards.DEFAULT_BOUND < spec.min < spec.max < rewards.DEFAULT_BOUND:
-        return RewardRange(spec.min, spec.max)
-    return RewardRange(0.0, 1.0)
+        return RewardRange(spec.min, spec.max, of_slot=True)
+    return RewardRange(0.0, 1.0, of_slot=True)
 
 
 def cells(n_targets: int) -> int:

@@ -210,8 +210,8 @@ def _about_anytime(account: Account, terms: Terms) -> Sequence[str]:
     low, high = terms.bounds.low, terms.bounds.high
     return [
         (
-            f"Some decisions earned less than {low:g} or more than {high:g}: there is no interval that is valid at "
-            "every moment unless --reward-range says what a decision can earn."
+            f"Some decisions earned less than {low:g} or more than {high:g}, or have several slots that could: there "
+            "is no interval that is valid at every moment unless --reward-range says what a decision can earn."
         )
     ]
 

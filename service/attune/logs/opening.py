@@ -81,8 +81,10 @@ async def _record(url: str, timeout_s: float, placement: str) -> PlacementRecord
 
 
 def _control_share(record: PlacementRecord) -> float | None:
-    # Once the placement has changed, earlier decisions may have been split otherwise.
-    return record.placement.control.share if record.revision == 1 else None
+    # Once the placement has changed, earlier decisions may have been split otherwise; and a control group that shows
+    # one offer only is left out of the samples.
+    control = record.placement.control
+    return control.share if record.revision == 1 and not control.HasField("fixed") else None
 
 
 def _spec(reward: RewardSpec | None) -> rewards.RewardSpec | None:

@@ -27,6 +27,9 @@ class Reason(Enum):
     """A deferred decision that was never activated."""
     NOT_TO_LEARN = "not_to_learn"
     """Whoever logged it said `_skipLearn`."""
+    CONTROL_WITHOUT_A_DRAW = "control_without_a_draw"
+    """A control group's decision that could show one offer only: it says nothing about the others, and whoever wants
+    another offer would seem to be without support. Who is in the control group does not depend on the reward."""
     UNMATCHED = "late_outcome_of_unknown_decision"
     """A late outcome whose decision is in none of the files."""
 

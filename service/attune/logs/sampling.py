@@ -7,11 +7,12 @@ from google.protobuf.message import DecodeError
 from attune.errors import InvalidInputError
 from attune.learning.entries import lesson
 from attune.logs import checks
-from attune.logs.readings import Candidate, Refused
+from attune.logs.readings import Candidate, LeftOut, Reason, Refused
 from attune.logs.rows import MODES
-from attune.logs.samples import Sample
+from attune.logs.samples import Found, Sample
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
 from attune.store.decisions import LoggedInteraction
+from attune.v1.decision_service_pb2 import MODE_CONTROL
 from attune.v1.features_pb2 import Features
 from attune_models.rewards import RewardSpec
 from attune_models.types import Pmf
@@ -20,8 +21,8 @@ SUM_TOLERANCE = 1e-6
 """How far from 1 the sum of logged probabilities may be. Rounding to float32 stays within."""
 
 
-def sample_of(where: str, entry: LoggedInteraction, reward: RewardSpec) -> Sample | Refused:
-    """Return the sample that an entry of a training log is.
+def sample_of(where: str, entry: LoggedInteraction, reward: RewardSpec) -> Found:
+    """Return the sample that an entry of a training log is, or why it is none.
 
     Args:
         where: What messages call it.
@@ -35,8 +36,9 @@ def sample_of(where: str, entry: LoggedInteraction, reward: RewardSpec) -> Sampl
         context = Features.FromString(decision.context)
     except (InvalidInputError, DecodeError, ValueError) as error:
         return Refused(where, str(error))
-    mode = MODES.get(decision.mode, "")
-    pmfs = _pmfs(decision)
+    mode, pmfs = MODES.get(decision.mode, ""), _pmfs(decision)
+    if decision.mode == MODE_CONTROL and any(max(pmf) == 1.0 and len(pmf) > 1 for pmf in pmfs):
+        return LeftOut(Reason.CONTROL_WITHOUT_A_DRAW)
     return Sample(where, decision.event_id, decision.decided_at_ms, mode, entry.position, context, slots, pmfs)
 
 

@@ -30,7 +30,7 @@ def differences(report: EvaluationReport, form: NumberFormat) -> Markup:
     rivals = [target for target in report.targets if target.name != report.baseline]
     rows = [_row(target.name, target.verdict, target.difference, form, _why(target), signed=True) for target in rivals]
     title = f"Difference from {baseline_name(report)}, in reward a decision"
-    described = f"Where an interval does not touch 0, the difference is proved. {_spoken(rows)}"
+    described = f"Where an interval does not touch 0, the difference is hardly chance. {_spoken(rows)}"
     return _figure(charts.intervals(rows, 0.0, "no difference", title, described))
 
 
