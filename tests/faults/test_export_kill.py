@@ -133,7 +133,9 @@ async def length(url: str) -> int:
     return n
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kills", [1, 10])
 def test_an_import_that_is_killed_is_the_same_as_one_that_is_not(store_url: str, tmp_path: Path, kills: int) -> None:
     asyncio.run(make(store_url, 400 + 300 * kills))
     subprocess.run([*command(store_url, tmp_path, "dsjson")[:-3], "--json"], stdout=subprocess.DEVNULL, check=True)

@@ -69,7 +69,7 @@ def disturb(service: RunningService, customers: Customers, rng: random.Random) -
 @pytest.mark.parametrize(
     ("rounds", "disturbances"),
     [
-        pytest.param(3, 6, marks=pytest.mark.timeout(170)),
+        pytest.param(2, 6, marks=pytest.mark.timeout(170)),
         pytest.param(10, 11, marks=[pytest.mark.timeout(900), pytest.mark.long]),
     ],
 )
@@ -113,7 +113,9 @@ def kill_learner(service: RunningService, rng: random.Random) -> None:
     os.kill(service.children()["learner"], signal.SIGKILL)
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.long)])
+# Any policy is killed above; that this one goes on bit by bit is a unit test, too.
+@pytest.mark.long
+@pytest.mark.parametrize("kills", [1, 5])
 def test_a_policy_in_numpy_survives_its_learner_to_the_last_bit(tmp_path: Path, kills: int) -> None:
     """Needs one thread of linear algebra in this process, too, which `make test` sees to."""
     rng = random.Random(SEED)

@@ -28,7 +28,7 @@ from messages import features, reward
 from oracle import settled, status
 from service import RunningService
 
-N = 400
+N = 240
 PRICES = (9.5, 4.25, 7.0)
 OFFERS = [Offer(id=f"o{i}", features=features(numeric={"price": price})) for i, price in enumerate(PRICES)]
 CHALLENGER = """
@@ -162,7 +162,7 @@ def test_a_version_is_judged_by_what_came_after_it(
     assert (said["samples"], said["verdict"]) == (0, "refuse")  # it has learned from all there is
     seen = report(capsys, "home", "--target", f"version:{newest}", "--seen", "--force", *here)["targets"][0]
     assert seen["samples"] == N
-    assert any("learned from 400 of these decisions" in reason for reason in seen["reasons"])
+    assert any(f"learned from {N} of these decisions" in reason for reason in seen["reasons"])
     code, _, err = run(capsys, "home", "--target", "version:999999", *here)
     assert (code, err.count("\n")) == (1, 1)
     assert "expected a version that is kept" in err

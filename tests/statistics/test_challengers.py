@@ -44,7 +44,9 @@ def is_ever_above(decisions: Sequence[Measured], confidence: float = CONFIDENCE)
     return False
 
 
-@pytest.mark.parametrize("policies", [ALIKE, APART], ids=["alike", "apart"])
+@pytest.mark.parametrize(
+    "policies", [pytest.param(ALIKE, id="alike"), pytest.param(APART, id="apart", marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize("runs", [10, pytest.param(400, marks=pytest.mark.long)])
 def test_an_equal_challenger_is_hardly_ever_promoted(
     runs: int, policies: tuple[Sequence[float], Sequence[float]]
