@@ -29,10 +29,10 @@ serve: $(VENV)/.run  ## Serve decisions on 127.0.0.1:50051 with the example plac
 demo: $(VENV)/.run  ## Run the whole story in under a minute
 	$(BIN)/attune demo
 
-# Two at a time: many tests wait for a process, a window or a lease; three took as long on two cores. The tests of a file
-# stay together; files go in order, so that those that wait come first and the many quick ones fill the end.
+# Three at a time on two cores: many tests wait for a process, a window or a lease; two took a minute longer. The tests of
+# a file stay together; files go in order, so that those that wait come first and the many quick ones fill the end.
 test: $(VENV)/.dev  ## Run every test
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test-long: $(VENV)/.dev  ## Run the longer versions of tests: a minute or two
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 -m long

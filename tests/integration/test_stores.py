@@ -79,6 +79,8 @@ def test_one_server_with_the_documented_permissions_alone(tmp_path: Path, pytest
     assert "appendonly is off" in printed
 
 
+# Every run has a server alone, and the contract of a cluster in tests/contract.
+@pytest.mark.long
 def test_a_cluster(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     with servers.cluster(tmp_path, 3) as cluster:
         for node in cluster.nodes:
