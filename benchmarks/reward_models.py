@@ -64,6 +64,7 @@ def by_scikit_learn(make: Callable[[], object], *, dense: bool) -> Callable[[Log
     """Return what predicts with a model of scikit-learn, from the same features: all rows are held in memory."""
 
     def predictions(log: Log) -> NDArray[np.float64]:
+        """Return the predictions of a model that saw the other folds, shape (n_rounds, 7)."""
         rows = [crossed(each) for each in log.interactions]
         # Few columns for trees, which need them all as numbers.
         features = FeatureHasher(64 if dense else 1 << 18, input_type="string").transform(chain.from_iterable(rows))

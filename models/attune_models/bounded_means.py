@@ -110,6 +110,7 @@ class _Bound:
 
     @sums.setter
     def sums(self, numbers: Sums) -> None:
+        """Go on from numbers that `sums` gave."""
         *pairs, self._moment = numbers
         for mean, total, variance in zip(self.means, pairs[::2], pairs[1::2], strict=True):
             mean.total, mean.variance = total, variance

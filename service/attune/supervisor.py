@@ -171,6 +171,7 @@ class Supervisor:
         signals_before = self._signals
 
         def hurry() -> bool:
+            """Say whether somebody has asked again, and does not want to wait."""
             return self._signals > signals_before
 
         self._server.stop(self._settings.server.drain_s + SERVER_STOP_S, hurry=hurry)
@@ -191,6 +192,7 @@ class Supervisor:
         """
 
         def count(number: int, frame: FrameType | None) -> None:
+            """Count a signal."""
             del number, frame
             self._signals += 1
 

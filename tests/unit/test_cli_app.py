@@ -1,5 +1,6 @@
 """The command line: help, usage errors, failures in one line, exit codes."""
 
+import ast
 import re
 import socket
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 
 import attune
 from attune.cli import app, failures
@@ -43,6 +45,15 @@ def test_every_command_has_help_of_its_own(capsys: pytest.CaptureFixture[str], c
     code, out, _ = run(capsys, command, "--help")
     assert code == 0
     assert f"Usage: attune {command}" in out
+
+
+@pytest.mark.parametrize("module", sorted(Path(app.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_no_part_of_a_help_text_is_taken_for_markup(module: Path) -> None:
+    """Rich takes what stands in brackets for a style, and shows nothing: defaults once vanished that way."""
+    calls = [node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call)]
+    said = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "help"]
+    texts = [value.value for value in said if isinstance(value, ast.Constant) and isinstance(value.value, str)]
+    assert [Text.from_markup(text).plain for text in texts] == texts
 
 
 def test_help_does_not_wait_for_what_only_commands_need() -> None:

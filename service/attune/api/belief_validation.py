@@ -157,6 +157,7 @@ def _n_listed(belief: Belief, crossings: Sequence[Crossing]) -> int:
     context, offer = _n_tokens(belief.context), _n_tokens(belief.offer.features)
 
     def n_products(crossing: Crossing) -> int:
+        """Count the weights that a crossing updates for one belief."""
         n_offer = math.prod(offer[name] for name in crossing.offer)
         anything = not (crossing.offer or crossing.offer_id)
         return math.prod(context[name] for name in crossing.context) * (1 + offer.total() if anything else n_offer)

@@ -30,7 +30,7 @@ def apply(
     files: Annotated[
         list[Path], typer.Argument(help="YAML or JSON; one or several placements each.", show_default=False)
     ],
-    address: Annotated[str | None, typer.Option(help="The service, as host:port. [127.0.0.1:50051]")] = None,
+    address: Annotated[str | None, typer.Option(help="The service, as host:port (default: 127.0.0.1:50051).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the replies as a JSON list.")] = False,
 ) -> None:
     """Create placements, or change them to what the files say. Applying a file twice changes nothing.

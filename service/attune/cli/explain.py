@@ -33,7 +33,7 @@ def explain(
     event_id: Annotated[str, typer.Argument(help="The decision's id.", show_default=False)],
     *,
     top: Annotated[int, typer.Option(min=1, help="How many features to show of each offer.")] = TOP,
-    address: Annotated[str | None, typer.Option(help="The service, as host:port. [127.0.0.1:50051]")] = None,
+    address: Annotated[str | None, typer.Option(help="The service, as host:port (default: 127.0.0.1:50051).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the decision as JSON, with all features.")] = False,
 ) -> None:
     """Say which features made the scores of a decision, and how much each adds to the expected reward."""

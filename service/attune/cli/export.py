@@ -39,7 +39,7 @@ def export(
         ),
     ] = False,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Read the store of the `attune serve` in this directory. [attune-data]")
+        Path | None, typer.Option(help="Read the store of the `attune serve` in this directory (default: attune-data).")
     ] = None,
     redis_url: Annotated[
         str | None, typer.Option(help="Read this Redis or Valkey instead, for example redis://localhost:6379/0.")

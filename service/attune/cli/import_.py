@@ -31,10 +31,11 @@ def import_(
     ],
     *,
     file_format: Annotated[
-        FileFormat | None, typer.Option("--format", help="What the files are. [by their endings]")
+        FileFormat | None, typer.Option("--format", help="What the files are (default: by their endings).")
     ] = None,
     outcome: Annotated[
-        str | None, typer.Option(help="Name of the outcome that a reward without a name becomes. [the first rule's]")
+        str | None,
+        typer.Option(help="Name of the outcome that a reward without a name becomes (default: the first rule's)."),
     ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Exit with 0 although rows were refused.")] = False,
     restore: Annotated[
@@ -46,7 +47,8 @@ def import_(
         ),
     ] = False,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Write to the store of the `attune serve` in this directory. [attune-data]")
+        Path | None,
+        typer.Option(help="Write to the store of the `attune serve` in this directory (default: attune-data)."),
     ] = None,
     redis_url: Annotated[
         str | None, typer.Option(help="Write to this Redis or Valkey instead, for example redis://localhost:6379/0.")

@@ -15,17 +15,17 @@ def learn(
     *,
     data_dir: Annotated[
         Path | None,
-        typer.Option(help="Join the `attune serve --no-learner` that runs in this directory. [attune-data]"),
+        typer.Option(help="Join the `attune serve --no-learner` that runs in this directory (default: attune-data)."),
     ] = None,
     redis_url: Annotated[
         str | None, typer.Option(help="Join the servers on this Redis or Valkey, for example redis://localhost:6379/0.")
     ] = None,
     learner_metrics_address: Annotated[
-        str | None, typer.Option(help="Publish metrics for Prometheus on host:port. [nowhere]")
+        str | None, typer.Option(help="Publish metrics for Prometheus on host:port (default: nowhere).")
     ] = None,
     config_file: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. [info]")] = None,
-    log_format: Annotated[str | None, typer.Option(help="text or json. [text]")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error (default: info).")] = None,
+    log_format: Annotated[str | None, typer.Option(help="text or json (default: text).")] = None,
 ) -> None:
     """Learn from the outcomes of decisions that servers elsewhere make, until Ctrl-C or SIGTERM.
 

@@ -29,7 +29,7 @@ NEWEST = "newest"
 _MOST_DIGITS = 18  # of what an int64 holds
 
 Placement = Annotated[str, typer.Argument(help="The placement.", show_default=False)]
-Address = Annotated[str | None, typer.Option(help="The service, as host:port. [127.0.0.1:50051]")]
+Address = Annotated[str | None, typer.Option(help="The service, as host:port (default: 127.0.0.1:50051).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")]
 
 policy = typer.Typer(

@@ -20,19 +20,20 @@ from attune.supervisor import Supervisor
 def serve(
     *,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Directory of the embedded store, made where it is missing. [attune-data]")
+        Path | None,
+        typer.Option(help="Directory of the embedded store, made where it is missing (default: attune-data)."),
     ] = None,
     redis_url: Annotated[
         str | None, typer.Option(help="Use this Redis or Valkey instead, for example redis://localhost:6379/0.")
     ] = None,
     address: Annotated[
-        str | None, typer.Option(help="Listen on host:port; port 0 takes a free one. [127.0.0.1:50051]")
+        str | None, typer.Option(help="Listen on host:port; port 0 takes a free one (default: 127.0.0.1:50051).")
     ] = None,
     metrics_address: Annotated[
-        str | None, typer.Option(help="Publish the server's metrics for Prometheus on host:port. [nowhere]")
+        str | None, typer.Option(help="Publish the server's metrics for Prometheus on host:port (default: nowhere).")
     ] = None,
     learner_metrics_address: Annotated[
-        str | None, typer.Option(help="Publish the learner's metrics for Prometheus on host:port. [nowhere]")
+        str | None, typer.Option(help="Publish the learner's metrics for Prometheus on host:port (default: nowhere).")
     ] = None,
     no_learner: Annotated[
         bool, typer.Option("--no-learner", help="Only serve; `attune learn` learns elsewhere.")
@@ -41,8 +42,8 @@ def serve(
         list[Path] | None, typer.Option(help="Apply this placement file before the first decision; repeatable.")
     ] = None,
     config_file: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error. [info]")] = None,
-    log_format: Annotated[str | None, typer.Option(help="text or json. [text]")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error (default: info).")] = None,
+    log_format: Annotated[str | None, typer.Option(help="text or json (default: text).")] = None,
 ) -> None:
     """Serve decisions over gRPC, and learn from their outcomes, until Ctrl-C or SIGTERM.
 

@@ -51,7 +51,7 @@ def status(
     placement: Annotated[
         str | None, typer.Argument(help="Show only this one, with its policy versions.", show_default=False)
     ] = None,
-    address: Annotated[str | None, typer.Option(help="The service, as host:port. [127.0.0.1:50051]")] = None,
+    address: Annotated[str | None, typer.Option(help="The service, as host:port (default: 127.0.0.1:50051).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the replies as JSON.")] = False,
     watch: Annotated[bool, typer.Option(help="Look again every second, until Ctrl-C.")] = False,
 ) -> None:

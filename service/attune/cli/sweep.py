@@ -20,29 +20,39 @@ class Backend(StrEnum):
     RAY = "ray"
 
 
+Source = Annotated[str, typer.Argument(help="The log: a file or directory, as for attune evaluate.")]
+Grid = Annotated[Path, typer.Option(help="YAML that says what to try: a grid, draws, or both.", show_default=False)]
+Baseline = Annotated[
+    str, typer.Option(help="What differences are from: `logged`, or a policy as attune evaluate takes it.")
+]
+Jobs = Annotated[int, typer.Option(min=1, help="How many passes over the log at once.", rich_help_panel=_WORK)]
+Keep = Annotated[
+    Path,
+    typer.Option(
+        help="Directory for what is done: the same sweep takes it from there, and others may share it.",
+        rich_help_panel=_WORK,
+    ),
+]
+Workers = Annotated[
+    Backend,
+    typer.Option(help="Who works: processes of this machine, or a cluster of Dask or Ray.", rich_help_panel=_WORK),
+]
+# No brackets: in a help text they are markup, and vanish.
+Cluster = Annotated[
+    str, typer.Option(help="Address of the cluster (default: one is started on this machine).", rich_help_panel=_WORK)
+]
+
+
 def sweep(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(help="The log: a file or directory, as for attune evaluate.")],
+    source: Source,
     *,
-    grid: Annotated[Path, typer.Option(help="YAML that says what to try: a grid, draws, or both.", show_default=False)],
-    jobs: Annotated[int, typer.Option(min=1, help="How many passes over the log at once.", rich_help_panel=_WORK)] = 1,
-    keep: Annotated[
-        Path,
-        typer.Option(
-            help="Directory for what is done: the same sweep takes it from there, and others may share it.",
-            rich_help_panel=_WORK,
-        ),
-    ] = Path("attune-sweeps"),
-    backend: Annotated[
-        Backend,
-        typer.Option(help="Who works: processes of this machine, or a cluster of Dask or Ray.", rich_help_panel=_WORK),
-    ] = Backend.LOCAL,
-    cluster: Annotated[
-        str, typer.Option(help="Address of the cluster. [one is started on this machine]", rich_help_panel=_WORK)
-    ] = "",
-    baseline: Annotated[
-        str, typer.Option(help="What differences are from: `logged`, or a policy as attune evaluate takes it.")
-    ] = "logged",
+    grid: Grid,
+    jobs: Jobs = 1,
+    keep: Keep = Path("attune-sweeps"),
+    backend: Workers = Backend.LOCAL,
+    cluster: Cluster = "",
+    baseline: Baseline = "logged",
     file_format: options.Format = None,
     mapping: options.Mapping = None,
     reward_from: options.RewardFrom = None,

@@ -3,15 +3,15 @@
 Columns are named as in the header; `*` and `?` in the names of features stand for any text and any character.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from attune.errors import SettingError
+from attune.logs.yaml_keys import Keys
 
 
 class TimeUnit(Enum):
@@ -117,10 +117,10 @@ def load(path: Path) -> CsvMapping:
         raise SettingError(f"{path}: expected UTF-8 text, got: {error.reason}") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise SettingError(f"{path}: expected YAML, got: {' '.join(str(error).split())[:200]}") from error
-    return _mapping(_Keys(str(path), said))
+    return _mapping(Keys(str(path), said))
 
 
-def _mapping(keys: "_Keys") -> CsvMapping:
+def _mapping(keys: Keys) -> CsvMapping:
     known = {"action", "propensity", "reward", "offers", "context", "event_id", "time", "time_unit", "pmf", "delimiter"}
     keys.only(known)
     mapping = CsvMapping(
@@ -132,7 +132,7 @@ def _mapping(keys: "_Keys") -> CsvMapping:
         event_id=keys.text_or_none("event_id"),
         time=keys.text_or_none("time"),
         time_unit=TimeUnit(keys.one_of("time_unit", [unit.value for unit in TimeUnit])),
-        pmf=keys.list_column("pmf"),
+        pmf=_list_column(keys, "pmf"),
         delimiter=keys.text("delimiter") if keys.has("delimiter") else ",",
     )
     if mapping.propensity is None and mapping.pmf is None:
@@ -142,7 +142,7 @@ def _mapping(keys: "_Keys") -> CsvMapping:
     return mapping
 
 
-def _offers(keys: "_Keys") -> OffersMapping:
+def _offers(keys: Keys) -> OffersMapping:
     keys.only({"ids", "file", "id", "numeric", "categorical", "omit_zeros", "eligible"})
     file = keys.text_or_none("file")
     of_file = {"id", "numeric", "categorical", "omit_zeros"}
@@ -155,7 +155,7 @@ def _offers(keys: "_Keys") -> OffersMapping:
         file=file,
         id=keys.text("id") if file is not None else "",
         features=_features(keys, of_file),
-        eligible=keys.list_column("eligible"),
+        eligible=_list_column(keys, "eligible"),
     )
     if not offers.ids and file is None and offers.eligible is None:
         raise keys.wrong("", "`ids`, `file` or `eligible`", None)
@@ -164,79 +164,18 @@ def _offers(keys: "_Keys") -> OffersMapping:
     return offers
 
 
-def _features(keys: "_Keys", known: set[str]) -> FeatureColumns:
+def _features(keys: Keys, known: set[str]) -> FeatureColumns:
     if known == {"numeric", "categorical", "omit_zeros"}:
         keys.only(known)
     return FeatureColumns(keys.texts("numeric"), keys.texts("categorical"), omit_zeros=keys.flag("omit_zeros"))
 
 
-class _Keys:
-    """A mapping in a YAML file: what is in it is of the type that is asked for, or is named."""
-
-    def __init__(self, file: str, said: Any, path: str = "") -> None:
-        self._file, self._path = file, path
-        if said is not None and not isinstance(said, dict):
-            raise self.wrong("", "keys and values", said)
-        self._said: Mapping[Any, Any] = said or {}
-
-    def wrong(self, key: str, expected: str, got: Any) -> SettingError:
-        where = ".".join(filter(None, (self._path, key)))
-        what = "none" if got is None else repr(got)[:80]
-        return SettingError(f"{self._file}: {where + ': ' if where else ''}expected {expected}, got {what}")
-
-    def only(self, known: set[str], when: str = "") -> None:
-        for key in self._said:
-            if key not in known:
-                expected = f"one of {', '.join(sorted(known))}{' ' + when if when else ''}"
-                raise self.wrong(str(key), f"no such key, but {expected}", key)
-
-    def has(self, key: str) -> bool:
-        return key in self._said
-
-    def get(self, key: str) -> Any:
-        return self._said.get(key)
-
-    def inner(self, key: str) -> "_Keys":
-        return _Keys(self._file, self.get(key), ".".join(filter(None, (self._path, key))))
-
-    def text(self, key: str) -> str:
-        text = self.text_or_none(key)
-        if text is None:
-            raise self.wrong(key, "a text", None)
-        return text
-
-    def text_or_none(self, key: str) -> str | None:
-        value = self.get(key)
-        if value is not None and not isinstance(value, str):
-            raise self.wrong(key, "a text", value)
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        values = self.get(key)
-        if values is None:
-            return ()
-        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise self.wrong(key, "a list of texts", values)
-        return tuple(values)
-
-    def flag(self, key: str) -> bool:
-        value = self._said.get(key, False)
-        if not isinstance(value, bool):
-            raise self.wrong(key, "true or false", value)
-        return value
-
-    def one_of(self, key: str, words: Sequence[str]) -> str:
-        word = self._said.get(key, words[0])
-        if word not in words:
-            raise self.wrong(key, f"one of {', '.join(words)}", word)
-        return str(word)
-
-    def list_column(self, key: str) -> ListColumn | None:
-        if not self.has(key):
-            return None
-        keys = self.inner(key)
-        keys.only({"column", "separator"})
-        separator = keys.text_or_none("separator")
-        if separator == "":
-            raise keys.wrong("separator", "a text", separator)
-        return ListColumn(keys.text("column"), " " if separator is None else separator)
+def _list_column(keys: Keys, key: str) -> ListColumn | None:
+    if not keys.has(key):
+        return None
+    inner = keys.inner(key)
+    inner.only({"column", "separator"})
+    separator = inner.text_or_none("separator")
+    if separator == "":
+        raise inner.wrong("separator", "a text", separator)
+    return ListColumn(inner.text("column"), " " if separator is None else separator)

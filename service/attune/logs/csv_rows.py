@@ -127,9 +127,11 @@ class _Unzipped(RawIOBase):
         self._file = gzip.GzipFile(fileobj=raw)
 
     def readable(self) -> bool:
+        """Say that it can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Fill a buffer as far as one read goes; return with how many bytes."""
         # Not `readinto`: that fills the whole buffer, or, where the file is damaged, nothing of it.
         found = self._file.read1(len(buffer))
         buffer[: len(found)] = found

@@ -53,6 +53,7 @@ def ranked(report: EvaluationReport) -> list[TargetReport]:
     """Return the targets from the best to the worst; those without a number come last, in their order."""
 
     def place(target: TargetReport) -> tuple[bool, bool, float]:
+        """Return what sorts a target: with a number first, trusted ones before refused, the highest value first."""
         estimate = main_estimate(target)
         return estimate is None, target.verdict == REFUSE, -estimate.value if estimate else 0.0
 

@@ -128,10 +128,12 @@ class _Cluster:
         self._looking = asyncio.Lock()
 
     def shard(self, key: str) -> str:
+        """Name the server that has a key, as far as is known."""
         host, port = self._owners.get(key_slot(key.encode()), ("", 0))
         return f"{host}:{port}"
 
     async def locate(self, key: str) -> None:
+        """Find out which server has a key, unless that is known."""
         async with self._looking:
             if self._is_stale:
                 await self._look()
@@ -140,13 +142,16 @@ class _Cluster:
             raise ConnectionError(f"no server of the cluster has slot {slot}")
 
     async def open(self, key: str) -> Link:
+        """Connect to the server that has a key."""
         return await self._opener.store(self._owners[key_slot(key.encode())])
 
     def forget(self) -> None:
+        """Look again before the next connection."""
         # The map stays: it still says which keys are out of reach together.
         self._is_stale = True
 
     def moved(self, slot: int, address: Address) -> None:
+        """Note where a slot is now."""
         self._owners[slot] = address
 
     async def _look(self) -> None:
@@ -166,6 +171,7 @@ async def _first(opener: Opener, addresses: Iterable[Address], question: tuple[s
     """
 
     async def ask(address: Address) -> tuple[Address, Any]:
+        """Return who was asked, and the answer."""
         return address, await opener.ask(address, *question)
 
     asking = [asyncio.create_task(ask(address)) for address in addresses]
