@@ -13,6 +13,7 @@ from attune.store.keys import PlacementKeys
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.v1.placement_pb2 import Placement
+from shadow_traffic import Traffic
 
 # Every test runs against the embedded server; with `-m ""` also against the others, of which some tests of
 # `ALSO_ON_A_CLUSTER` always run against the one with the most to get wrong.
@@ -63,6 +64,12 @@ async def pipe(store_url: str) -> AsyncIterator[Pipe]:
     client = Pipe(store_url, timeout_s=5)
     yield client
     client.close()
+
+
+@pytest.fixture
+def traffic(store: Store, pipe: Pipe) -> Traffic:
+    """Visitors of a placement that is not applied yet."""
+    return Traffic(store, pipe, PlacementKeys("home"))
 
 
 @pytest.fixture
