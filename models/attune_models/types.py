@@ -88,6 +88,21 @@ class PlainAction:
     features: FeatureSet = field(default_factory=FeatureSet)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ActionSet:
+    """Actions that many situations draw from: a policy may prepare itself for them, once.
+
+    Equal to itself alone, so that what was prepared is found by looking at one object.
+
+    Attributes:
+        action_ids: Ids of the actions, unique; at least one.
+        actions: Encoded features of each action, its id among them; same order.
+    """
+
+    action_ids: Sequence[str]
+    actions: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What a policy chooses in: a context and the actions that may be drawn, both encoded.
@@ -96,11 +111,15 @@ class Situation:
         context: Encoded context features, see `attune_models.features.encode`.
         action_ids: Ids of the actions, unique, in the caller's order; at least one.
         actions: Encoded features of each action, its id among them; same order.
+        known: The set that the actions are of, where they are of one. It changes what a pmf costs, not what it means.
+        positions: Where they are in `known`, zero-based; None where they are all of it, in its order.
     """
 
     context: str
     action_ids: Sequence[str]
     actions: Sequence[str]
+    known: ActionSet | None = None
+    positions: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

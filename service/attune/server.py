@@ -15,6 +15,7 @@ from typing import Any
 
 import grpc
 import uvloop
+from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -26,7 +27,7 @@ from attune.api.placements import PlacementServicer
 from attune.child import READY_VARIABLE
 from attune.config import Settings
 from attune.errors import SettingError, StoreUnavailableError
-from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 from attune.learning.learners import Learners
 from attune.metrics import LearningMetrics, ServingMetrics, published
 from attune.serving.decider import Decider
@@ -52,6 +53,7 @@ MAX_MESSAGE_BYTES = 1 << 20
 _DECISIONS = decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"]
 _REWARDS = reward_service_pb2.DESCRIPTOR.services_by_name["RewardService"]
 _PLACEMENTS = placement_service_pb2.DESCRIPTOR.services_by_name["PlacementService"]
+_READ_AS: dict[str, type[Message]] = {"Decide": DecideEnvelope, "DecideBatch": DecideBatchEnvelope}
 _SERVICES = (_DECISIONS.full_name, _REWARDS.full_name, _PLACEMENTS.full_name)
 
 _log = logging.getLogger(__name__)
@@ -105,7 +107,7 @@ async def _serve(settings: Settings) -> None:
         placement_servicer = PlacementServicer(placements, versions, Generations(store), Challengers(store), live)
         server.add_generic_rpc_handlers(
             [
-                handler(_DECISIONS, decision_servicer, {"Decide": DecideEnvelope}, metrics),
+                handler(_DECISIONS, decision_servicer, _READ_AS, metrics),
                 handler(_REWARDS, RewardServicer(live, Outcomes(store), decisions, metrics), metrics=metrics),
                 handler(_PLACEMENTS, placement_servicer, metrics=metrics),
             ]

@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.explanations import write_explanations
 from attune.api.validation import check_decide, check_names
-from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 from attune.metrics import ServingMetrics
 from attune.serving.decider import Decided, Decider
 from attune.serving.explainer import Explainer
@@ -17,7 +17,9 @@ from attune.v1.decision_service_pb2 import (
     ActivateRequest,
     ActivateResponse,
     Choice,
+    DecideBatchResponse,
     DecideResponse,
+    DecideResult,
     Decision,
     EligibleOffer,
     GetDecisionRequest,
@@ -52,6 +54,10 @@ class DecisionServicer:
         decided = await self._decider.decide(request)
         self._metrics.decided(request.placement, decided.record.mode, logged=decided.logged)
         return _decide_response(decided, request.ranking_size)
+
+    async def DecideBatch(self, request: DecideBatchEnvelope) -> DecideBatchResponse:  # noqa: N802 - the contract's name
+        """Make many decisions."""
+        return DecideBatchResponse(results=[DecideResult(decision=await self.Decide(one)) for one in request.requests])
 
     async def Activate(self, request: ActivateRequest) -> ActivateResponse:  # noqa: N802 - the contract's name
         """Say that a deferred decision is being shown."""

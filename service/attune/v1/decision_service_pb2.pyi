@@ -35,26 +35,68 @@ DECISION_STATE_CLOSED: DecisionState
 DECISION_STATE_DEFERRED: DecisionState
 
 class DecideRequest(_message.Message):
-    __slots__ = ("placement", "event_id", "context", "customer_id", "offers", "excluded_offer_ids", "slots", "ranking_size", "deferred")
+    __slots__ = ("placement", "event_id", "context", "customer_id", "offers", "offer_ids", "excluded_offer_ids", "slots", "ranking_size", "deferred", "channel")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     OFFERS_FIELD_NUMBER: _ClassVar[int]
+    OFFER_IDS_FIELD_NUMBER: _ClassVar[int]
     EXCLUDED_OFFER_IDS_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     RANKING_SIZE_FIELD_NUMBER: _ClassVar[int]
     DEFERRED_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
     placement: str
     event_id: str
     context: _features_pb2.Features
     customer_id: str
     offers: _containers.RepeatedCompositeFieldContainer[_features_pb2.Offer]
+    offer_ids: _containers.RepeatedScalarFieldContainer[str]
     excluded_offer_ids: _containers.RepeatedScalarFieldContainer[str]
     slots: int
     ranking_size: int
     deferred: bool
-    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[_Union[_features_pb2.Offer, _Mapping]]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ..., deferred: _Optional[bool] = ...) -> None: ...
+    channel: str
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[_Union[_features_pb2.Offer, _Mapping]]] = ..., offer_ids: _Optional[_Iterable[str]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ..., deferred: _Optional[bool] = ..., channel: _Optional[str] = ...) -> None: ...
+
+class DecideBatchRequest(_message.Message):
+    __slots__ = ("requests",)
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedCompositeFieldContainer[DecideRequest]
+    def __init__(self, requests: _Optional[_Iterable[_Union[DecideRequest, _Mapping]]] = ...) -> None: ...
+
+class DecideBatchResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[DecideResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[DecideResult, _Mapping]]] = ...) -> None: ...
+
+class DecideResult(_message.Message):
+    __slots__ = ("decision", "error")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    decision: DecideResponse
+    error: DecisionError
+    def __init__(self, decision: _Optional[_Union[DecideResponse, _Mapping]] = ..., error: _Optional[_Union[DecisionError, _Mapping]] = ...) -> None: ...
+
+class DecisionError(_message.Message):
+    __slots__ = ("code", "message", "field_violations")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_VIOLATIONS_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    message: str
+    field_violations: _containers.RepeatedCompositeFieldContainer[FieldViolation]
+    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., field_violations: _Optional[_Iterable[_Union[FieldViolation, _Mapping]]] = ...) -> None: ...
+
+class FieldViolation(_message.Message):
+    __slots__ = ("field", "description")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    description: str
+    def __init__(self, field: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
 
 class DecideResponse(_message.Message):
     __slots__ = ("event_id", "choices", "ranking", "policy_version", "mode", "logged")
@@ -121,7 +163,7 @@ class GetDecisionResponse(_message.Message):
     def __init__(self, decision: _Optional[_Union[Decision, _Mapping]] = ...) -> None: ...
 
 class Decision(_message.Message):
-    __slots__ = ("placement", "event_id", "decided_at", "context", "offers", "choices", "policy_version", "mode", "state", "outcomes", "explained_by")
+    __slots__ = ("placement", "event_id", "decided_at", "context", "offers", "choices", "policy_version", "mode", "state", "outcomes", "explained_by", "shortlisted_from")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     DECIDED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -133,6 +175,7 @@ class Decision(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
     EXPLAINED_BY_FIELD_NUMBER: _ClassVar[int]
+    SHORTLISTED_FROM_FIELD_NUMBER: _ClassVar[int]
     placement: str
     event_id: str
     decided_at: _timestamp_pb2.Timestamp
@@ -144,7 +187,8 @@ class Decision(_message.Message):
     state: DecisionState
     outcomes: _containers.RepeatedCompositeFieldContainer[_reward_service_pb2.Outcome]
     explained_by: int
-    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., offers: _Optional[_Iterable[_Union[EligibleOffer, _Mapping]]] = ..., choices: _Optional[_Iterable[_Union[Choice, _Mapping]]] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ..., state: _Optional[_Union[DecisionState, str]] = ..., outcomes: _Optional[_Iterable[_Union[_reward_service_pb2.Outcome, _Mapping]]] = ..., explained_by: _Optional[int] = ...) -> None: ...
+    shortlisted_from: int
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., offers: _Optional[_Iterable[_Union[EligibleOffer, _Mapping]]] = ..., choices: _Optional[_Iterable[_Union[Choice, _Mapping]]] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ..., state: _Optional[_Union[DecisionState, str]] = ..., outcomes: _Optional[_Iterable[_Union[_reward_service_pb2.Outcome, _Mapping]]] = ..., explained_by: _Optional[int] = ..., shortlisted_from: _Optional[int] = ...) -> None: ...
 
 class EligibleOffer(_message.Message):
     __slots__ = ("offer", "probability", "later_probabilities", "score", "contributions")

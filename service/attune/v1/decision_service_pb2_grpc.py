@@ -40,6 +40,11 @@ class DecisionServiceStub:
                 request_serializer=attune_dot_v1_dot_decision__service__pb2.DecideRequest.SerializeToString,
                 response_deserializer=attune_dot_v1_dot_decision__service__pb2.DecideResponse.FromString,
                 _registered_method=True)
+        self.DecideBatch = channel.unary_unary(
+                '/attune.v1.DecisionService/DecideBatch',
+                request_serializer=attune_dot_v1_dot_decision__service__pb2.DecideBatchRequest.SerializeToString,
+                response_deserializer=attune_dot_v1_dot_decision__service__pb2.DecideBatchResponse.FromString,
+                _registered_method=True)
         self.Activate = channel.unary_unary(
                 '/attune.v1.DecisionService/Activate',
                 request_serializer=attune_dot_v1_dot_decision__service__pb2.ActivateRequest.SerializeToString,
@@ -61,8 +66,20 @@ class DecisionServiceServicer:
 
         The same request with the same event_id gives the stored decision back.
         Errors: INVALID_ARGUMENT (a BadRequest detail names the field), NOT_FOUND (the placement), ALREADY_EXISTS (the
-        event_id was used with a different request), UNAVAILABLE (the store is out of reach and the placement refuses to
-        answer without it), RESOURCE_EXHAUSTED (the message is larger than 1 MiB).
+        event_id was used with a different request), FAILED_PRECONDITION (the catalogue has no live offer for it), UNAVAILABLE
+        (the store is out of reach and the placement refuses to answer without it), RESOURCE_EXHAUSTED (the message is larger
+        than 1 MiB, or the server has too much to do: nothing was decided).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DecideBatch(self, request, context):
+        """Makes many decisions in one call: as many calls of `Decide` would, each with its own result, but cheaper.
+
+        Errors of one request are in its result and leave the others alone. Errors of the call: INVALID_ARGUMENT (no request,
+        or too many), RESOURCE_EXHAUSTED (the message is larger than 1 MiB, or the server has too much to do: nothing was
+        decided).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,6 +112,11 @@ def add_DecisionServiceServicer_to_server(servicer, server):
                     servicer.Decide,
                     request_deserializer=attune_dot_v1_dot_decision__service__pb2.DecideRequest.FromString,
                     response_serializer=attune_dot_v1_dot_decision__service__pb2.DecideResponse.SerializeToString,
+            ),
+            'DecideBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.DecideBatch,
+                    request_deserializer=attune_dot_v1_dot_decision__service__pb2.DecideBatchRequest.FromString,
+                    response_serializer=attune_dot_v1_dot_decision__service__pb2.DecideBatchResponse.SerializeToString,
             ),
             'Activate': grpc.unary_unary_rpc_method_handler(
                     servicer.Activate,
@@ -135,6 +157,33 @@ class DecisionService:
             '/attune.v1.DecisionService/Decide',
             attune_dot_v1_dot_decision__service__pb2.DecideRequest.SerializeToString,
             attune_dot_v1_dot_decision__service__pb2.DecideResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DecideBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/attune.v1.DecisionService/DecideBatch',
+            attune_dot_v1_dot_decision__service__pb2.DecideBatchRequest.SerializeToString,
+            attune_dot_v1_dot_decision__service__pb2.DecideBatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -74,7 +74,7 @@ AGGREGATION_MEAN: Aggregation
 AGGREGATION_COUNT: Aggregation
 
 class Placement(_message.Message):
-    __slots__ = ("name", "policy", "reward", "control", "store_failure", "log_retention", "challengers", "auto_promote")
+    __slots__ = ("name", "policy", "reward", "control", "store_failure", "log_retention", "challengers", "auto_promote", "shortlist")
     NAME_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     REWARD_FIELD_NUMBER: _ClassVar[int]
@@ -83,6 +83,7 @@ class Placement(_message.Message):
     LOG_RETENTION_FIELD_NUMBER: _ClassVar[int]
     CHALLENGERS_FIELD_NUMBER: _ClassVar[int]
     AUTO_PROMOTE_FIELD_NUMBER: _ClassVar[int]
+    SHORTLIST_FIELD_NUMBER: _ClassVar[int]
     name: str
     policy: PolicySpec
     reward: RewardSpec
@@ -91,7 +92,16 @@ class Placement(_message.Message):
     log_retention: _duration_pb2.Duration
     challengers: _containers.RepeatedCompositeFieldContainer[Challenger]
     auto_promote: AutoPromote
-    def __init__(self, name: _Optional[str] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[RewardSpec, _Mapping]] = ..., control: _Optional[_Union[ControlSpec, _Mapping]] = ..., store_failure: _Optional[_Union[StoreFailure, str]] = ..., log_retention: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., challengers: _Optional[_Iterable[_Union[Challenger, _Mapping]]] = ..., auto_promote: _Optional[_Union[AutoPromote, _Mapping]] = ...) -> None: ...
+    shortlist: ShortlistSpec
+    def __init__(self, name: _Optional[str] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[RewardSpec, _Mapping]] = ..., control: _Optional[_Union[ControlSpec, _Mapping]] = ..., store_failure: _Optional[_Union[StoreFailure, str]] = ..., log_retention: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., challengers: _Optional[_Iterable[_Union[Challenger, _Mapping]]] = ..., auto_promote: _Optional[_Union[AutoPromote, _Mapping]] = ..., shortlist: _Optional[_Union[ShortlistSpec, _Mapping]] = ...) -> None: ...
+
+class ShortlistSpec(_message.Message):
+    __slots__ = ("size", "random")
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    RANDOM_FIELD_NUMBER: _ClassVar[int]
+    size: int
+    random: int
+    def __init__(self, size: _Optional[int] = ..., random: _Optional[int] = ...) -> None: ...
 
 class Challenger(_message.Message):
     __slots__ = ("name", "policy")

@@ -1,3 +1,4 @@
+from attune.v1 import catalog_service_pb2 as _catalog_service_pb2
 from attune.v1 import decision_service_pb2 as _decision_service_pb2
 from attune.v1 import placement_pb2 as _placement_pb2
 from attune.v1 import placement_service_pb2 as _placement_service_pb2
@@ -28,7 +29,7 @@ class PlacementRecord(_message.Message):
     def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., generation: _Optional[int] = ..., trains_from: _Optional[str] = ..., set_aside: _Optional[int] = ..., last_promotion: _Optional[_Union[_placement_service_pb2.ChallengerPromotion, _Mapping]] = ...) -> None: ...
 
 class DecisionRecord(_message.Message):
-    __slots__ = ("event_id", "decided_at_ms", "context", "offers", "pmf", "chosen", "policy_version", "mode", "request_digest", "later_slots", "imported")
+    __slots__ = ("event_id", "decided_at_ms", "context", "offers", "pmf", "chosen", "policy_version", "mode", "request_digest", "later_slots", "imported", "offer_set", "offer_positions", "shortlisted_from")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     DECIDED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +41,9 @@ class DecisionRecord(_message.Message):
     REQUEST_DIGEST_FIELD_NUMBER: _ClassVar[int]
     LATER_SLOTS_FIELD_NUMBER: _ClassVar[int]
     IMPORTED_FIELD_NUMBER: _ClassVar[int]
+    OFFER_SET_FIELD_NUMBER: _ClassVar[int]
+    OFFER_POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    SHORTLISTED_FROM_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     decided_at_ms: int
     context: bytes
@@ -51,7 +55,26 @@ class DecisionRecord(_message.Message):
     request_digest: bytes
     later_slots: _containers.RepeatedCompositeFieldContainer[SlotRecord]
     imported: bool
-    def __init__(self, event_id: _Optional[str] = ..., decided_at_ms: _Optional[int] = ..., context: _Optional[bytes] = ..., offers: _Optional[_Iterable[bytes]] = ..., pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[_decision_service_pb2.Mode, str]] = ..., request_digest: _Optional[bytes] = ..., later_slots: _Optional[_Iterable[_Union[SlotRecord, _Mapping]]] = ..., imported: _Optional[bool] = ...) -> None: ...
+    offer_set: bytes
+    offer_positions: _containers.RepeatedScalarFieldContainer[int]
+    shortlisted_from: int
+    def __init__(self, event_id: _Optional[str] = ..., decided_at_ms: _Optional[int] = ..., context: _Optional[bytes] = ..., offers: _Optional[_Iterable[bytes]] = ..., pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[_decision_service_pb2.Mode, str]] = ..., request_digest: _Optional[bytes] = ..., later_slots: _Optional[_Iterable[_Union[SlotRecord, _Mapping]]] = ..., imported: _Optional[bool] = ..., offer_set: _Optional[bytes] = ..., offer_positions: _Optional[_Iterable[int]] = ..., shortlisted_from: _Optional[int] = ...) -> None: ...
+
+class OfferSetRecord(_message.Message):
+    __slots__ = ("offers",)
+    OFFERS_FIELD_NUMBER: _ClassVar[int]
+    offers: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, offers: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class CatalogRecord(_message.Message):
+    __slots__ = ("offer", "revision", "changed_at_ms")
+    OFFER_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    offer: _catalog_service_pb2.CatalogOffer
+    revision: int
+    changed_at_ms: int
+    def __init__(self, offer: _Optional[_Union[_catalog_service_pb2.CatalogOffer, _Mapping]] = ..., revision: _Optional[int] = ..., changed_at_ms: _Optional[int] = ...) -> None: ...
 
 class SlotRecord(_message.Message):
     __slots__ = ("pmf", "chosen")
