@@ -18,6 +18,7 @@ from attune.errors import (
     AlreadyExistsError,
     ExpectedError,
     InvalidInputError,
+    LimitReachedError,
     NotFoundError,
     StoreUnavailableError,
 )
@@ -26,6 +27,7 @@ _CODES: dict[type[ExpectedError], grpc.StatusCode] = {
     InvalidInputError: grpc.StatusCode.INVALID_ARGUMENT,
     NotFoundError: grpc.StatusCode.NOT_FOUND,
     AlreadyExistsError: grpc.StatusCode.ALREADY_EXISTS,
+    LimitReachedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     StoreUnavailableError: grpc.StatusCode.UNAVAILABLE,
 }
 _DETAILS_KEY = "grpc-status-details-bin"
