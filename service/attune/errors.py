@@ -50,6 +50,10 @@ class AlreadyExistsError(ExpectedError):
     """An id is taken by something different."""
 
 
+class NothingEligibleError(ExpectedError):
+    """There is no offer that a decision may draw."""
+
+
 class StoreUnavailableError(ExpectedError):
     """The store did not answer in time, or not at all."""
 
