@@ -58,6 +58,10 @@ class StoreUnavailableError(ExpectedError):
     """The store did not answer in time, or not at all."""
 
 
+class OverloadedError(ExpectedError):
+    """There is more to do than can be done in time; what was asked for was not done."""
+
+
 class SettingError(ExpectedError):
     """A setting is unknown, of the wrong type or out of range."""
 

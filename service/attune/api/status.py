@@ -19,6 +19,7 @@ from attune.errors import (
     ExpectedError,
     InvalidInputError,
     NotFoundError,
+    OverloadedError,
     StoreUnavailableError,
 )
 
@@ -27,6 +28,7 @@ _CODES: dict[type[ExpectedError], grpc.StatusCode] = {
     NotFoundError: grpc.StatusCode.NOT_FOUND,
     AlreadyExistsError: grpc.StatusCode.ALREADY_EXISTS,
     StoreUnavailableError: grpc.StatusCode.UNAVAILABLE,
+    OverloadedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 _DETAILS_KEY = "grpc-status-details-bin"
 # Violations travel in a header; clients refuse headers above 8 KiB.
