@@ -18,6 +18,7 @@ from attune.errors import (
     AlreadyExistsError,
     ExpectedError,
     InvalidInputError,
+    LimitReachedError,
     NotFoundError,
     OverloadedError,
     StoreUnavailableError,
@@ -27,6 +28,7 @@ _CODES: dict[type[ExpectedError], grpc.StatusCode] = {
     InvalidInputError: grpc.StatusCode.INVALID_ARGUMENT,
     NotFoundError: grpc.StatusCode.NOT_FOUND,
     AlreadyExistsError: grpc.StatusCode.ALREADY_EXISTS,
+    LimitReachedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     StoreUnavailableError: grpc.StatusCode.UNAVAILABLE,
     OverloadedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }

@@ -7,7 +7,7 @@ its place only when its length, its SHA-256, its weights and a canary are right;
 import asyncio
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 
@@ -77,6 +77,11 @@ class LivePlacements:
         # Looks overlap: what is read first may be known last, and must not replace what was read after it.
         self._looks = count(1)
         self._known_since: dict[str, int] = {}
+
+    @property
+    def applied(self) -> Mapping[str, LivePlacement]:
+        """Those that are known here, by name; it changes as they do."""
+        return self._live
 
     async def get(self, name: str) -> LivePlacement:
         """Return a placement.

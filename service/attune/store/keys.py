@@ -18,6 +18,18 @@ PLACEMENTS = "attune:placements"
 LEARNERS = "attune:learners"
 """Sorted set: learners, as `host:pid`, by the time they are forgotten unless they are heard of, ms by Redis TIME."""
 
+CATALOG_OFFERS = "attune:{:catalog}:offers"
+"""Hash: offer id -> storage.v1.CatalogRecord. No expiry. No placement can have the name in the hash tag."""
+
+CATALOG_CHANGES = "attune:{:catalog}:changes"
+"""Sorted set: id of every offer by the catalogue's revision that changed it last. No expiry."""
+
+CATALOG_DELETED = "attune:{:catalog}:deleted"
+"""Sorted set: ids of offers that were deleted, by the revision that did; only so many of the latest. No expiry."""
+
+CATALOG_HEAD = "attune:{:catalog}:head"
+"""Hash: `revision` of the catalogue, `forgotten`: up to which revision deletions are forgotten. No expiry."""
+
 TOMBSTONE_TTL_S = 30 * 24 * 3600
 """How long a closed decision can still be asked for, and how long its outcomes are told apart from unknown ones."""
 
