@@ -36,6 +36,9 @@ TOMBSTONE_TTL_S = 30 * 24 * 3600
 DEFERRED_TTL_S = 7 * 24 * 3600
 """How long a deferred decision waits to be activated."""
 
+OFFER_SETS_NOTED_S = 3600
+"""How long it takes at most until a use of a set of offers is noted again."""
+
 UNCOMMITTED_TTL_S = 600
 """How long weights are kept that were written but, because their learner died, never committed."""
 
@@ -102,6 +105,27 @@ class PlacementKeys:
         `p` is empty when the decision was not logged yet: then its entry of the log has the outcome. No expiry.
         """
         return self._key("late")
+
+    @property
+    def offers(self) -> str:
+        """Hash: digest -> attune.v1.Offer, serialised: offers of the catalogue as decisions drew from them.
+
+        No expiry; what no decision can name any more goes with `attune export --trim`. The same holds for `offersets`.
+        """
+        return self._key("offers")
+
+    @property
+    def offersets(self) -> str:
+        """Hash: digest -> storage.v1.OfferSetRecord: which of `offers` decisions drew from, and parts of such sets."""
+        return self._key("offersets")
+
+    @property
+    def offersets_used(self) -> str:
+        """Sorted set: the fields of `offers` and `offersets`, by until when they were in use, ms by Redis TIME.
+
+        Of a set, at most OFFER_SETS_NOTED_S before its last use. What it consists of is never earlier in it. No expiry.
+        """
+        return self._key("offersets:used")
 
     @property
     def exported(self) -> str:
