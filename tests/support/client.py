@@ -1,4 +1,4 @@
-"""A client of the running service: one connection, the three services, and what a refusal says.
+"""A client of the running service: one connection, its services, and what a refusal says.
 
 `with Client(service.address) as client:` opens a connection of its own: two clients share no connection, so that a
 test with two of them sees what two callers see.
@@ -16,6 +16,8 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from attune.v1 import (
+    catalog_service_pb2,
+    catalog_service_pb2_grpc,
     decision_service_pb2,
     decision_service_pb2_grpc,
     placement_pb2,
@@ -57,6 +59,7 @@ class Client:
         decisions: Stub of DecisionService.
         rewards: Stub of RewardService.
         placements: Stub of PlacementService.
+        catalog: Stub of CatalogService.
     """
 
     def __init__(self, address: str) -> None:
@@ -65,6 +68,7 @@ class Client:
         self.decisions = decision_service_pb2_grpc.DecisionServiceStub(self.channel)
         self.rewards = reward_service_pb2_grpc.RewardServiceStub(self.channel)
         self.placements = placement_service_pb2_grpc.PlacementServiceStub(self.channel)
+        self.catalog = catalog_service_pb2_grpc.CatalogServiceStub(self.channel)
 
     def apply(self, name: str, **fields: Any) -> placement_service_pb2.ApplyPlacementResponse:
         """Creates or changes a placement."""
@@ -96,6 +100,20 @@ class Client:
         """Asks for the kept versions of a placement's policy, newest first."""
         request = placement_service_pb2.ListPolicyVersionsRequest(placement=name)
         return list(self.placements.ListPolicyVersions(request, timeout=DEADLINE_S).versions)
+
+    def put(self, *offers: catalog_service_pb2.CatalogOffer) -> catalog_service_pb2.PutOffersResponse:
+        """Puts offers into the catalogue."""
+        request = catalog_service_pb2.PutOffersRequest(offers=offers)
+        answer: catalog_service_pb2.PutOffersResponse
+        answer = self.catalog.PutOffers(request, timeout=DEADLINE_S)
+        return answer
+
+    def take_out(self, *ids: str) -> catalog_service_pb2.DeleteOffersResponse:
+        """Takes offers out of the catalogue."""
+        request = catalog_service_pb2.DeleteOffersRequest(ids=ids)
+        answer: catalog_service_pb2.DeleteOffersResponse
+        answer = self.catalog.DeleteOffers(request, timeout=DEADLINE_S)
+        return answer
 
     def decide(self, request: decision_service_pb2.DecideRequest) -> decision_service_pb2.DecideResponse:
         """Asks for a decision."""
