@@ -1,7 +1,9 @@
 """attune.v1.CatalogService."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
+from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.catalog_validation import check_ids, check_listing, check_offer_id, check_offers
@@ -57,9 +59,9 @@ class CatalogServicer:
     async def ListOffers(self, request: ListOffersRequest) -> ListOffersResponse:  # noqa: N802 - the contract's name
         """Return the offers that match, by id."""
         check_listing(request)
-        look = await self._live.copy.refresh()
+        now_ms = await self._live.copy.refresh()
         revision = self._live.copy.revision
-        matching = [offer.id for offer in self._live.copy.ordered() if _matches(offer, request, look.now_ms)]
+        matching = _matching(self._live.copy.ordered(), request, now_ms)
         page = [offer_id for offer_id in matching if offer_id > request.page_token]
         offers, last = await self._page(page[: request.page_size or DEFAULT_PAGE])
         return ListOffersResponse(
@@ -89,17 +91,22 @@ class CatalogServicer:
                     return offers, last
                 last = offer_id
                 if value is not None:  # else it was deleted a moment ago
-                    offers.append(_kept(CatalogRecord.FromString(value), reading.now_ms))
+                    with suppress(DecodeError):  # damaged: `GetOffer` says so
+                        offers.append(_kept(CatalogRecord.FromString(value), reading.now_ms))
         return offers, last
 
 
-def _matches(offer: KnownOffer, request: ListOffersRequest, now_ms: int) -> bool:
-    return (
-        (not request.placement or offer.is_for(request.placement))
-        and (not request.tag or request.tag in offer.tags)
-        and (not request.channel or not offer.channels or request.channel in offer.channels)
-        and (not request.live or offer.is_live(now_ms))
-    )
+def _matching(offers: Iterable[KnownOffer], request: ListOffersRequest, now_ms: int) -> list[str]:
+    placement, tag, channel = request.placement, request.tag, request.channel
+    if placement:
+        offers = (offer for offer in offers if offer.is_for(placement))
+    if tag:
+        offers = (offer for offer in offers if tag in offer.tags)
+    if channel:
+        offers = (offer for offer in offers if not offer.channels or channel in offer.channels)
+    if request.live:
+        offers = (offer for offer in offers if offer.is_live(now_ms))
+    return [offer.id for offer in offers]
 
 
 def _kept(record: CatalogRecord, now_ms: int) -> KeptOffer:
