@@ -25,8 +25,10 @@ from attune.v1.catalog_service_pb2 import (
 
 DEFAULT_PAGE = 100
 
-# Clients refuse messages of more than 4 MiB by default.
-_MAX_PAGE_BYTES = 3 << 20
+# Clients refuse messages of more than 4 MiB by default. Beside the offers there are a token and two numbers.
+_MAX_PAGE_BYTES = (3 << 20) - 1024
+# Of a field of a message: its number and its length.
+_FRAME_BYTES = 5
 # An offer has at most 1 MiB: no reading is much larger than a page.
 _READ_AT_ONCE = 50
 
@@ -86,13 +88,13 @@ class CatalogServicer:
             chunk = ids[begin : begin + _READ_AT_ONCE]
             reading = await self._catalog.read(chunk)
             for offer_id, value in zip(chunk, reading.records, strict=True):
-                size += len(value or b"")
-                if offers and size > _MAX_PAGE_BYTES:
-                    return offers, last
+                # What is not there was deleted a moment ago; what is damaged is named where it is asked for by its id.
+                if (offer := _kept_if_sound(value, reading.now_ms)) is not None:
+                    size += offer.ByteSize() + _FRAME_BYTES
+                    if offers and size > _MAX_PAGE_BYTES:
+                        return offers, last
+                    offers.append(offer)
                 last = offer_id
-                if value is not None:  # else it was deleted a moment ago
-                    with suppress(DecodeError):  # damaged: `GetOffer` says so
-                        offers.append(_kept(CatalogRecord.FromString(value), reading.now_ms))
         return offers, last
 
 
@@ -119,3 +121,9 @@ def _kept(record: CatalogRecord, now_ms: int) -> KeptOffer:
         changed_at=changed_at,
         live=starts_ms <= now_ms < ends_ms,
     )
+
+
+def _kept_if_sound(value: bytes | None, now_ms: int) -> KeptOffer | None:
+    with suppress(DecodeError):
+        return None if value is None else _kept(CatalogRecord.FromString(value), now_ms)
+    return None
