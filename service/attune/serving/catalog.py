@@ -190,7 +190,7 @@ class LiveCatalog:
         stamp = self.copy.stamp(name, now_ms)
         former = self._groups.get(name, served)
         if name not in self._groups or self._groups[name].stamp != stamp:
-            live = [offer for offer in self.copy.ordered() if offer.is_live(now_ms) and offer.is_for(name)]
+            live = self.copy.live(name, now_ms)
             self._groups[name] = _Group(stamp, live, await _live_offers(live, former))
         return self._groups[name]
 
