@@ -16,6 +16,7 @@ order, whatever was computed before it and with it.
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,8 @@ def _sum(
     if chosen is not None and len(chosen) * _FEW < len(constant):
         constant, rows, chosen = constant[chosen], [row[chosen] for row in rows], None
     # The same additions in the same order, and so the same bits, in both ways.
-    total = (_sum_of_many if len(rows) >= _MANY and len(constant) <= _SHORT else _sum_of_long)(constant, rows, numbers)
+    many = len(rows) >= _MANY and 1 < len(constant) <= _SHORT
+    total = (_sum_of_many if many else _sum_of_long)(constant, rows, numbers)
     return total if chosen is None else total[chosen]
 
 
@@ -102,7 +104,8 @@ def _sum_of_many(
     constant: NDArray[np.float64], rows: Sequence[NDArray[np.float64]], numbers: Sequence[float]
 ) -> NDArray[np.float64]:
     # Joining bytes is the cheapest way to put many small arrays into one.
-    joined = np.frombuffer(b"".join([constant, *rows])).reshape(1 + len(rows), len(constant))
+    pieces: list[Any] = [constant, *rows]
+    joined = np.frombuffer(b"".join(pieces)).reshape(1 + len(rows), len(constant))
     weighed = joined * np.array([1.0, *numbers]).reshape(-1, 1)
     return np.asarray(np.add.reduce(weighed, axis=0))
 
