@@ -25,6 +25,8 @@ _SPECS = 64
 # Together less than 40 MB for a spec.
 _KEPT_ACTIONS = 1 << 15
 _KEPT_TOKENS = 1 << 20
+# Looking up weights twice costs less than finding out that they are the same.
+_FEW_TOKENS = 1000
 
 _Placed: TypeAlias = Sequence[tuple[NDArray[np.uint64], NDArray[np.float64]]]
 """Of an action, for each namespace: where its tokens go, and their numbers."""
@@ -35,18 +37,19 @@ class Block:
     """The tokens that the actions of a set have in one namespace, action by action; at least one each.
 
     Attributes:
-        places: uint64, shape (n_places,), each once: where the tokens go.
-        tokens: int64, shape (n_tokens,); zero-based position in `places` of each token.
+        places: uint64, shape (n_places,): where the tokens go. Of a large set, each place once.
+        tokens: int64, shape (n_tokens,); zero-based position in `places` of each token. None where there is a place for
+            each token.
         numbers: float64, shape (n_tokens,).
         starts: int64, shape (n_actions,); zero-based position of the first token of each action.
     """
 
     places: NDArray[np.uint64]
-    tokens: NDArray[np.int64]
+    tokens: NDArray[np.int64] | None
     numbers: NDArray[np.float64]
     starts: NDArray[np.int64]
 
-    def sums(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    def sums(self, weights: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the sum of weight times number over the tokens of each action.
 
         Args:
@@ -55,9 +58,8 @@ class Block:
         Returns:
             Shape (n, n_actions).
         """
-        terms = weights.take(self.tokens, axis=1)
-        terms *= self.numbers
-        return np.add.reduceat(terms, self.starts, axis=1)
+        of_tokens = weights if self.tokens is None else weights.take(self.tokens, axis=1)
+        return np.asarray(np.add.reduceat(of_tokens * self.numbers, self.starts, axis=1))
 
 
 Table: TypeAlias = Mapping[str, Block]
@@ -126,6 +128,11 @@ def _block(placed: Sequence[tuple[NDArray[np.uint64], NDArray[np.float64]]]) -> 
     # An action without a token there gets one that counts 0: sums are of at least one token.
     whole = [each if len(each[0]) else _NOTHING for each in placed]
     sizes = np.array([len(places) for places, _ in whole])
-    places, tokens = np.unique(np.concatenate([places for places, _ in whole]), return_inverse=True)
     numbers = np.concatenate([numbers for _, numbers in whole])
-    return Block(places, tokens, numbers, np.concatenate([np.zeros(1, np.int64), sizes[:-1].cumsum()]))
+    starts = np.concatenate([np.zeros(1, np.int64), sizes[:-1].cumsum()])
+    places = np.concatenate([places for places, _ in whole])
+    if len(places) <= _FEW_TOKENS:
+        return Block(places, None, numbers, starts)
+    # Actions share most of their tokens.
+    places, tokens = np.unique(places, return_inverse=True)
+    return Block(places, tokens, numbers, starts)

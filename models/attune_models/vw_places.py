@@ -90,12 +90,10 @@ class Weights:
         self._mask = np.uint64((1 << spec.bits) - 1)
         self.regressions = _explained_regressions(spec)
 
-    def at(self, places: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """Return the weights at some places: float64, of the same shape."""
-        found = [self._weights.take((places + np.uint64(i)) & self._mask) for i in self.regressions]
-        if len(found) == 1:
-            return found[0].astype(np.float64)
-        return np.asarray(np.mean(found, axis=0, dtype=np.float64))
+    def at(self, places: NDArray[np.uint64]) -> NDArray[np.floating]:
+        """Return the weights at some places: of the same shape, float32 where they are those of one regression."""
+        found = [self._weights.take((places + np.uint64(i) if i else places) & self._mask) for i in self.regressions]
+        return found[0] if len(found) == 1 else np.asarray(np.mean(found, axis=0, dtype=np.float64))
 
 
 class Places:
@@ -110,7 +108,8 @@ class Places:
     def of_names(self, namespace: str, names: Iterable[str]) -> NDArray[np.uint64]:
         """Return where names go, as tokens have them before their number: shape (n_names,)."""
         space, feature = self._hashing.space(namespace), self._hashing.feature
-        return np.array([feature(name, space) for name in names], np.uint64) * np.uint64(self._width)
+        width = self._width
+        return np.array([feature(name, space) * width for name in names], np.uint64)
 
 
 def split_numbers(tokens: Iterable[str]) -> tuple[list[str], list[float]]:

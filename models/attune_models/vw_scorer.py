@@ -16,6 +16,7 @@ order, whatever was computed before it and with it.
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -23,15 +24,15 @@ from numpy.typing import NDArray
 
 from attune_models.explanation import tokens_of
 from attune_models.types import ActionSet, Situation
-from attune_models.vw_actions import Table, action_tables
+from attune_models.vw_actions import Block, Table, action_tables
 from attune_models.vw_crossings import product_token
 from attune_models.vw_places import Crossed, Hashing, Places, Weights, crossed_places, pairs_of, split_numbers
 from attune_models.vw_spec import Crossings, VwSpec
 
-# A placement draws from one set, and for a moment from the one before; whoever learns meets some more.
-_KEPT_SETS = 4
+# A placement draws from one set, and for a moment from the one before.
+_KEPT_SETS = 2
 # Of each set: what was used last, and as much of what was used before it.
-_KEPT_BYTES = 4 << 20
+_KEPT_BYTES = 16 << 20
 _BYTES_BESIDE_NUMBERS = 300
 # Some terms at a time: what does not fit a cache of the processor takes several times as long.
 _TERMS_AT_A_TIME = 1 << 16
@@ -123,7 +124,7 @@ class _ContextFactors:
         self._products = crossed.context_products
         self._pairs = spec.crossings is Crossings.CONTEXT_PAIRS_ACTION
         names = {
-            space: [other for other, counts in zip(crossed.action, terms, strict=True) if counts]
+            space: tuple(other for other, counts in zip(crossed.action, terms, strict=True) if counts)
             for space, terms in zip(crossed.context[1:], crossed.terms[1:], strict=True)
         }
         self.crossed = {space: others for space, others in names.items() if others}
@@ -152,7 +153,7 @@ class _Rows:
         constant: What counts in every context: float64, shape (n_actions,).
     """
 
-    def __init__(self, weights: Weights, places: Places, crossed: dict[str, list[str]], table: Table) -> None:
+    def __init__(self, weights: Weights, places: Places, crossed: dict[str, tuple[str, ...]], table: Table) -> None:
         self._weights, self._places, self._crossed, self._table = weights, places, crossed, table
         own = table["o"]
         constant = weights.at(np.array([places.constant]))
@@ -177,26 +178,29 @@ class _Rows:
             self._kept, self._kept_before = {}, self._kept
 
     def _computed(self, keys: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-        named: dict[str, dict[str, str]] = {}
-        for key in keys:
-            space, _, name = key.rpartition(" ")
-            named.setdefault(space or "c", {})[key] = name
+        # Namespaces that are multiplied with the same ones go together: a call costs more than a few rows.
+        alike: dict[tuple[str, ...], tuple[list[str], list[NDArray[np.uint64]]]] = {}
+        for space, several in groupby(keys, lambda key: key.rpartition(" ")[0] or "c"):
+            names = list(several)
+            named, places = alike.setdefault(self._crossed[space], ([], []))
+            named += names
+            places.append(self._places.of_names(space, [name.rpartition(" ")[2] for name in names]))
         rows: dict[str, NDArray[np.float64]] = {}
-        for space, names in named.items():
-            places = self._places.of_names(space, names.values())
-            rows |= zip(names, self._sums(places, self._crossed[space]), strict=True)
+        for others, (named, places) in alike.items():
+            rows |= zip(named, self._rewards(np.concatenate(places), others), strict=True)
         return rows
 
-    def _sums(self, places: NDArray[np.uint64], others: Sequence[str]) -> list[NDArray[np.float64]]:
-        costs = np.zeros((len(places), len(self.constant)))
+    def _rewards(self, places: NDArray[np.uint64], others: Sequence[str]) -> list[NDArray[np.float64]]:
+        costs: NDArray[np.float64] = np.zeros((len(places), len(self.constant)))
         for other in others:
-            if not other:
-                costs += self._weights.at(places)[:, np.newaxis]
-                continue
-            block = self._table[other]
-            step = max(1, _TERMS_AT_A_TIME // len(block.tokens))
-            for i in range(0, len(places), step):
-                weights = self._weights.at(crossed_places(places[i : i + step], block.places))
-                costs[i : i + step] += block.sums(weights)
+            costs += self._costs(places, self._table[other]) if other else self._weights.at(places)[:, np.newaxis]
         # Rows of their own: a view would keep all of them.
         return [0.0 - row for row in costs]
+
+    def _costs(self, places: NDArray[np.uint64], block: Block) -> NDArray[np.float64]:
+        step = max(1, _TERMS_AT_A_TIME // len(block.numbers))
+        parts = [
+            block.sums(self._weights.at(crossed_places(places[i : i + step], block.places)))
+            for i in range(0, len(places), step)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
