@@ -338,8 +338,8 @@ def test_json_may_write_any_character_as_an_escape(tmp_path: Path) -> None:
             '1: placements[0].policy.beliefs[0].context.numeric["price"]: expected a number, got "cheap"',
         ),
         (
-            "policy: {beliefs: [{context: {tags: {likes: [run]}}}]}",
-            '1: placements[0].policy.beliefs[0].context.tags["likes"]: expected fields (values), got a list',
+            "policy: {beliefs: [{context: {tags: {likes: [run, 7]}}}]}",
+            '1: placements[0].policy.beliefs[0].context.tags["likes"][1]: expected text, if need be in quotes, go',
         ),
         (
             "policy: {beliefs: [{context: {categorical: [device]}}]}",
