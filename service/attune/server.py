@@ -102,7 +102,7 @@ async def _serve(settings: Settings) -> None:
         stack.push_async_callback(journal.close)
         server = new_grpc_server()
         decisions = Decisions(store)
-        decider, explainer = Decider(live, journal, decisions), Explainer(versions)
+        decider, explainer = Decider(live, lambda _: None, journal, decisions), Explainer(versions)
         decision_servicer = DecisionServicer(decider, explainer, decisions, live, metrics)
         placement_servicer = PlacementServicer(placements, versions, Generations(store), Challengers(store), live)
         server.add_generic_rpc_handlers(
