@@ -113,7 +113,8 @@ def _listed(file: str, nodes: Iterable[yaml.Node], violations: list[Violation]) 
             elif isinstance(below, yaml.SequenceNode):
                 yield from below.value
             else:
-                violations.append(Violation(f"{file}:{line_of(key)}: {KEY}", "expected a list of offers, got none"))
+                got = "fields" if isinstance(below, yaml.MappingNode) else f'"{below.value}"'
+                violations.append(Violation(f"{file}:{line_of(key)}: {KEY}", f"expected a list of offers, got {got}"))
 
 
 def _unfolded(file: str, where: str, node: yaml.Node) -> tuple[yaml.Node, bool, list[Violation]]:

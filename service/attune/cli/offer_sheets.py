@@ -66,7 +66,8 @@ def _columns(file: Path, header: Sequence[str]) -> Mapping[str, _Put]:
         kind, dot, feature = name.partition(".")
         put = _feature(kind, feature) if dot and kind in _FEATURES else _FIELDS.get(name)
         if put is None:
-            violations.append(Violation(f"{file}:1: {name}", unknown(_COLUMNS, name).replace("field", "column", 1)))
+            said = unknown(_COLUMNS, f"{kind}.NAME" if dot else name).replace("field", "column", 1)
+            violations.append(Violation(f"{file}:1: {name}", said))
         elif name in columns:
             violations.append(Violation(f"{file}:1: {name}", "expected each column once, got it again"))
         else:

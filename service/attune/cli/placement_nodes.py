@@ -134,6 +134,7 @@ class NodeReader:
         try:
             return self._loader.construct_object(node, deep=True)
         except ValueError:  # it has the form of a date, and is none
+            self._loader.recursive_objects.pop(node, None)  # where PyYAML notes what is not finished
             return node.value
 
     def _shown(self, node: yaml.Node) -> str:
