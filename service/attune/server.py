@@ -30,15 +30,18 @@ from attune.errors import SettingError, StoreUnavailableError
 from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 from attune.learning.learners import Learners
 from attune.metrics import LearningMetrics, ServingMetrics, published
+from attune.serving.catalog import LiveCatalog
 from attune.serving.decider import Decider
 from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
+from attune.store.catalog import Catalog
 from attune.store.challengers import Challengers
 from attune.store.client import Store
 from attune.store.decisions import Decisions
 from attune.store.generations import Generations
 from attune.store.hazards import hazards
 from attune.store.journal import Journal
+from attune.store.offer_sets import OfferSets
 from attune.store.outcomes import Outcomes
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
@@ -95,6 +98,10 @@ async def _serve(settings: Settings) -> None:
         await live.refresh(await placements.names())
         following = asyncio.create_task(live.follow())
         stack.push_async_callback(end, following)
+        catalog = LiveCatalog(Catalog(store), OfferSets(store), live)
+        await catalog.refresh()
+        following_catalog = asyncio.create_task(catalog.follow())
+        stack.push_async_callback(end, following_catalog)
 
         pipe = Pipe(settings.store.url, settings.store.decision_timeout_ms / 1000)
         stack.callback(pipe.close)
@@ -102,7 +109,7 @@ async def _serve(settings: Settings) -> None:
         stack.push_async_callback(journal.close)
         server = new_grpc_server()
         decisions = Decisions(store)
-        decider, explainer = Decider(live, lambda _: None, journal, decisions), Explainer(versions)
+        decider, explainer = Decider(live, catalog.offers, journal, decisions), Explainer(versions)
         decision_servicer = DecisionServicer(decider, explainer, decisions, live, metrics)
         placement_servicer = PlacementServicer(placements, versions, Generations(store), Challengers(store), live)
         server.add_generic_rpc_handlers(

@@ -15,8 +15,7 @@ from attune.errors import ExpectedError, NotFoundError
 from attune.serving.catalog_copy import CatalogCopy, KnownOffer
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.store.catalog import Catalog
-from attune.store import offer_sets as sets
-from attune.store.offer_sets import OfferSet, offer_set_of
+from attune.store.offer_sets import OfferSet, OfferSets, offer_set_of
 from attune_models.types import ActionSet
 
 POLL_S = 0.2
@@ -92,7 +91,7 @@ class LiveCatalog:
         copy: All offers of the catalogue.
     """
 
-    def __init__(self, catalog: Catalog, offer_sets: "sets.OfferSets", live: LivePlacements) -> None:
+    def __init__(self, catalog: Catalog, offer_sets: OfferSets, live: LivePlacements) -> None:
         """Begin with none."""
         self.copy = CatalogCopy(catalog)
         self._offer_sets = offer_sets
