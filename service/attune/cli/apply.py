@@ -48,6 +48,8 @@ def apply(
     contents = apply_files.read(files)
     if prune and not contents.offers:
         raise typer.BadParameter("--prune deletes what is not in the files: expected offers in them, got none")
+    if contents.offers:
+        apply_files.check(contents.offers)
     with client.connect(address) as service:
         replies = [_applied(service, document) for document in contents.placements]
         changes = _changed(service, contents.offers, prune=prune) if contents.has_offers else None

@@ -43,6 +43,19 @@ def read(files: Sequence[Path]) -> Contents:
     return Contents(placements, offers, any(part.has_offers for part in parts))
 
 
+def check(entries: Sequence[OfferEntry]) -> None:
+    """Check offers as the service does, so that none is sent where one that goes into a later call is wrong.
+
+    Raises:
+        InvalidInputError: With what is wrong, in which line.
+    """
+    from attune.api.catalog_validation import offer_violations  # noqa: PLC0415 - loads what placements alone do not need
+
+    violations = [entry.located(wrong) for entry in entries for wrong in offer_violations(entry.offer)]
+    if violations:
+        raise InvalidInputError(*violations)
+
+
 def _read_file(file: Path) -> list[Contents]:
     if file.suffix == ".csv":
         return [Contents([], offer_sheets.read(file), has_offers=True)]

@@ -23,7 +23,7 @@ _BELOW = "offer"
 _CATALOG_OFFER = catalog_service_pb2.DESCRIPTOR.message_types_by_name["CatalogOffer"]
 _OFFER = features_pb2.DESCRIPTOR.message_types_by_name["Offer"]
 _FIELDS = [field.name for each in (_OFFER, _CATALOG_OFFER) for field in each.fields if field.name != _BELOW]
-_INDEX = re.compile(r"offers\[(\d+)\]\.?")
+_INDEX = re.compile(r"^offers\[(\d+)\]\.?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class OfferEntry:
         """Return a violation that was found in a request, with the file's name and line.
 
         Args:
-            violation: Its field is a path in the request, for example `offers[7].offer.id`.
+            violation: Its field is a path in the request, for example `offers[7].offer.id`, or in the offer.
         """
         field = _INDEX.sub("", violation.field, count=1)
         known = max((said for said in self.lines if is_within(field, said)), key=len)
