@@ -1,12 +1,10 @@
 """attune.v1.CatalogService."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.catalog_validation import check_ids, check_listing, check_offer_id, check_offers
-from attune.errors import ExpectedError
 from attune.serving.catalog import LiveCatalog
 from attune.serving.catalog_copy import KnownOffer, lifetime_ms
 from attune.storage.v1.records_pb2 import CatalogRecord
@@ -43,7 +41,7 @@ class CatalogServicer:
         """Put offers into the catalogue."""
         await check_offers(request.offers)
         put = await self._catalog.put(request.offers)
-        await self._follow()
+        await self._live.catch_up()
         return PutOffersResponse(
             revision=put.revision,
             created=put.created,
@@ -75,13 +73,8 @@ class CatalogServicer:
         """Take offers out of the catalogue."""
         check_ids(request.ids)
         revision, deleted = await self._catalog.delete(request.ids)
-        await self._follow()
+        await self._live.catch_up()
         return DeleteOffersResponse(revision=revision, deleted=deleted)
-
-    async def _follow(self) -> None:
-        """Let this process decide by what has just changed, as the others will in a moment."""
-        with suppress(ExpectedError):  # the change has happened: who follows later is no reason to say it has not
-            await self._live.refresh()
 
     async def _page(self, ids: Sequence[str]) -> tuple[list[KeptOffer], str]:
         """Return the offers of a page, as many as fit in, and the id where it ends; empty where there are none."""
