@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from attune.v1.placement_service_pb2 import DeletePlacementRequest, ListPlacementsRequest
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
+from client import Client
 from service import PATIENT, RunningService
 
 # The same examples in every run: what fails here fails everywhere.
@@ -27,7 +28,7 @@ def one_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSer
 
 @pytest.fixture(scope="module")
 def service(one_service: RunningService) -> Iterator[RunningService]:
-    """A running `attune serve` without any placement; those that the tests of a module apply are deleted after them.
+    """A running `attune serve` without any placement; what the tests of a module apply is deleted after them.
 
     A test that kills or freezes any of it starts one of its own.
     """
@@ -36,6 +37,8 @@ def service(one_service: RunningService) -> Iterator[RunningService]:
         stub = PlacementServiceStub(channel)
         for one in stub.ListPlacements(ListPlacementsRequest(), timeout=10).placements:
             stub.DeletePlacement(DeletePlacementRequest(placement=one.placement.name), timeout=10)
+    with Client(one_service.address) as client:
+        client.empty_catalog()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from attune.v1 import placement_pb2, placement_service_pb2, reward_service_pb2
 from bad_requests import DECIDES, NAMES, OUTCOMES, PLACEMENTS, Bad
 from client import Client, refused
-from messages import apply, decide, decision, features, offer, offers, outcome
+from messages import apply, decide, decision, features, numbered_offers, offer, offers, outcome
 from service import RunningService
 
 MIB = 1 << 20
@@ -61,7 +61,7 @@ def test_a_bad_decide_names_the_field_and_writes_nothing(client: Client, bad: Ba
 
 
 def test_every_bad_field_of_a_request_is_named(client: Client) -> None:
-    request = good_request(offers=[], slots=27, ranking_size=2000, customer_id="x" * 300)
+    request = good_request(offers=numbered_offers(1001), slots=27, ranking_size=2000, customer_id="x" * 300)
     fields = {where for where, _ in refused(client.decisions.Decide, request).violations}
     assert fields == {"offers", "slots", "ranking_size", "customer_id"}
 
