@@ -9,9 +9,10 @@ import grpc
 import pytest
 from hypothesis import settings
 
+from attune.v1.catalog_service_pb2 import DeleteOffersRequest, ListOffersRequest
+from attune.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from attune.v1.placement_service_pb2 import DeletePlacementRequest, ListPlacementsRequest
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
-from client import Client
 from service import PATIENT, RunningService
 
 # The same examples in every run: what fails here fails everywhere.
@@ -28,7 +29,7 @@ def one_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSer
 
 @pytest.fixture(scope="module")
 def service(one_service: RunningService) -> Iterator[RunningService]:
-    """A running `attune serve` without any placement; what the tests of a module apply is deleted after them.
+    """A running `attune serve` without anything in it; what the tests of a module bring in is deleted after them.
 
     A test that kills or freezes any of it starts one of its own.
     """
@@ -37,8 +38,9 @@ def service(one_service: RunningService) -> Iterator[RunningService]:
         stub = PlacementServiceStub(channel)
         for one in stub.ListPlacements(ListPlacementsRequest(), timeout=10).placements:
             stub.DeletePlacement(DeletePlacementRequest(placement=one.placement.name), timeout=10)
-    with Client(one_service.address) as client:
-        client.empty_catalog()
+        catalog = CatalogServiceStub(channel)
+        while offers := catalog.ListOffers(ListOffersRequest(page_size=1000), timeout=10).offers:
+            catalog.DeleteOffers(DeleteOffersRequest(ids=[kept.offer.offer.id for kept in offers]), timeout=10)
 
 
 @pytest.fixture

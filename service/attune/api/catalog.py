@@ -24,7 +24,8 @@ from attune.v1.catalog_service_pb2 import (
 DEFAULT_PAGE = 100
 
 # Clients refuse messages of more than 4 MiB by default.
-_MAX_PAGE_BYTES = 3 << 20
+_MAX_PAGE_BYTES = (3 << 20) - 1024  # the token and the counts have their place, too
+_FRAME_BYTES = 8  # of an offer in a message: its field's number and its length
 # An offer has at most 1 MiB: no reading is much larger than a page.
 _READ_AT_ONCE = 50
 
@@ -84,12 +85,13 @@ class CatalogServicer:
             chunk = ids[begin : begin + _READ_AT_ONCE]
             reading = await self._catalog.read(chunk)
             for offer_id, value in zip(chunk, reading.records, strict=True):
-                size += len(value or b"")
-                if offers and size > _MAX_PAGE_BYTES:
-                    return offers, last
-                last = offer_id
                 if value is not None:  # else it was deleted a moment ago
-                    offers.append(_kept(CatalogRecord.FromString(value), reading.now_ms))
+                    offer = _kept(CatalogRecord.FromString(value), reading.now_ms)
+                    size += offer.ByteSize() + _FRAME_BYTES
+                    if offers and size > _MAX_PAGE_BYTES:
+                        return offers, last
+                    offers.append(offer)
+                last = offer_id
         return offers, last
 
 
