@@ -1,7 +1,8 @@
 """Decisions draw from what is live in the catalogue, say so exactly, and keep the offers as they were.
 
 The stated probabilities are the ones that were drawn with, whatever was left out before the draw: by placement,
-channel, time, exclusion or shortlist. Statistical bounds are four standard errors, from the stated probabilities themselves.
+channel, time, exclusion or shortlist. Statistical bounds are four standard errors, which follow from the stated
+probabilities themselves.
 """
 
 import math
@@ -282,7 +283,10 @@ def test_a_repeated_request_gives_the_stored_decision_after_the_catalogue_change
     wait_until(lambda: sorted(pmf(client.decide(ask("")))) == ["a", "c", "e"], "the change to arrive")
     assert [client.decide(everything), client.decide(named)] == first
     client.empty_catalog()
+    wait_until(lambda: _count(client) == 0, "the end to arrive")
     assert [client.decide(everything), client.decide(named)] == first
+    assert [each.decision for each in client.batch([everything, named])] == first
+    assert refused(client.decisions.Decide, ask("everything", channel="web")).code == EXISTS
     assert client.get("shop", "everything") == stored
     assert client.counts("shop")[0] > counts[0]  # those of waiting
 
