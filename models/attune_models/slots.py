@@ -38,8 +38,14 @@ def situation_of(decision: Situation, drawn: Sequence[int]) -> Situation:
     if not drawn:
         return decision
     left = _left(decision, drawn)
-    ids, actions = decision.action_ids, decision.actions
-    return Situation(with_slot(decision.context, len(drawn)), [ids[i] for i in left], [actions[i] for i in left])
+    ids, actions, positions = decision.action_ids, decision.actions, decision.positions
+    return Situation(
+        with_slot(decision.context, len(drawn)),
+        [ids[i] for i in left],
+        [actions[i] for i in left],
+        decision.known,
+        left if positions is None else [positions[i] for i in left],
+    )
 
 
 def draws(

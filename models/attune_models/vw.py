@@ -15,14 +15,16 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import vowpalwabbit
+from numpy.typing import NDArray
 from vowpalwabbit.pyvw import pylibvw
 
 from attune_models import pmf as pmfs
 from attune_models.explanation import Explanation
 from attune_models.features import MAX_NUMBER, MIN_NUMBER
 from attune_models.hashing import MAX_PAIRED
-from attune_models.types import Interaction, Pmf, PolicyError, Situation
+from attune_models.types import ActionSet, Interaction, Pmf, PolicyError, Situation
 from attune_models.vw_crossings import Crossing, Layout, Listed
 from attune_models.vw_explorations import (
     Bag,
@@ -163,6 +165,16 @@ class VwPolicy:
         The first call after learning costs milliseconds: it reads the weights.
         """
         return self._model.terms(self._spec, self._arguments).explain(situation)
+
+    def scores(self, situation: Situation) -> NDArray[np.float64]:
+        """Return the predicted reward of each action: what `explain` says, without the reasons.
+
+        The first call after learning costs milliseconds: it reads the weights.
+        """
+        return np.array([each.score for each in self.explain(situation)])
+
+    def prepare(self, actions: ActionSet) -> None:
+        """Work out what of the actions does not depend on weights."""
 
     def dumps(self) -> bytes:
         """Return Vowpal Wabbit's model file; where there is a half-life, behind the number of interactions.

@@ -50,8 +50,20 @@ class AlreadyExistsError(ExpectedError):
     """An id is taken by something different."""
 
 
+class NothingEligibleError(ExpectedError):
+    """There is no offer that a decision may draw."""
+
+
+class LimitReachedError(ExpectedError):
+    """What is kept would become more than there may be; nothing was changed."""
+
+
 class StoreUnavailableError(ExpectedError):
     """The store did not answer in time, or not at all."""
+
+
+class OverloadedError(ExpectedError):
+    """There is more to do than can be done in time; what was asked for was not done."""
 
 
 class SettingError(ExpectedError):

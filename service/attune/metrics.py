@@ -32,6 +32,7 @@ class ServingMetrics:
         self._outcomes = _counter(self.registry, "outcomes", "Outcomes received.", ["placement", "status"])
         self._snapshots = _counter(self.registry, "snapshots_refused", "Versions that were unsound.", ["placement"])
         self._outages = _counter(self.registry, "journal_outages", "Times the store was lost.", [])
+        self._refused = _counter(self.registry, "calls_refused", "Calls refused for lack of time or room.", ["reason"])
         self._version = _gauge(self.registry, "serving_version", "The version that decides.", ["placement"])
         # Finding a child by its labels costs more than counting; see benchmarks/metrics_cost.py.
         self._bound: dict[tuple[str, Mode, bool], Counter] = {}
@@ -62,6 +63,10 @@ class ServingMetrics:
     def lost_store(self) -> None:
         """Count the begin of an outage of the journal."""
         self._outages.inc()
+
+    def refused(self, reason: str) -> None:
+        """Count a call that was refused because there was too much to do."""
+        self._refused.labels(reason).inc()
 
     def serves(self, placement: str, version: int) -> None:
         """Take note of the version that decides from now on."""

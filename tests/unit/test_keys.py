@@ -9,7 +9,15 @@ from attune.store.keys import PlacementKeys
 def test_every_key_of_a_placement_carries_its_hash_tag() -> None:
     keys = PlacementKeys("home_hero")
     made = [keys.spec, keys.due, keys.event("e"), keys.outcomes("e"), keys.interactions, keys.snapshot(1)]
-    made += [keys.schema, keys.exported, keys.challengers, keys.pattern]
+    made += [
+        keys.schema,
+        keys.exported,
+        keys.challengers,
+        keys.pattern,
+        keys.offers,
+        keys.offersets,
+        keys.offersets_used,
+    ]
     assert all(key.startswith("attune:{home_hero}:") for key in made)
 
 
