@@ -1,8 +1,9 @@
 """The training log: decisions move into it when their reward window closes, learners read it in order."""
 
 from attune.store.client import Store
-from attune.store.decisions import LoggedInteraction, interaction_of
+from attune.store.decisions import LoggedInteraction, logged
 from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
+from attune.store.offer_sets import OfferSets
 
 BEGINNING = "0-0"
 """The position before the first entry."""
@@ -22,6 +23,7 @@ class Interactions:
     def __init__(self, store: Store) -> None:
         """Work through this client."""
         self._store = store
+        self._offer_sets = OfferSets(store)
 
     async def join(self, keys: PlacementKeys, most: int, *, revise: bool = False) -> int:
         """Move decisions whose window has closed into the training log, the earliest first.
@@ -64,4 +66,4 @@ class Interactions:
         """
         async with self._store.reaching():
             entries = await self._store.redis.xrange(keys.interactions, f"({position}", "+", count=most)
-        return [interaction_of(*entry) for entry in entries]
+        return await logged(self._offer_sets, keys, entries)

@@ -7,10 +7,8 @@ kept never changes, because everything is called by the digest of what it is.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from attune.store.offer_sets import OfferSet
+from attune.store.offer_set import OfferSet
 
 MOST_BYTES = 64 << 20
 """Most bytes of offers that are kept, unless one set alone has more."""
@@ -39,7 +37,7 @@ class KeptSets:
         self.size_bytes = 0
         self._positions = 0
 
-    def get(self, digest: bytes) -> "OfferSet | None":
+    def get(self, digest: bytes) -> OfferSet | None:
         """Return a set, None when it is not kept."""
         if (found := self._sets.get(digest)) is not None:
             self._sets.move_to_end(digest)
@@ -55,7 +53,7 @@ class KeptSets:
         offers = self._offers
         return [kept.digest if (kept := offers.get(digest)) is not None else digest for digest in digests]
 
-    def add(self, offer_set: "OfferSet") -> None:
+    def add(self, offer_set: OfferSet) -> None:
         """Keep a set, and forget those that were not asked for longest where there are too many."""
         if offer_set.digest in self._sets:
             return
@@ -69,7 +67,7 @@ class KeptSets:
         while len(self._sets) > 1 and (self.size_bytes > self._most_bytes or self._positions > self._most_positions):
             self._forget(self._sets.popitem(last=False)[1])
 
-    def _forget(self, offer_set: "OfferSet") -> None:
+    def _forget(self, offer_set: OfferSet) -> None:
         self._positions -= len(offer_set.offers)
         for digest in offer_set.offer_digests:
             kept = self._offers[digest]

@@ -10,75 +10,25 @@ whoever reads a decision later, from the log or anywhere else, sees the offers a
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from math import inf
 
-from attune.errors import NotFoundError
+from attune.errors import InvalidInputError, NotFoundError
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.client import Store
 from attune.store.kept_sets import KeptSets
 from attune.store.keys import OFFER_SETS_NOTED_S, PlacementKeys
-from attune.store.set_records import DIGEST_BYTES, digest_of, offer_digests_of, record_of, records_of
+from attune.store.offer_set import OfferSet, offer_digest, offer_set_of, offers_of
+from attune.store.set_records import offer_digests_of, record_of, records_of
+
+__all__ = ["OfferSet", "OfferSets", "offer_digest", "offer_set_of"]
 
 _MOST_PER_CALL = 1000
 _MOST_BYTES_PER_CALL = 1 << 20
 
 # Sets and offers of all placements of this process: what is called by the same digest is the same.
 _KEPT = KeptSets()
-
-
-@dataclass(frozen=True, slots=True)
-class OfferSet:
-    """Offers that decisions draw from.
-
-    Attributes:
-        digest: Of the whole set, DIGEST_BYTES.
-        offer_digests: Of each offer, DIGEST_BYTES, in their order.
-        offers: A serialised attune.v1.Offer each.
-    """
-
-    digest: bytes
-    offer_digests: Sequence[bytes]
-    offers: Sequence[bytes]
-
-
-def offer_digest(offer: bytes) -> bytes:
-    """Return the digest of a serialised offer."""
-    return blake2b(offer, digest_size=DIGEST_BYTES).digest()
-
-
-def offer_set_of(offers: Sequence[bytes], offer_digests: Sequence[bytes]) -> OfferSet:
-    """Return the set of some offers.
-
-    Args:
-        offers: A serialised attune.v1.Offer each, in the order of their ids.
-        offer_digests: The digest of each.
-    """
-    return OfferSet(digest_of(offer_digests), offer_digests, offers)
-
-
-def offers_of(record: DecisionRecord, offer_set: OfferSet | None) -> Sequence[bytes]:
-    """Return the offers that a decision could draw, in the order of its pmf.
-
-    Args:
-        record: The decision, as it is stored.
-        offer_set: The set that it names; None where it names none, or where the store has lost it.
-
-    Returns:
-        A serialised attune.v1.Offer each; none where they are lost, or where the record names offers that the set does
-        not have: a decision that nobody can learn from.
-    """
-    if record.offers or not record.offer_set:
-        return record.offers
-    if offer_set is None:
-        return ()
-    positions = record.offer_positions
-    if not positions:
-        return offer_set.offers
-    if max(positions) >= len(offer_set.offers):
-        return ()
-    return [offer_set.offers[position] for position in positions]
 
 
 @dataclass(slots=True)
@@ -142,8 +92,9 @@ class OfferSets:
             StoreUnavailableError: The store did not answer in time.
         """
         for record, offer_set in zip(records, await self.sets_of(keys, records), strict=True):
-            if offer_set is not None and not record.offers:
-                record.offers.extend(offers_of(record, offer_set))
+            if record.offer_set and not record.offers:
+                with suppress(InvalidInputError):
+                    record.offers.extend(offers_of(record, offer_set))
 
     async def sets_of(self, keys: PlacementKeys, records: Sequence[DecisionRecord]) -> list[OfferSet | None]:
         """Return the sets that decisions name.
