@@ -14,6 +14,7 @@ from attune.v1.catalog_service_pb2 import PutOffersRequest
 from attune.v1.decision_service_pb2 import (
     MODE_LEARNED,
     DecideBatchResponse,
+    DecideRequest,
     DecideResponse,
     GetDecisionRequest,
 )
@@ -82,6 +83,12 @@ class Service:
                 raise RuntimeError(f"{placement}: not all was learned within {_LEARNED_S} s: {status}")
             time.sleep(0.1)
         return status.policy_version
+
+    def probabilities(self, request: DecideRequest) -> dict[str, float]:
+        """Makes a decision; returns the probability with which each offer could have been drawn, by id."""
+        reply = self._decisions.Decide(request)
+        stored = self._decisions.GetDecision(GetDecisionRequest(placement=request.placement, event_id=reply.event_id))
+        return {eligible.offer.id: eligible.probability for eligible in stored.decision.offers}
 
     def check(self, placement: str, reply: DecideResponse, n_offers: int, version: int) -> None:
         """Compares an answer with what is stored.
