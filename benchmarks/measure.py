@@ -108,14 +108,7 @@ class Target:
 
     def latency(self, seconds: float, per_second: float) -> Latency:
         """Loads the server in open loop."""
-        load = h2.open_loop(
-            self.processes.address,
-            self.method,
-            self._messages,
-            seconds=seconds,
-            connections=self.connections,
-            per_second=per_second,
-        )
+        load = self.open_loop(seconds, per_second)
         done = self.counted(load)
         ordered = sorted(load.latencies_s)
         shares = (0.5, 0.9, 0.99, 0.999)
@@ -143,4 +136,15 @@ class Target:
             seconds=seconds,
             connections=self.connections,
             in_flight=self.in_flight,
+        )
+
+    def open_loop(self, seconds: float, per_second: float) -> h2.Load:
+        """Loads the server in open loop, and counts nothing."""
+        return h2.open_loop(
+            self.processes.address,
+            self.method,
+            self._messages,
+            seconds=seconds,
+            connections=self.connections,
+            per_second=per_second,
         )

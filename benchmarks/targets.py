@@ -130,7 +130,6 @@ class DecideTarget(Target):
         """
         super().counted(load)
         recorded = self._service.status(self._placement).decisions
-        # Others may have made decisions here since the last run, but none during this one.
         before, self._recorded = self._recorded, recorded
         for message in load.samples:
             for reply in self._replies(message)[:_CHECKED]:
@@ -141,6 +140,11 @@ class DecideTarget(Target):
         """Loads the server in closed loop; decisions that others made before do not count."""
         self._recorded = self._service.status(self._placement).decisions
         return super().closed_loop(seconds)
+
+    def open_loop(self, seconds: float, per_second: float) -> h2.Load:
+        """Loads the server in open loop; decisions that others made before do not count."""
+        self._recorded = self._service.status(self._placement).decisions
+        return super().open_loop(seconds, per_second)
 
 
 class OutcomesTarget(Target):
