@@ -6,7 +6,7 @@ PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --qui
 PROTOS := $(shell cd proto && find attune -name '*.proto' | sort)
 SERVICES := $(filter %_service.proto,$(PROTOS))
 
-.PHONY: help serve demo test test-long faults check format proto bench bench-learning clean
+.PHONY: help serve demo test test-long faults check format proto bench bench-memory bench-learning clean
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
@@ -61,8 +61,11 @@ proto: $(VENV)/.dev  ## Make the stubs in service/ from proto/
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=service --pyi_out=service $(PROTOS)
 	$(BIN)/python -m grpc_tools.protoc -I proto --grpc_python_out=service $(SERVICES)
 
-bench: $(VENV)/.dev  ## Measure the decision path
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.dev  ## Measure the decision path: some ten minutes
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks
+
+bench-memory: $(VENV)/.dev  ## Measure whether the server grows: twelve minutes
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.memory
 
 bench-learning: $(VENV)/.dev  ## Measure what each policy learns: a quarter of an hour
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.learning
