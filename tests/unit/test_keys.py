@@ -2,8 +2,15 @@
 
 import pytest
 
+from attune.api.validation import MAX_WINDOW_S
 from attune.errors import NotFoundError
-from attune.store.keys import PlacementKeys
+from attune.store.keys import (
+    DEFERRED_TTL_S,
+    OFFER_SETS_KEPT_S,
+    OFFER_SETS_NOTED_S,
+    TOMBSTONE_TTL_S,
+    PlacementKeys,
+)
 
 
 def test_every_key_of_a_placement_carries_its_hash_tag() -> None:
@@ -26,3 +33,7 @@ def test_every_key_of_a_placement_carries_its_hash_tag() -> None:
 def test_no_key_is_made_from_what_is_no_name(name: str) -> None:
     with pytest.raises(NotFoundError, match="expected the name of an applied placement"):
         PlacementKeys(name)
+
+
+def test_offers_stay_longer_than_any_decision_that_can_name_them() -> None:
+    assert OFFER_SETS_KEPT_S > MAX_WINDOW_S + DEFERRED_TTL_S + TOMBSTONE_TTL_S + 2 * OFFER_SETS_NOTED_S

@@ -18,7 +18,7 @@ from attune.errors import InvalidInputError, NotFoundError
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.client import Store
 from attune.store.kept_sets import KeptSets
-from attune.store.keys import OFFER_SETS_NOTED_S, PlacementKeys
+from attune.store.keys import OFFER_SETS_KEPT_S, OFFER_SETS_NOTED_S, PlacementKeys
 from attune.store.offer_set import OfferSet, offer_digest, offer_set_of, offers_of
 from attune.store.set_records import offer_digests_of, record_of, records_of
 
@@ -116,6 +116,26 @@ class OfferSets:
         if missing := [digest for digest, offer_set in sets.items() if offer_set is None]:
             sets |= await self._read(keys, missing)
         return [sets.get(record.offer_set) for record in records]
+
+    async def trim(self, keys: PlacementKeys) -> int:
+        """Remove offers, and sets of them, that nothing in the log, or on its way there, can name any more.
+
+        Args:
+            keys: The placement's keys.
+
+        Returns:
+            How many were removed.
+
+        Raises:
+            NotFoundError: The placement is gone.
+            StoreUnavailableError: The store did not answer in time; some may have been removed.
+        """
+        touched = [keys.spec, keys.offers, keys.offersets, keys.offersets_used, keys.interactions, keys.due]
+        total, removed = 0, _MOST_PER_CALL
+        while removed == _MOST_PER_CALL:
+            removed = await self._store.run("trim_offers", touched, [1000 * OFFER_SETS_KEPT_S, _MOST_PER_CALL])
+            total += removed
+        return total
 
     async def _register(
         self, keys: PlacementKeys, offer_set: OfferSet, until_s: dict[bytes, float], next_s: float
