@@ -20,6 +20,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from attune import config, telemetry
+from attune.api.catalog import CatalogServicer
 from attune.api.decisions import DecisionServicer
 from attune.api.methods import handler
 from attune.api.outcomes import RewardServicer
@@ -47,7 +48,7 @@ from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.tasks import end
-from attune.v1 import decision_service_pb2, placement_service_pb2, reward_service_pb2
+from attune.v1 import catalog_service_pb2, decision_service_pb2, placement_service_pb2, reward_service_pb2
 
 EX_UNAVAILABLE = 69
 EX_CONFIG = 78
@@ -56,8 +57,9 @@ MAX_MESSAGE_BYTES = 1 << 20
 _DECISIONS = decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"]
 _REWARDS = reward_service_pb2.DESCRIPTOR.services_by_name["RewardService"]
 _PLACEMENTS = placement_service_pb2.DESCRIPTOR.services_by_name["PlacementService"]
+_CATALOG = catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"]
 _READ_AS: dict[str, type[Message]] = {"Decide": DecideEnvelope, "DecideBatch": DecideBatchEnvelope}
-_SERVICES = (_DECISIONS.full_name, _REWARDS.full_name, _PLACEMENTS.full_name)
+_SERVICES = (_DECISIONS.full_name, _REWARDS.full_name, _PLACEMENTS.full_name, _CATALOG.full_name)
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +100,8 @@ async def _serve(settings: Settings) -> None:
         await live.refresh(await placements.names())
         following = asyncio.create_task(live.follow())
         stack.push_async_callback(end, following)
-        catalog = LiveCatalog(Catalog(store), OfferSets(store), live)
+        offers = Catalog(store)
+        catalog = LiveCatalog(offers, OfferSets(store), live)
         await catalog.refresh()
         following_catalog = asyncio.create_task(catalog.follow())
         stack.push_async_callback(end, following_catalog)
@@ -111,12 +114,15 @@ async def _serve(settings: Settings) -> None:
         decisions = Decisions(store)
         decider, explainer = Decider(live, catalog.offers, journal, decisions), Explainer(versions)
         decision_servicer = DecisionServicer(decider, explainer, decisions, live, metrics)
-        placement_servicer = PlacementServicer(placements, versions, Generations(store), Challengers(store), live)
+        placement_servicer = PlacementServicer(
+            placements, versions, Generations(store), Challengers(store), live=live, catalog=catalog
+        )
         server.add_generic_rpc_handlers(
             [
                 handler(_DECISIONS, decision_servicer, _READ_AS, metrics),
                 handler(_REWARDS, RewardServicer(live, Outcomes(store), decisions, metrics), metrics=metrics),
                 handler(_PLACEMENTS, placement_servicer, metrics=metrics),
+                handler(_CATALOG, CatalogServicer(offers, catalog), metrics=metrics),
             ]
         )
         reflection.enable_server_reflection([*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)

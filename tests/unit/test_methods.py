@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from attune import v1
+from attune.api.catalog import CatalogServicer
 from attune.api.decisions import DecisionServicer
 from attune.api.methods import handler
 from attune.api.outcomes import RewardServicer
@@ -38,6 +39,7 @@ SERVICERS: dict[str, type] = {
     "attune.v1.DecisionService": DecisionServicer,
     "attune.v1.RewardService": RewardServicer,
     "attune.v1.PlacementService": PlacementServicer,
+    "attune.v1.CatalogService": CatalogServicer,
 }
 REQUEST = DecideRequest(
     placement="home_hero",

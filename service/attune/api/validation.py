@@ -38,6 +38,8 @@ MAX_WINDOW_S = 90 * 24 * 3600
 MAX_RETENTION_S = 10 * 366 * 24 * 3600
 
 _NANOS_PER_S = 1_000_000_000
+# The beginning of the year 0001, and the last second of 9999: what a Timestamp may hold.
+_FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799
 SURELY_SHORT = MAX_ID_BYTES // 4
 """A string of so many characters has at most MAX_ID_BYTES bytes."""
 
@@ -84,9 +86,7 @@ def outcome_violations(outcome: Outcome) -> Iterator[Violation]:
         yield Violation("value", f"expected a finite number between -1e9 and 1e9, got {outcome.value}")
     if outcome.slot >= MAX_SLOTS:
         yield Violation("slot", f"expected less than {MAX_SLOTS}, the most slots of a decision, got {outcome.slot}")
-    if outcome.HasField("occurred_at") and not _is_timestamp(outcome.occurred_at):
-        got = f"{outcome.occurred_at.seconds} s and {outcome.occurred_at.nanos} ns"
-        yield Violation("occurred_at", f"expected a time from 0001 to 9999, got {got}")
+    yield from timestamp_violations("occurred_at", outcome.occurred_at)
 
 
 def id_violations(field: str, value: str) -> Iterator[Violation]:
@@ -95,6 +95,12 @@ def id_violations(field: str, value: str) -> Iterator[Violation]:
         yield Violation(field, f"expected 1 to {MAX_ID_BYTES} bytes of UTF-8, got nothing")
     elif len(value) > SURELY_SHORT and (size := len(value.encode())) > MAX_ID_BYTES:
         yield Violation(field, f"expected 1 to {MAX_ID_BYTES} bytes of UTF-8, got {size}")
+
+
+def timestamp_violations(field: str, time: Timestamp) -> Iterator[Violation]:
+    """Yield what is wrong with a time; one that is absent is right."""
+    if not (_FIRST_S <= time.seconds <= _LAST_S and 0 <= time.nanos < _NANOS_PER_S):
+        yield Violation(field, f"expected a time from 0001 to 9999, got {time.seconds} s and {time.nanos} ns")
 
 
 def _shortlist_violations(spec: ShortlistSpec) -> Iterator[Violation]:
@@ -170,10 +176,6 @@ def _rule_violations(rule: OutcomeRule, former_names: list[str]) -> Iterator[Vio
     yield from enum_violations("aggregation", rule.aggregation, Aggregation)
     if rule.HasField("weight") and not (rule.weight and -MAX_VALUE <= rule.weight <= MAX_VALUE):
         yield Violation("weight", f"expected a finite number other than 0, between -1e9 and 1e9, got {rule.weight}")
-
-
-def _is_timestamp(timestamp: Timestamp) -> bool:
-    return -62_135_596_800 <= timestamp.seconds <= 253_402_300_799 and 0 <= timestamp.nanos < _NANOS_PER_S  # noqa: PLR2004
 
 
 def refuse(violations: Iterable[Violation]) -> None:

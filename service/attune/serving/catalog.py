@@ -102,8 +102,10 @@ class LiveCatalog:
 
     def offers(self, placement: str) -> LiveOffers | None:
         """Return what a placement may draw from now; None when no offer is live."""
-        served = self._served.get(placement)
-        return None if served is None else served.offers
+        served, applied = self._served.get(placement), self._live.applied.get(placement)
+        if served is None or applied is None or applied.record.created_at_ms != served.created_at_ms:
+            return None  # the last: it was deleted and created anew, and its set is not among the new keys yet
+        return served.offers
 
     async def refresh(self) -> None:
         """Bring everything up to date with the store.
@@ -119,21 +121,35 @@ class LiveCatalog:
             if looked.is_whole:  # the store may have lost what was registered
                 for placement in applied.values():
                     self._offer_sets.forget(placement.keys)
-            for placement in applied.values():
-                await self._serve(placement, looked.now_ms)
+            errors = [await self._serve_safely(placement, looked.now_ms) for placement in applied.values()]
             used = {self.copy.group(name) for name in applied}
             self._groups = {name: group for name, group in self._groups.items() if name in used}
+            for error in filter(None, errors):
+                raise error
+
+    async def catch_up(self) -> None:
+        """Refresh now, after a change of this process's own: what cannot be done now is done in a moment."""
+        try:
+            await self.refresh()
+        except ExpectedError as error:
+            _log.debug("the catalogue stays as it is: %s", error)
 
     async def follow(self) -> None:
         """Keep everything up to date until cancelled; a store that is away is waited for."""
         while True:
             await asyncio.sleep(POLL_S)
             try:
-                await self.refresh()
-            except ExpectedError as error:
-                _log.debug("the catalogue stays as it is: %s", error)
+                await self.catch_up()
             except Exception:  # noqa: BLE001 - whatever is wrong now, later changes must not be missed
                 _log.exception("the catalogue stays as it is")
+
+    async def _serve_safely(self, placement: LivePlacement, now_ms: int) -> ExpectedError | None:
+        # Of a cluster, each server fails alone: the placements of the others go on.
+        try:
+            await self._serve(placement, now_ms)
+        except ExpectedError as error:
+            return error
+        return None
 
     async def _serve(self, placement: LivePlacement, now_ms: int) -> None:
         name, created_at_ms = placement.keys.name, placement.record.created_at_ms
