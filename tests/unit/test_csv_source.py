@@ -196,7 +196,7 @@ BAD_LISTS = [
     ({"pmf": ""}, "pmf: expected a probability for each of 2 offers, got 0"),
     ({"pmf": "0.75 x"}, "pmf: expected a number, got 'x'"),
     ({"pmf": "0.7 0.3"}, "propensity: expected 0.3, as the distribution says, got 0.25"),
-    ({"shown": ""}, "shown: expected 1 to 20000 offers, got 0"),
+    ({"shown": ""}, "shown: expected 1 to 1000 offers, got 0"),
     ({"shown": "red red blue"}, "shown: expected each offer once, got 'red red blue'"),
     ({"shown": "red " + "x" * 300}, "shown: id: expected at most 256 bytes of UTF-8, got 300"),
     ({"shown": "red green"}, "action: expected the id of one of 2 offers, got 'blue'"),
