@@ -81,6 +81,22 @@ async def test_registering_again_costs_nothing(store: Store, home: PlacementKeys
     assert await calls(store) == 0
 
 
+async def test_the_use_of_a_set_and_all_it_consists_of_is_noted_again_in_time(
+    store: Store, home: PlacementKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sets, offer_set = OfferSets(store), set_of(catalogue(300))
+    with monkeypatch.context() as at_once:
+        at_once.setattr("attune.store.offer_sets.OFFER_SETS_NOTED_S", 0)
+        await sets.register(home, offer_set)
+    members = await store.redis.zrange(home.offersets_used, 0, -1)
+    assert len(members) > 301
+    await store.redis.zadd(home.offersets_used, dict.fromkeys(members, 0))
+    await sets.register(home, offer_set)
+    seconds, _ = await store.redis.time()
+    hour_from_now = (int(seconds) + 3600) * 1000
+    assert await store.redis.zcount(home.offersets_used, hour_from_now, "+inf") == len(members)
+
+
 async def test_what_was_read_once_is_not_read_again(store: Store, home: PlacementKeys) -> None:
     offer_set = set_of(catalogue(300))
     await OfferSets(store).register(home, offer_set)

@@ -55,14 +55,13 @@ def test_another_offer_of_the_set_that_breaks_the_limits_does_not_matter() -> No
 
 
 @pytest.mark.parametrize(
-    ("positions", "is_lost", "problem"),
+    ("positions", "found", "problem"),
     [
-        ([], True, "offer_set: expected the digest of offers that the store has, got "),
-        ([0, 3], False, "offer_positions: expected positions of their own below 3, got 2 up to 3"),
-        ([1, 1], False, "offer_positions: expected positions of their own below 3, got 2 up to 1"),
+        ([], None, "offer_set: expected the digest of offers that the store has, got "),
+        ([0, 3], set_of(*offers(3)), "offer_positions: expected positions of their own below 3, got 2 up to 3"),
+        ([1, 1], set_of(*offers(3)), "offer_positions: expected positions of their own below 3, got 2 up to 1"),
     ],
 )
-def test_what_names_what_is_not_there_is_refused(positions: list[int], is_lost: bool, problem: str) -> None:  # noqa: FBT001
-    offer_set = set_of(*offers(3))
+def test_what_names_what_is_not_there_is_refused(positions: list[int], found: OfferSet | None, problem: str) -> None:
     with pytest.raises(InvalidInputError, match=problem):
-        EncodedSets().situation(naming(offer_set, positions, None if is_lost else offer_set))
+        EncodedSets().situation(naming(set_of(*offers(3)), positions, found))
