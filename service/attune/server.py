@@ -102,7 +102,7 @@ async def _serve(settings: Settings) -> None:
         stack.push_async_callback(end, following)
         offers = Catalog(store)
         offer_sets = OfferSets(store)
-        catalog = LiveCatalog(offers, offer_sets, live)
+        catalog = LiveCatalog(offers, offer_sets, live, metrics)
         await catalog.refresh()
         following_catalog = asyncio.create_task(catalog.follow())
         stack.push_async_callback(end, following_catalog)
