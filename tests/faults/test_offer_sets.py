@@ -154,4 +154,4 @@ def test_no_decision_is_in_the_store_without_its_offers(tmp_path: Path, disturbe
         settled(service.address, "home")
         entries, sets = asyncio.run(readable(running_url(str(tmp_path)), promised[-1]))
     assert entries >= len(promised[-1]) > 50
-    assert sets > 5
+    assert sets > 1, "the catalogue has changed in between"
