@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from attune.errors import StoreUnavailableError
+from attune.metrics import ServingMetrics
 from attune.serving.catalog import POLL_S, LiveCatalog
+from attune.serving.live import LivePlacements
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.catalog import Catalog
 from attune.store.client import Store
@@ -14,6 +16,7 @@ from attune.store.kept_sets import KeptSets
 from attune.store.keys import CATALOG_CHANGES, CATALOG_HEAD, CATALOG_OFFERS, PlacementKeys
 from attune.store.offer_sets import OfferSets
 from attune.store.placements import Placements
+from attune.store.versions import Versions
 from attune.tasks import end
 from attune.v1.features_pb2 import Offer
 from attune_models.features import encode_action
@@ -252,6 +255,40 @@ async def test_what_the_store_has_lost_is_written_again(store: Store) -> None:
     await store.redis.hset(CATALOG_HEAD, "revision", live.copy.revision - 1)
     await live.refresh()
     assert await in_store(store, live) == ["a", "b"]
+
+
+async def test_what_the_store_has_lost_is_written_again_whoever_notices_first(store: Store) -> None:
+    """A listing looks at the store, too."""
+    await apply(store, "home")
+    await Catalog(store).put([catalog_offer("a")])
+    live, _ = await live_catalog(store)
+    await live.refresh()
+    await store.redis.delete(HOME.offers, HOME.offersets)
+    await store.redis.hset(CATALOG_HEAD, "revision", live.copy.revision - 1)
+    await live.copy.refresh()
+    await live.refresh()
+    assert await in_store(store, live) == ["a"]
+
+
+async def test_how_many_offers_are_live_can_be_watched(store: Store) -> None:
+    await apply(store, "home", "mail")
+    metrics = ServingMetrics()
+    placements = LivePlacements(Placements(store), Versions(store), metrics)
+    live = LiveCatalog(Catalog(store), OfferSets(store), placements, metrics)
+
+    async def watched() -> dict[str, float]:
+        await placements.refresh(["home", "mail"])
+        await live.refresh()
+        samples = (sample for family in metrics.registry.collect() for sample in family.samples)
+        return {one.labels["placement"]: one.value for one in samples if one.name == "attune_live_offers"}
+
+    assert await watched() == {"home": 0, "mail": 0}
+    await Catalog(store).put([catalog_offer("a"), catalog_offer("b", placements=["mail"])])
+    assert await watched() == {"home": 1, "mail": 2}
+    await Catalog(store).delete(["b"])
+    assert await watched() == {"home": 1, "mail": 1}
+    await Placements(store).delete("mail")
+    assert await watched() == {"home": 1}
 
 
 async def test_while_the_store_is_away_what_was_known_is_drawn_from(store: Store) -> None:

@@ -60,6 +60,13 @@ def test_a_bad_decide_names_the_field_and_writes_nothing(client: Client, bad: Ba
     assert_still_answers(client, f"after {bad}")
 
 
+def test_without_offers_and_without_a_catalogue_there_is_nothing_to_decide(client: Client) -> None:
+    refusal = refused(client.decisions.Decide, good_request(event_id="nothing", offers=[]))
+    assert refusal.code == grpc.StatusCode.FAILED_PRECONDITION
+    assert refusal.message.startswith('offers: expected offers in the request, or live ones of placement "shop" in the')
+    assert refused(client.decisions.GetDecision, decision("shop", "nothing")).code == NOT_FOUND
+
+
 def test_every_bad_field_of_a_request_is_named(client: Client) -> None:
     request = good_request(offers=numbered_offers(1001), slots=27, ranking_size=2000, customer_id="x" * 300)
     fields = {where for where, _ in refused(client.decisions.Decide, request).violations}

@@ -77,6 +77,8 @@ def mixed_features(count: int) -> dict[str, Any]:
 
 
 def _bad_decides() -> Iterator[Bad]:
+    yield Bad("ids beside offers", {"offer_ids": ["a"]}, "offer_ids", "1")
+    yield Bad("long channel", {"channel": LONG}, "channel", "257")
     yield Bad("1,001 offers", {"offers": numbered_offers(1001)}, "offers", "1001")
     yield Bad("the same offer twice", {"offers": offers("a", "b", "a")}, "offers[2].id", '"a"')
     yield Bad("empty offer id", {"offers": offers("a", "")}, "offers[1].id", "nothing")

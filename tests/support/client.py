@@ -1,4 +1,4 @@
-"""A client of the running service: one connection, its services, and what a refusal says.
+"""A client of the running service: one connection, the four services, and what a refusal says.
 
 `with Client(service.address) as client:` opens a connection of its own: two clients share no connection, so that a
 test with two of them sees what two callers see.
@@ -101,37 +101,6 @@ class Client:
         request = placement_service_pb2.ListPolicyVersionsRequest(placement=name)
         return list(self.placements.ListPolicyVersions(request, timeout=DEADLINE_S).versions)
 
-    def put(self, *offers: catalog_service_pb2.CatalogOffer) -> catalog_service_pb2.PutOffersResponse:
-        """Puts offers into the catalogue."""
-        request = catalog_service_pb2.PutOffersRequest(offers=offers)
-        answer: catalog_service_pb2.PutOffersResponse
-        answer = self.catalog.PutOffers(request, timeout=DEADLINE_S)
-        return answer
-
-    def take_out(self, *ids: str) -> catalog_service_pb2.DeleteOffersResponse:
-        """Takes offers out of the catalogue."""
-        request = catalog_service_pb2.DeleteOffersRequest(ids=ids)
-        answer: catalog_service_pb2.DeleteOffersResponse
-        answer = self.catalog.DeleteOffers(request, timeout=DEADLINE_S)
-        return answer
-
-    def listed(self, **filters: Any) -> list[catalog_service_pb2.KeptOffer]:
-        """Lists offers of the catalogue, all pages of them."""
-        found: list[catalog_service_pb2.KeptOffer] = []
-        request = catalog_service_pb2.ListOffersRequest(**filters)
-        while True:
-            page = self.catalog.ListOffers(request, timeout=DEADLINE_S)
-            found += page.offers
-            if not page.next_page_token:
-                return found
-            request.page_token = page.next_page_token
-
-    def empty_catalog(self) -> None:
-        """Takes all offers out of the catalogue."""
-        ids = [one.offer.offer.id for one in self.listed(page_size=1000)]
-        for start in range(0, len(ids), 1000):
-            self.take_out(*ids[start : start + 1000])
-
     def decide(self, request: decision_service_pb2.DecideRequest) -> decision_service_pb2.DecideResponse:
         """Asks for a decision."""
         answer: decision_service_pb2.DecideResponse
@@ -161,6 +130,36 @@ class Client:
         """
         request = decision_service_pb2.DecideBatchRequest(requests=requests)
         return list(self.decisions.DecideBatch(request, timeout=DEADLINE_S).results)
+
+    def put(self, *offers: catalog_service_pb2.CatalogOffer) -> catalog_service_pb2.PutOffersResponse:
+        """Puts offers into the catalogue."""
+        request = catalog_service_pb2.PutOffersRequest(offers=offers)
+        answer: catalog_service_pb2.PutOffersResponse
+        answer = self.catalog.PutOffers(request, timeout=DEADLINE_S)
+        return answer
+
+    def listed(self, **filters: Any) -> list[catalog_service_pb2.KeptOffer]:
+        """Lists offers, all pages of them."""
+        found: list[catalog_service_pb2.KeptOffer] = []
+        request = catalog_service_pb2.ListOffersRequest(**filters)
+        while True:
+            page = self.catalog.ListOffers(request, timeout=DEADLINE_S)
+            found += page.offers
+            if not page.next_page_token:
+                return found
+            request.page_token = page.next_page_token
+
+    def take_out(self, *ids: str) -> catalog_service_pb2.DeleteOffersResponse:
+        """Takes offers out of the catalogue."""
+        answer: catalog_service_pb2.DeleteOffersResponse
+        answer = self.catalog.DeleteOffers(catalog_service_pb2.DeleteOffersRequest(ids=ids), timeout=DEADLINE_S)
+        return answer
+
+    def empty_catalog(self) -> None:
+        """Takes all offers out of the catalogue."""
+        ids = [one.offer.offer.id for one in self.listed(page_size=1000)]
+        for start in range(0, len(ids), 1000):
+            self.take_out(*ids[start : start + 1000])
 
     def get(self, placement: str, event_id: str) -> decision_service_pb2.Decision:
         """Asks for a stored decision."""
