@@ -455,7 +455,7 @@ def test_the_catalogue_and_inline_offers_have_the_same_probabilities(learned: Cl
         assert pmf(some) == pytest.approx(pmf(some_sent), abs=1e-5)
 
 
-@pytest.mark.parametrize("name", list(POLICIES))
+@pytest.mark.parametrize("name", ["squarecb", "shortlisted", pytest.param("softmax", marks=pytest.mark.long)])
 def test_importance_weighting_of_logged_decisions_finds_the_value_of_another_policy(learned: Client, name: str) -> None:
     """With channels, exclusions, named offers and shortlists, over contexts that never repeat.
 
@@ -632,3 +632,104 @@ def test_offers_that_come_and_go_under_load_leave_every_decision_whole(client: C
         assert "always" in ids_of(stored)
         assert_exact(answer, stored)
     assert len({tuple(ids_of(client.get("shop", a.event_id))) for a in decided}) > 3
+
+
+def test_decisions_while_their_placement_is_deleted_and_applied_again_are_whole(
+    client: Client, service: RunningService
+) -> None:
+    """What they name is deleted with the placement. Whatever is answered as logged by the last one can be read."""
+    client.put(*(kept(f"o{i}", features({"x": float(i)})) for i in range(20)))
+    stop = False
+
+    def ask_on(worker: int) -> list[DecideResponse]:
+        answers = []
+        with Client(service.address) as own:
+            while not stop:
+                request = ask(f"{worker} {len(answers)}", "other", offer_ids=["o3", "o1"] if len(answers) % 2 else [])
+                try:
+                    answers.append(own.decide(request))
+                    time.sleep(0.002)
+                except grpc.RpcError as error:
+                    assert error.code() in (grpc.StatusCode.NOT_FOUND, PRECONDITION)  # noqa: PT017 - it may be gone
+                    time.sleep(0.005)
+        return answers
+
+    with ThreadPoolExecutor(3) as pool:
+        asking = [pool.submit(ask_on, worker) for worker in range(3)]
+        for _ in range(4):
+            client.apply("other", policy=uniform())
+            time.sleep(0.2)
+            client.delete("other")
+        client.apply("other", policy=uniform())
+        wait_until(lambda: client.status("other").decisions > 30, "decisions of the last one")
+        stop = True
+        answers = [answer for each in asking for answer in each.result()]
+    assert all(answer.logged for answer in answers)
+    readable = [(answer, stored) for answer in answers if (stored := _stored(client, "other", answer.event_id))]
+    # What is of a former placement is gone with it, and nothing of the last one is lost.
+    assert client.status("other").decisions == len(readable) > 30
+    for answer, stored in readable:
+        assert_exact(answer, stored)
+        assert all(one.offer.features.numeric["x"] == float(one.offer.id[1:]) for one in stored.offers)
+
+
+def _stored(client: Client, placement: str, event_id: str) -> Decision | None:
+    try:
+        return client.get(placement, event_id)
+    except grpc.RpcError as error:
+        assert error.code() == grpc.StatusCode.NOT_FOUND  # noqa: PT017 - of a former placement
+        return None
+
+
+def test_a_placement_called_catalog_is_a_placement_like_any_other(client: Client) -> None:
+    client.apply("catalog", policy=uniform())
+    client.put(kept("a"), kept("b", placements=["catalog"]))
+    wait_until(lambda: _there(client, "catalog") == ["a", "b"], "its offers")
+    client.delete("catalog")
+    assert [one.offer.offer.id for one in client.listed()] == ["a", "b"]
+    assert eligible(client, "still there") == ["a"]
+
+
+def _there(client: Client, placement: str) -> list[str]:
+    try:
+        return sorted(pmf(client.decide(ask("", placement))))
+    except grpc.RpcError as error:
+        assert error.code() == PRECONDITION  # noqa: PT017 - nothing has arrived yet
+        return []
+
+
+def test_more_slots_than_offers_choose_all_of_them(client: Client) -> None:
+    client.put(*map(kept, "abc"))
+    answer = client.decide(ask("all slots", slots=20, channel="x"))
+    assert sorted(choice.offer_id for choice in answer.choices) == ["a", "b", "c"]
+    assert [choice.propensity for choice in answer.choices] == pytest.approx([1 / 3, 1 / 2, 1.0], abs=1e-12)
+
+
+@pytest.mark.long
+def test_ten_thousand_offers_are_decided_about_and_one_of_them_can_change(client: Client) -> None:
+    client.apply("other", policy=softmax(5), reward=reward(1), shortlist=ShortlistSpec(size=100, random=20))
+
+    def numbered(i: int, price: float) -> Any:
+        return kept(f"o{i:05}", features({"price": price}, {"brand": f"b{i % 50}"}), placements=["other"])
+
+    for start in range(0, 10_000, 1000):
+        client.put(*(numbered(i, i / 10_000) for i in range(start, start + 1000)))
+    client.decide_all(ask(f"train {i}", "other", context=context(i)) for i in range(200))
+    client.record(*(outcome("other", f"train {i}") for i in range(0, 200, 2)))
+    client.wait_learned("other", 200)
+    answer = client.decide(ask("one", "other", context=context(0)))
+    stored = client.get("other", "one")
+    assert (len(stored.offers), stored.shortlisted_from) == (100, 10_000)
+    assert_exact(answer, stored)
+    client.put(numbered(5000, 77.0))
+    started = time.monotonic()
+
+    def arrived() -> bool:
+        client.decide(ask("", "other", context=context(1)))
+        found = client.decide(ask("", "other", offer_ids=["o05000", "o05001"]))
+        stored = client.get("other", found.event_id)
+        return stored.offers[0].offer.features.numeric["price"] == 77.0
+
+    wait_until(arrived, "the change to arrive", every_s=0.02)
+    print(f"a change among ten thousand arrived after {time.monotonic() - started:.2f} s")  # noqa: T201
+    assert client.get("other", "one") == stored
