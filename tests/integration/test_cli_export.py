@@ -78,6 +78,7 @@ def test_the_story_of_a_log_that_moves(
 def test_decisions_from_the_catalogue_are_exported_with_the_offers_as_they_were(
     address: str, here: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    decided = []
     with Client(address) as client:
         for name in ("kept", "kept-copy"):
             client.apply(name, reward=reward(1))
@@ -86,7 +87,8 @@ def test_decisions_from_the_catalogue_are_exported_with_the_offers_as_they_were(
             wait_until(lambda price=price: _first_price(client) == price, "the offers to arrive")
             for i in range(10):
                 ids = ["k2", "k0"] if i % 2 else []
-                client.decide(decide("kept", f"{price} {i}", [], offer_ids=ids, slots=1 + i % 3))
+                request = decide("kept", f"{price} {i}", [], offer_ids=ids, slots=1 + i % 3)
+                decided.append((request, client.decide(request)))
             client.record(*(outcome("kept", f"{price} {i}") for i in range(0, 10, 3)))
         client.take_out("k0", "k1", "k2")
         n = client.status("kept").decisions
@@ -96,6 +98,8 @@ def test_decisions_from_the_catalogue_are_exported_with_the_offers_as_they_were(
     code, out, _ = run(capsys, "import", "kept-copy", str(tmp_path), *here, "--json")
     assert (code, json.loads(out)["added"], json.loads(out)["refused"]) == (0, n, 0)
     with Client(address) as client:
+        # Asked again after the window, when nothing is left to draw from: what was decided then.
+        assert [client.decide(request) for request, _ in decided] == [answer for _, answer in decided]
         for price, i in ((1.25, 0), (1.25, 1), (2.25, 2), (2.25, 3)):
             copied, stored = (client.get(name, f"{price} {i}") for name in ("kept-copy", "kept"))
             wanted = [2, 0] if i % 2 else [0, 1, 2]
