@@ -47,7 +47,7 @@ class RunningService:
         redis_url: str = "",
         args: Sequence[str] = (),
         env: dict[str, str] | None = None,
-        ready_s: float = 30.0,
+        ready_s: float = 60.0,
     ) -> None:
         """Starts the service and waits until it is ready.
 
@@ -163,13 +163,14 @@ def is_alive(pid: int) -> bool:
     return any(pid == other for other, _, _ in _processes())
 
 
-def wait_until(condition: Callable[[], _T], what: str, timeout_s: float = 15.0, every_s: float = 0.05) -> _T:
+def wait_until(condition: Callable[[], _T], what: str, timeout_s: float = 60.0, every_s: float = 0.05) -> _T:
     """Asks again and again until the answer is true.
 
     Args:
         condition: What to ask.
         what: What is waited for, in words, for the error message.
-        timeout_s: Seconds after which it is an error.
+        timeout_s: Seconds after which it is an error: many by default, because the clock is the wall's and the machine
+            may be busy. Where it matters how long something takes, the caller says so.
         every_s: Seconds between two questions.
 
     Returns:
