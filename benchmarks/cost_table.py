@@ -1,20 +1,21 @@
 """Where the microseconds of a decision go: `python -m benchmarks.cost_table` prints a table; nothing is written.
 
 The parts of the decision path are called one by one, in one process, as the server calls them: on a real store, with
-policies that have learned, and with contexts that never repeat. What no part accounts for is the difference to the whole
-call. Transport is what a server pays for a call that does nothing, in a process of its own. CPU time, medians of turns
-that alternate.
+policies that have learned, and with contexts that never repeat. What no part accounts for is the difference to the
+whole call. Transport is what a server pays for a call that does nothing, in a process of its own. CPU time, medians of
+turns that alternate.
 """
 
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from statistics import median
+from typing import TypeVar
 
 import uvloop
 
@@ -40,6 +41,7 @@ from attune.store.offer_sets import OfferSets
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.versions import Versions
+from attune.v1.decision_service_pb2 import DecideResponse
 from benchmarks import workload
 from benchmarks.processes import empty_server
 from benchmarks.targets import empty
@@ -65,6 +67,10 @@ PARTS = (
     "reply, tasks, all else of the call",
     "serialise the reply",
 )
+
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,7 @@ class Column:
         records, serialising = _timed(lambda each: each.record.SerializeToString(), drawn)
         written = [(each.record.event_id, record) for each, record in zip(drawn, records, strict=True)]
         journaling = await _at_once(lambda each: serving.journal.append(live.keys, live.window_ms, *each), written)
-        replies: list[object] = []
+        replies: list[DecideResponse] = []
 
         async def decide(request: DecideEnvelope) -> None:
             replies.append(await serving.servicer.Decide(request))
@@ -124,14 +130,14 @@ def _us_since(began_ns: int, n_calls: int) -> float:
     return (time.process_time_ns() - began_ns) / n_calls / 1e3
 
 
-def _timed(call: Callable[..., object], inputs: Sequence[object]) -> tuple[list[object], float]:
+def _timed(call: Callable[[_In], _Out], inputs: Sequence[_In]) -> tuple[list[_Out], float]:
     """Returns what a call gives for each, and microseconds of CPU for one."""
     began = time.process_time_ns()
     outputs = [call(each) for each in inputs]
     return outputs, _us_since(began, len(inputs))
 
 
-async def _at_once(call: Callable[..., object], inputs: Sequence[object]) -> float:
+async def _at_once(call: Callable[[_In], Awaitable[object]], inputs: Sequence[_In]) -> float:
     """Calls as a server does that has several callers; returns microseconds of CPU for one."""
     began = time.process_time_ns()
     waiting = iter(inputs)
@@ -232,9 +238,7 @@ def transport() -> float:
 def markdown(transport_us: float, by_column: dict[str, list[float]]) -> str:
     """Writes the table."""
     whole = {name: [transport_us, *parts] for name, parts in by_column.items()}
-    rows = [
-        f"| {part} | {' | '.join(f'{each[i]:.1f}' for each in whole.values())} |" for i, part in enumerate(PARTS)
-    ]
+    rows = [f"| {part} | {' | '.join(f'{each[i]:.1f}' for each in whole.values())} |" for i, part in enumerate(PARTS)]
     return "\n".join(
         [
             f"CPU microseconds of the server for a decision, median of {TURNS} turns; {AT_ONCE} callers at once.",

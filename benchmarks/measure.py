@@ -78,7 +78,9 @@ class Target:
     connections = 4
     in_flight = 16
 
-    def __init__(self, name: str, method: str, processes: Processes, messages: Iterator[bytes], per_call: int = 1):
+    def __init__(
+        self, name: str, method: str, processes: Processes, messages: Iterator[bytes], per_call: int = 1
+    ) -> None:
         """Loads the method of the server in `processes` with these requests."""
         self.name, self.method, self.processes, self.per_call = name, method, processes, per_call
         self._messages = messages

@@ -16,9 +16,9 @@ from attune.store.client import Store
 from attune.store.embedded import EmbeddedStore
 from attune.store.journal import Journal
 from attune.store.keys import PlacementKeys
-from attune.store.set_records import DIGEST_BYTES
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
+from attune.store.set_records import DIGEST_BYTES
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import Placement
 from attune_models.types import FeatureSet

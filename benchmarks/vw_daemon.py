@@ -1,8 +1,8 @@
 """`vw --daemon` on the same features and the same weights: what many use in place of a service like this one.
 
-Run as `python -m benchmarks.vw_daemon ARGUMENTS` it is the daemon: where there is no program `vw` on PATH, the same code
-is in the library that its Python package carries. That program makes a workspace from its arguments, which for a daemon
-opens the port and forks, and then drives the parser until it ends; so does this one.
+Run as `python -m benchmarks.vw_daemon ARGUMENTS` it is the daemon: where there is no program `vw` on PATH, the same
+code is in the library that its Python package carries. That program makes a workspace from its arguments, which for a
+daemon opens the port and forks, and then drives the parser until it ends; so does this one.
 """
 
 import os
@@ -117,7 +117,7 @@ class DaemonTarget:
         asked = answered = newlines = 0
         unsent: deque[bytes] = deque()
         with _connected(self._address) as peer:
-            peer.setblocking(False)
+            peer.settimeout(0)
             while True:
                 is_on = time.perf_counter() - began < seconds
                 while is_on and asked - answered <= (_PORTIONS - 1) * workload.BATCH:
