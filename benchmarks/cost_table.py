@@ -41,7 +41,6 @@ from attune.store.offer_sets import OfferSets
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.versions import Versions
-from attune.v1.decision_service_pb2 import DecideResponse
 from benchmarks import workload
 from benchmarks.processes import empty_server
 from benchmarks.targets import empty
@@ -115,7 +114,7 @@ class Column:
         records, serialising = _timed(lambda each: each.record.SerializeToString(), drawn)
         written = [(each.record.event_id, record) for each, record in zip(drawn, records, strict=True)]
         journaling = await _at_once(lambda each: serving.journal.append(live.keys, live.window_ms, *each), written)
-        replies: list[DecideResponse] = []
+        replies = [await serving.servicer.Decide(request) for request in self.requests(1)]
 
         async def decide(request: DecideEnvelope) -> None:
             replies.append(await serving.servicer.Decide(request))
