@@ -101,7 +101,7 @@ async def _serve(settings: Settings) -> None:
         following = asyncio.create_task(live.follow())
         stack.push_async_callback(end, following)
         offers = Catalog(store)
-        catalog = LiveCatalog(offers, OfferSets(store), live)
+        catalog = LiveCatalog(offers, OfferSets(store), live, metrics)
         await catalog.refresh()
         following_catalog = asyncio.create_task(catalog.follow())
         stack.push_async_callback(end, following_catalog)

@@ -1,7 +1,9 @@
 """attune.v1.CatalogService."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
+from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.catalog_validation import check_ids, check_listing, check_offer_id, check_offers
@@ -23,8 +25,10 @@ from attune.v1.catalog_service_pb2 import (
 
 DEFAULT_PAGE = 100
 
-# Clients refuse messages of more than 4 MiB by default.
-_MAX_PAGE_BYTES = 3 << 20
+# Clients refuse messages of more than 4 MiB by default. Beside the offers there are a token and two numbers.
+_MAX_PAGE_BYTES = (3 << 20) - 1024
+# Of a field of a message: its number and its length.
+_FRAME_BYTES = 5
 # An offer has at most 1 MiB: no reading is much larger than a page.
 _READ_AT_ONCE = 50
 
@@ -57,9 +61,9 @@ class CatalogServicer:
     async def ListOffers(self, request: ListOffersRequest) -> ListOffersResponse:  # noqa: N802 - the contract's name
         """Return the offers that match, by id."""
         check_listing(request)
-        look = await self._live.copy.refresh()
+        now_ms = await self._live.copy.refresh()
         revision = self._live.copy.revision
-        matching = [offer.id for offer in self._live.copy.ordered() if _matches(offer, request, look.now_ms)]
+        matching = _matching(self._live.copy.ordered(), request, now_ms)
         page = [offer_id for offer_id in matching if offer_id > request.page_token]
         offers, last = await self._page(page[: request.page_size or DEFAULT_PAGE])
         return ListOffersResponse(
@@ -84,22 +88,27 @@ class CatalogServicer:
             chunk = ids[begin : begin + _READ_AT_ONCE]
             reading = await self._catalog.read(chunk)
             for offer_id, value in zip(chunk, reading.records, strict=True):
-                size += len(value or b"")
-                if offers and size > _MAX_PAGE_BYTES:
-                    return offers, last
+                # What is not there was deleted a moment ago; what is damaged is named where it is asked for by its id.
+                if (offer := _kept_if_sound(value, reading.now_ms)) is not None:
+                    size += offer.ByteSize() + _FRAME_BYTES
+                    if offers and size > _MAX_PAGE_BYTES:
+                        return offers, last
+                    offers.append(offer)
                 last = offer_id
-                if value is not None:  # else it was deleted a moment ago
-                    offers.append(_kept(CatalogRecord.FromString(value), reading.now_ms))
         return offers, last
 
 
-def _matches(offer: KnownOffer, request: ListOffersRequest, now_ms: int) -> bool:
-    return (
-        (not request.placement or offer.is_for(request.placement))
-        and (not request.tag or request.tag in offer.tags)
-        and (not request.channel or not offer.channels or request.channel in offer.channels)
-        and (not request.live or offer.is_live(now_ms))
-    )
+def _matching(offers: Iterable[KnownOffer], request: ListOffersRequest, now_ms: int) -> list[str]:
+    placement, tag, channel = request.placement, request.tag, request.channel
+    if placement:
+        offers = (offer for offer in offers if offer.is_for(placement))
+    if tag:
+        offers = (offer for offer in offers if tag in offer.tags)
+    if channel:
+        offers = (offer for offer in offers if not offer.channels or channel in offer.channels)
+    if request.live:
+        offers = (offer for offer in offers if offer.is_live(now_ms))
+    return [offer.id for offer in offers]
 
 
 def _kept(record: CatalogRecord, now_ms: int) -> KeptOffer:
@@ -112,3 +121,9 @@ def _kept(record: CatalogRecord, now_ms: int) -> KeptOffer:
         changed_at=changed_at,
         live=starts_ms <= now_ms < ends_ms,
     )
+
+
+def _kept_if_sound(value: bytes | None, now_ms: int) -> KeptOffer | None:
+    with suppress(DecodeError):
+        return None if value is None else _kept(CatalogRecord.FromString(value), now_ms)
+    return None

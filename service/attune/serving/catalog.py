@@ -12,10 +12,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from attune.errors import ExpectedError, NotFoundError
+from attune.metrics import ServingMetrics
 from attune.serving.catalog_copy import CatalogCopy, KnownOffer
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.store.catalog import Catalog
+from attune.store.keys import PlacementKeys
 from attune.store.offer_sets import OfferSet, OfferSets, offer_set_of
+from attune.tasks import Shared
 from attune_models.types import ActionSet
 
 POLL_S = 0.2
@@ -91,14 +94,18 @@ class LiveCatalog:
         copy: All offers of the catalogue.
     """
 
-    def __init__(self, catalog: Catalog, offer_sets: OfferSets, live: LivePlacements) -> None:
+    def __init__(
+        self, catalog: Catalog, offer_sets: OfferSets, live: LivePlacements, metrics: ServingMetrics | None = None
+    ) -> None:
         """Begin with none."""
+        self._metrics = metrics or ServingMetrics()
         self.copy = CatalogCopy(catalog)
         self._offer_sets = offer_sets
         self._live = live
         self._groups: dict[str, _Group] = {}
         self._served: dict[str, _Served] = {}
-        self._refreshing = asyncio.Lock()
+        self._compared = 0
+        self._refreshing = Shared(self._refresh)
 
     def offers(self, placement: str) -> LiveOffers | None:
         """Return what a placement may draw from now; None when no offer is live."""
@@ -113,19 +120,7 @@ class LiveCatalog:
         Raises:
             StoreUnavailableError: The store did not answer in time; what was known is kept.
         """
-        async with self._refreshing:
-            looked = await self.copy.refresh()
-            applied = dict(self._live.applied)
-            for name in self._served.keys() - applied.keys():
-                del self._served[name]
-            if looked.is_whole:  # the store may have lost what was registered
-                for placement in applied.values():
-                    self._offer_sets.forget(placement.keys)
-            errors = [await self._serve_safely(placement, looked.now_ms) for placement in applied.values()]
-            used = {self.copy.group(name) for name in applied}
-            self._groups = {name: group for name, group in self._groups.items() if name in used}
-            for error in filter(None, errors):
-                raise error
+        await self._refreshing.done()
 
     async def catch_up(self) -> None:
         """Refresh now, after a change of this process's own: what cannot be done now is done in a moment."""
@@ -143,6 +138,26 @@ class LiveCatalog:
             except Exception:  # noqa: BLE001 - whatever is wrong now, later changes must not be missed
                 _log.exception("the catalogue stays as it is")
 
+    async def _refresh(self) -> None:
+        now_ms = await self.copy.refresh()
+        applied = dict(self._live.applied)
+        self._forget(applied)
+        errors = [await self._serve_safely(placement, now_ms) for placement in applied.values()]
+        used = {self.copy.group(name) for name in applied}
+        self._groups = {name: group for name, group in self._groups.items() if name in used}
+        for error in filter(None, errors):
+            raise error
+
+    def _forget(self, applied: Mapping[str, LivePlacement]) -> None:
+        for name in self._served.keys() - applied.keys():
+            del self._served[name]
+            self._offer_sets.forget(PlacementKeys(name))
+            self._metrics.draws_from(name, None)
+        if self._compared != self.copy.times_compared:  # the store may have lost what was registered
+            self._compared = self.copy.times_compared
+            for placement in applied.values():
+                self._offer_sets.forget(placement.keys)
+
     async def _serve_safely(self, placement: LivePlacement, now_ms: int) -> ExpectedError | None:
         # Of a cluster, each server fails alone: the placements of the others go on.
         try:
@@ -157,20 +172,25 @@ class LiveCatalog:
         if served is not None and served.created_at_ms != created_at_ms:
             del self._served[name]  # it was deleted, and the set that decisions name with it
         group = await self._group(self.copy.group(name), now_ms, served.group if served else None)
+        if group.offers is None or not await self._registered(placement, group.offers.offer_set):
+            self._served.pop(name, None)
+            self._metrics.draws_from(name, 0)
+        elif served is None or served.group is not group or name not in self._served:
+            self._served[name] = _Served(created_at_ms, group, group.offers)
+            self._metrics.draws_from(name, len(group.live))
+
+    async def _registered(self, placement: LivePlacement, offer_set: OfferSet) -> bool:
         try:
-            if group.offers is not None:
-                await self._offer_sets.register(placement.keys, group.offers.offer_set, created_at_ms)
-                self._served[name] = _Served(created_at_ms, group, group.offers)
-                return
+            await self._offer_sets.register(placement.keys, offer_set, placement.record.created_at_ms)
         except NotFoundError:
-            _log.debug('placement "%s" is gone', name)
-        self._served.pop(name, None)
+            return False  # it has just been deleted
+        return True
 
     async def _group(self, name: str, now_ms: int, served: _Group | None) -> _Group:
         stamp = self.copy.stamp(name, now_ms)
         former = self._groups.get(name, served)
         if name not in self._groups or self._groups[name].stamp != stamp:
-            live = [offer for offer in self.copy.ordered() if offer.is_live(now_ms) and offer.is_for(name)]
+            live = self.copy.live(name, now_ms)
             self._groups[name] = _Group(stamp, live, await _live_offers(live, former))
         return self._groups[name]
 

@@ -3,7 +3,6 @@
 The store is asked what has changed; only that is read. All that was read is ready before the copy changes, in one step.
 """
 
-import asyncio
 import logging
 from bisect import bisect_right
 from collections import Counter
@@ -17,7 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from attune.storage.v1.records_pb2 import CatalogRecord
 from attune.store.catalog import Catalog, Changes
 from attune.store.offer_sets import offer_digest
-from attune.tasks import in_turns
+from attune.tasks import Shared, in_turns
 from attune.v1.catalog_service_pb2 import CatalogOffer
 from attune_models.features import FeatureError, encode_action
 
@@ -69,19 +68,6 @@ class KnownOffer:
         return not self.placements or placement in self.placements
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a look at the store said.
-
-    Attributes:
-        now_ms: The store's time, milliseconds since the epoch.
-        is_whole: Whether everything was compared: it is the first look, or the store was away, or has lost something.
-    """
-
-    now_ms: int
-    is_whole: bool
-
-
 class CatalogCopy:
     """The offers of the catalogue, as this process knows them."""
 
@@ -100,7 +86,13 @@ class CatalogCopy:
         self._named: Counter[str] = Counter()
         self._changes = 0
         self._touched: dict[str, int] = {EVERYWHERE: 0}
-        self._refreshing = asyncio.Lock()
+        self._times_compared = 0
+        self._refreshing = Shared(self._refresh)
+
+    @property
+    def times_compared(self) -> int:
+        """How often everything was compared: at first, and where the store was away or has lost something."""
+        return self._times_compared
 
     @property
     def revision(self) -> int:
@@ -115,25 +107,40 @@ class CatalogCopy:
         """Return which placements have the same offers as this one: those of the same group."""
         return placement if placement in self._named else EVERYWHERE
 
+    def live(self, group: str, now_ms: int) -> list[KnownOffer]:
+        """Return what the placements of a group may draw at a time of the store's clock, by id."""
+        # As `is_live` and `is_for` say: calling them for 10,000 offers would take 4 ms instead of 1.
+        return [
+            offer
+            for offer in self.ordered()
+            if offer.starts_ms <= now_ms < offer.ends_ms and (not offer.placements or group in offer.placements)
+        ]
+
     def stamp(self, group: str, now_ms: int) -> tuple[int, int, int]:
         """Return what is the same as before when the live offers of a group of placements are."""
         passed = bisect_right(self._limits_ms, now_ms)
         last_limit_ms = self._limits_ms[passed - 1] if passed else _BEGINNING_MS
         return self._touched.get(group, 0), self._touched[EVERYWHERE], last_limit_ms
 
-    async def refresh(self) -> Look:
+    async def refresh(self) -> int:
         """Bring the copy up to date with the store.
+
+        Returns:
+            The store's time, milliseconds since the epoch.
 
         Raises:
             StoreUnavailableError: The store did not answer in time; what was known is kept.
         """
-        async with self._refreshing:
-            since, self._since = self._since, 0
-            changes = await self._catalog.changes(since)
-            if changes.put or changes.is_whole or changes.deleted:
-                self._take_over(changes, await self._read(changes))
-            self._since = self._revision = changes.revision
-            return Look(changes.now_ms, changes.is_whole)
+        return await self._refreshing.done()
+
+    async def _refresh(self) -> int:
+        since, self._since = self._since, 0
+        changes = await self._catalog.changes(since)
+        if changes.put or changes.is_whole or changes.deleted:
+            self._take_over(changes, await self._read(changes))
+        self._times_compared += changes.is_whole
+        self._since = self._revision = changes.revision
+        return changes.now_ms
 
     async def _read(self, changes: Changes) -> list[KnownOffer]:
         newer = [offer_id for offer_id, revision in changes.put.items() if self._revision_of(offer_id) != revision]

@@ -11,17 +11,25 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
-from attune.errors import AlreadyExistsError, ExpectedError, StoreUnavailableError
+from attune.errors import (
+    AlreadyExistsError,
+    ExpectedError,
+    NotFoundError,
+    NothingEligibleError,
+    StoreUnavailableError,
+)
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.catalog import LiveOffers
 from attune.serving.drawing import Drawn, draw
-from attune.serving.identity import new_event_id
+from attune.serving.identity import new_event_id, request_digest
 from attune.serving.live import LivePlacement, LivePlacements
+from attune.serving.situation import context_of
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import Decisions
 from attune.store.journal import DEFERRED, Journal
 from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE
+from attune_models.types import Situation
 
 # Other calls get their turn after so many decisions of a batch: a millisecond or two.
 _DECISIONS_PER_TURN = 16
@@ -97,7 +105,9 @@ class Decider:
             StoreUnavailableError: The store is out of reach and the placement refuses to answer without it.
             OverloadedError: More decisions wait to be written than the store takes in time.
         """
-        unwritten = await self._draw(request)
+        unwritten = await self._drawn(request)
+        if isinstance(unwritten, Decided):
+            return unwritten
         record = unwritten.drawn.record
         try:
             found: bytes | Exception | None = await self._journal.append(
@@ -118,7 +128,7 @@ class Decider:
         """
         results: list[Decided | ExpectedError | _Unwritten] = []
         for i, request in enumerate(requests, 1):
-            results.append(request if isinstance(request, ExpectedError) else await _caught(self._draw(request)))
+            results.append(request if isinstance(request, ExpectedError) else await _caught(self._drawn(request)))
             if not i % _DECISIONS_PER_TURN:
                 await asyncio.sleep(0)
         together: defaultdict[tuple[str, int], list[_Unwritten]] = defaultdict(list)
@@ -131,6 +141,25 @@ class Decider:
             next(answers[each.live.keys.name, each.window_ms]) if isinstance(each, _Unwritten) else each
             for each in results
         ]
+
+    async def _drawn(self, request: DecideEnvelope) -> Decided | _Unwritten:
+        """Draw; where the catalogue has nothing left to draw from, return what was decided when it had."""
+        try:
+            return await self._draw(request)
+        except NothingEligibleError:
+            if (first := await self._decided_before(request)) is None:
+                raise
+            return first
+
+    async def _decided_before(self, request: DecideEnvelope) -> Decided | None:
+        if not request.event_id:
+            return None
+        live = await self._live.get(request.placement)
+        try:
+            first = (await self._decisions.get(live.keys, request.event_id)).record
+        except NotFoundError:
+            return None
+        return _repeated(first, request_digest(request, Situation(context_of(request.context), (), ())))
 
     async def _draw(self, request: DecideEnvelope) -> _Unwritten:
         live = await self._live.get(request.placement)
@@ -160,12 +189,25 @@ class Decider:
             first = await self._decisions.found(unwritten.live.keys, found)
         except StoreUnavailableError as error:
             return unwritten.unlogged(error)
-        if first.request_digest != drawn.record.request_digest:
-            raise AlreadyExistsError(
-                f'event_id: expected an id that is new, or the request it was first used with, got "{first.event_id}" '
-                "with a different request"
-            )
-        return Decided(first, [Offer.FromString(offer).id for offer in first.offers], logged=True)
+        return _repeated(first, drawn.record.request_digest)
+
+
+def _repeated(first: DecisionRecord, digest: bytes) -> Decided:
+    """Return what was decided first under an event_id.
+
+    Args:
+        first: What is in the store.
+        digest: Of the request that has the same event_id.
+
+    Raises:
+        AlreadyExistsError: It was another request.
+    """
+    if first.request_digest != digest:
+        raise AlreadyExistsError(
+            f'event_id: expected an id that is new, or the request it was first used with, got "{first.event_id}" '
+            "with a different request"
+        )
+    return Decided(first, [Offer.FromString(offer).id for offer in first.offers], logged=True)
 
 
 async def _caught(answer: Awaitable[_Answer]) -> _Answer | ExpectedError:
