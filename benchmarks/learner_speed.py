@@ -39,7 +39,7 @@ from attune.v1.decision_service_pb2 import MODE_LEARNED
 from attune_models.types import Interaction
 from attune_models.vw import VwPolicy, VwSpec
 from attune_models.vw_spec import arguments
-from attune_models.vw_terms import pairs_of
+from attune_models.vw_places import pairs_of
 from benchmarks import workload
 
 SIZES = (10, 50)
@@ -208,7 +208,10 @@ def _saved(workspace: vowpalwabbit.Workspace) -> bytes:
 
 def _labelled(interaction: Interaction) -> list[str]:
     seen = interaction.situation
-    lines = [f"shared |c {seen.context} |p {pairs_of(seen.context)}", *(f"|o {action}" for action in seen.actions)]
+    lines = [
+        f"shared |c {seen.context} |p {' '.join(pairs_of(seen.context.split(' ')))}",
+        *(f"|o {action}" for action in seen.actions),
+    ]
     # A weight of 1, as our policy gives it: SquareCB's regression is a plain one.
     cost = -interaction.reward if interaction.reward else 0.0
     lines[1 + interaction.chosen] = f"0:{cost!r}:1.0 {lines[1 + interaction.chosen]}"

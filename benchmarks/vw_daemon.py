@@ -24,7 +24,7 @@ from vowpalwabbit.pyvw import pylibvw
 from attune_models.features import encode, encode_action
 from attune_models.vw import VwSpec
 from attune_models.vw_spec import arguments
-from attune_models.vw_terms import pairs_of
+from attune_models.vw_places import pairs_of
 from benchmarks import workload
 from benchmarks.measure import WARM_UP_S, Throughput
 from benchmarks.processes import children, cpu_s, resident_bytes
@@ -144,7 +144,7 @@ def examples(n_offers: int, numbers: Iterator[float]) -> Iterator[bytes]:
     shared = []
     for context in workload.contexts():
         before, behind = workload.split(encoded := encode(context))
-        shared.append((f"shared |c {before}", f"{behind} |p {pairs_of(encoded)}\n{actions}\n"))
+        shared.append((f"shared |c {before}", f"{behind} |p {' '.join(pairs_of(encoded.split(' ')))}\n{actions}\n"))
     for before, behind in cycle(shared):
         yield f"{before}{next(numbers)!r}{behind}".encode()
 
