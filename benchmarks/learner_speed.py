@@ -38,8 +38,8 @@ from attune.tasks import pause
 from attune.v1.decision_service_pb2 import MODE_LEARNED
 from attune_models.types import Interaction
 from attune_models.vw import VwPolicy, VwSpec
-from attune_models.vw_spec import arguments
 from attune_models.vw_places import pairs_of
+from attune_models.vw_spec import arguments
 from benchmarks import workload
 
 SIZES = (10, 50)

@@ -23,8 +23,8 @@ from vowpalwabbit.pyvw import pylibvw
 
 from attune_models.features import encode, encode_action
 from attune_models.vw import VwSpec
-from attune_models.vw_spec import arguments
 from attune_models.vw_places import pairs_of
+from attune_models.vw_spec import arguments
 from benchmarks import workload
 from benchmarks.measure import WARM_UP_S, Throughput
 from benchmarks.processes import children, cpu_s, resident_bytes
