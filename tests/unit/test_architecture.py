@@ -45,7 +45,11 @@ BASE = {
     "attune.store_url",
     "attune.telemetry",
     "attune.child",
+    "attune.goaway",
+    "attune.held_address",
+    "attune.signals",
     "attune.tasks",
+    "attune.workers",
 }
 TOP = {"attune.server": "attune.server", "attune.supervisor": "attune.server", "attune.__main__": "attune.cli"}
 # Outside library -> the rooms that may import it.
