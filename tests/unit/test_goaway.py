@@ -55,7 +55,7 @@ async def test_a_frame_that_is_half_on_its_way_is_not_broken_into() -> None:
     """The kernel took the first part only: what is sent now would be in the middle of the rest."""
     listener, client, server = connected()
     with closing(listener), closing(client), closing(server):
-        server.setblocking(False)
+        server.settimeout(0)
         sent = 0
         try:
             while True:
@@ -76,7 +76,7 @@ async def test_other_connections_are_left_alone() -> None:
     with closing(listener), closing(client), closing(server):
         await clients_gone(listener.getsockname()[1], timeout_s=0.02)
         with closing(other_listener), closing(other_client), closing(other_server):
-            other_client.setblocking(False)
+            other_client.settimeout(0)
             with pytest.raises(BlockingIOError):
                 other_client.recv(1)
             assert struct.calcsize(">IBIII") == len(client.recv(100))

@@ -67,7 +67,7 @@ def test_connections_are_shared_out_among_those_who_listen(held: HeldAddress) ->
             stack.enter_context(closing(socket.create_connection(where(held))))
         counts = []
         for one in listeners:
-            one.setblocking(False)
+            one.settimeout(0)
             counts.append(0)
             try:
                 while True:
