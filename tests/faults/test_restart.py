@@ -26,8 +26,8 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 200),
 )
 CONNECTIONS = 4
-# Some 500 decisions a second: new processes need the processors as well, and every decision is looked up at the end.
-PAUSE_S = 0.02
+# Some 250 decisions a second: new processes need the processors as well, and every decision is looked up at the end.
+PAUSE_S = 0.05
 
 
 class Visitors:
