@@ -97,6 +97,21 @@ def test_one_that_is_killed_is_started_again_and_the_others_go_on(pair: RunningS
     assert killed not in servers
     assert other in servers
     assert pair.log().count(f"(pid {killed}) was killed by SIGKILL; starting it again in 0.") == 1
+    wait_until(lambda: pair.log().count("serving decisions on") == WORKERS + 1, "it to serve")
+
+
+def test_where_no_new_process_gets_ready_the_old_ones_stay(pair: RunningService) -> None:
+    servers, store = pair.servers(), pair.children()["store"]
+    os.kill(store, signal.SIGSTOP)
+    try:
+        os.kill(pair.pid, signal.SIGHUP)
+        wait_until(lambda: "the old processes go on" in pair.log(), "the attempt to be given up", timeout_s=30)
+    finally:
+        os.kill(store, signal.SIGCONT)
+    assert pair.servers() == servers
+    assert "a new server 1 ended with exit code 69: the old processes go on" in pair.log()
+    with Client(pair.address) as client:
+        wait_until(lambda: answered(client, "still-here"), "an answer")
 
 
 def frames(connection: socket.socket) -> Iterator[int]:
@@ -130,7 +145,9 @@ def test_a_client_whose_connections_are_recycled_sees_no_error(pair: RunningServ
 
 
 def test_who_watches_a_service_that_stops_is_told_that_it_does_not_serve(tmp_path: Path) -> None:
-    with RunningService(tmp_path, args=["--no-learner"]) as service, ExitStack() as stack:
+    # A watch never ends by itself.
+    drain = {"ATTUNE__SERVER__DRAIN_S": "0.5"}
+    with RunningService(tmp_path, args=["--no-learner"], env=drain) as service, ExitStack() as stack:
         channel = stack.enter_context(grpc.insecure_channel(service.address, options=OWN_CONNECTION))
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=20)
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
