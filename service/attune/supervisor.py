@@ -168,8 +168,7 @@ class Supervisor:
         if self._workers and self._signals.renewals:
             self._signals.renewals = 0  # who asks again from here on gets another turn
             logger.info("replacing the processes, one after the other")
-            self._workers.replace()
-            if self._learner:
+            if self._workers.replace() and self._learner:
                 self._replace_learner(self._learner)
 
     def _replace_learner(self, learner: Child) -> None:

@@ -85,10 +85,13 @@ class Workers:
             if place.keeper:
                 place.keeper.tend()
 
-    def replace(self) -> None:
+    def replace(self) -> bool:
         """Replace every process by a new one, one after the other.
 
         Where a new process does not become ready, the old one stays, and so do all that have not been replaced yet.
+
+        Returns:
+            Whether all have been replaced.
         """
         for place in self._places:
             new, old = Child(place.child.name, place.child.command), place.child
@@ -99,12 +102,13 @@ class Workers:
             except NeverReadyError as failure:
                 logger.error("a new %s %s: the old processes go on", new.name, failure)  # noqa: TRY400 - it was said why
                 self._leaving.remove(new)
-                return
+                return False
             logger.info("%s: pid %s takes over from pid %s", new.name, new.pid, old.pid)
             place.child, place.keeper = new, keeper
             self._leaving = [old]
             stop([old], self._timeout_s, hurry=lambda: False, wait=self._wait)
             self._leaving = []
+        return True
 
     def stop(self, *, hurry: Callable[[], bool]) -> None:
         """Stop all processes, and let go of the addresses.

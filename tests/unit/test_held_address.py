@@ -93,6 +93,14 @@ def test_it_can_be_had_again_while_connections_of_the_former_run_are_wound_up(he
     HeldAddress(held.address, "server.address").release()
 
 
+def test_it_can_be_had_again_while_a_process_of_the_former_run_finishes_its_calls(held: HeldAddress) -> None:
+    one = listener(held)
+    with closing(socket.create_connection(where(held))), closing(one.accept()[0]):
+        one.close()
+        held.release()
+        HeldAddress(held.address, "server.address").release()
+
+
 def test_a_name_is_held_on_everything_it_stands_for() -> None:
     one = HeldAddress("localhost:0", "server.address")
     try:
