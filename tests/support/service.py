@@ -99,6 +99,10 @@ class RunningService:
         """
         return {role: pid for pid, command in _descendants(self.pid) if (role := _role(command))}
 
+    def servers(self) -> list[int]:
+        """Finds the server processes, of which there may be several: their process ids, in order."""
+        return sorted(pid for pid, command in _descendants(self.pid) if _role(command) == "server")
+
     def stop(self, timeout_s: float = 20.0) -> None:
         """Sends SIGTERM and checks that everything ends cleanly. Does nothing when the service was stopped before.
 
