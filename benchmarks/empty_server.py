@@ -8,6 +8,7 @@ import grpc
 import uvloop
 from google.protobuf.empty_pb2 import Empty
 
+from attune.config import ServerSettings
 from attune.server import new_grpc_server
 
 METHOD = "/attune.benchmarks.EmptyService/Call"
@@ -23,7 +24,7 @@ async def serve() -> None:
     handler = grpc.unary_unary_rpc_method_handler(
         call, request_deserializer=Empty.FromString, response_serializer=Empty.SerializeToString
     )
-    server = new_grpc_server()
+    server = new_grpc_server(ServerSettings())
     _, service, name = METHOD.split("/")
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {name: handler}),))
     port = server.add_insecure_port("127.0.0.1:0")

@@ -225,13 +225,15 @@ class _Connection:
             raise ConnectionError(f"the server sent GOAWAY: {payload!r}")
 
     def _end(self, stream: int, now: float, failure: str) -> None:
-        """Writes down that a call ended."""
-        latency_s = now - self._started.pop(stream)
+        """Writes down that a call ended; a server that refuses one may send RST_STREAM after its status."""
+        began = self._started.pop(stream, None)
+        if began is None:
+            return
         if failure:
             self._load.failures.append(failure)
         else:
             self._load.calls += 1
-            self._load.latencies_s.append(latency_s)
+            self._load.latencies_s.append(now - began)
         if self._ungranted > _GRANT:
             self._socket.sendall(_frame(_WINDOW_UPDATE, 0, 0, self._ungranted.to_bytes(4)))
             self._ungranted = 0

@@ -20,12 +20,13 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from attune import config, telemetry
+from attune.api.admission import Admission, Admitted, Lag, Limits
 from attune.api.decisions import DecisionServicer
-from attune.api.methods import handler
+from attune.api.methods import handler, with_own_queue
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
 from attune.child import READY_VARIABLE
-from attune.config import Settings
+from attune.config import ServerSettings, Settings, StoreSettings
 from attune.errors import SettingError, StoreUnavailableError
 from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 from attune.learning.learners import Learners
@@ -33,6 +34,7 @@ from attune.metrics import LearningMetrics, ServingMetrics, published
 from attune.serving.decider import Decider
 from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
+from attune.store.batcher import Bounds
 from attune.store.challengers import Challengers
 from attune.store.client import Store
 from attune.store.decisions import Decisions
@@ -59,10 +61,15 @@ _SERVICES = (_DECISIONS.full_name, _REWARDS.full_name, _PLACEMENTS.full_name)
 _log = logging.getLogger(__name__)
 
 
-def new_grpc_server() -> grpc.aio.Server:
+def new_grpc_server(settings: ServerSettings) -> grpc.aio.Server:
     """Return a server with attune's limits, without services."""
     return grpc.aio.server(
         options=[
+            # What waits beyond this is ended in C, for a tenth of what it costs to look at it in Python: by the time a
+            # busy process could refuse a call with a status of its own, it could almost have answered it.
+            ("grpc.server.max_pending_requests", settings.max_queue),
+            ("grpc.server.max_pending_requests_hard_limit", settings.max_queue),
+            ("grpc.max_concurrent_streams", settings.max_streams),
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             # A second server on the same port must fail, not quietly take half of the connections.
             ("grpc.so_reuseport", 0),
@@ -98,17 +105,36 @@ async def _serve(settings: Settings) -> None:
 
         pipe = Pipe(settings.store.url, settings.store.decision_timeout_ms / 1000)
         stack.callback(pipe.close)
-        journal = Journal(pipe, metrics)
+        bounds = _bounds(settings.store)
+        journal = Journal(pipe, metrics, bounds)
         stack.push_async_callback(journal.close)
-        server = new_grpc_server()
+        outcome_pipe = Pipe(settings.store.url, settings.store.timeout_ms / 1000)
+        stack.callback(outcome_pipe.close)
+        outcomes = Outcomes(outcome_pipe, metrics, bounds)
+        stack.push_async_callback(outcomes.close)
+        lag = Lag()
+        stack.push_async_callback(end, asyncio.create_task(lag.follow()))
+        server = new_grpc_server(settings.server)
         decisions = Decisions(store)
         decider, explainer = Decider(live, journal, decisions), Explainer(versions)
         decision_servicer = DecisionServicer(decider, explainer, decisions, live, metrics)
         placement_servicer = PlacementServicer(placements, versions, Generations(store), Challengers(store), live)
+        reward_servicer = RewardServicer(live, outcomes, decisions, metrics)
+        limits = _limits(settings.server)
+        deciding = Admission(limits, lag, journal.waited_s, metrics.refused)
+        recording = Admission(limits, lag, outcomes.waited_s, metrics.refused)
+        admitted = {"Decide": Admitted(deciding), "DecideBatch": Admitted(deciding, lambda batch: len(batch.requests))}
+        server.add_registered_method_handlers(
+            _DECISIONS.full_name, with_own_queue(_DECISIONS, decision_servicer, admitted, _READ_AS, metrics)
+        )
+        admitted = {"RecordOutcomes": Admitted(recording, lambda request: len(request.outcomes))}
+        server.add_registered_method_handlers(
+            _REWARDS.full_name, with_own_queue(_REWARDS, reward_servicer, admitted, metrics=metrics)
+        )
         server.add_generic_rpc_handlers(
             [
                 handler(_DECISIONS, decision_servicer, _READ_AS, metrics),
-                handler(_REWARDS, RewardServicer(live, Outcomes(store), decisions, metrics), metrics=metrics),
+                handler(_REWARDS, reward_servicer, metrics=metrics),
                 handler(_PLACEMENTS, placement_servicer, metrics=metrics),
             ]
         )
@@ -125,6 +151,14 @@ async def _serve(settings: Settings) -> None:
         await stopping.wait()
         await state.enter_graceful_shutdown()
         await server.stop(settings.server.drain_s)
+
+
+def _bounds(settings: StoreSettings) -> Bounds:
+    return Bounds(settings.max_waiting, settings.max_waiting_mb << 20)
+
+
+def _limits(settings: ServerSettings) -> Limits:
+    return Limits(settings.max_in_progress, settings.max_wait_ms / 1000)
 
 
 async def _learn(settings: Settings) -> None:

@@ -4,10 +4,10 @@ Entries of the same placement, kind and turn of the event loop share a call. Whe
 waits a moment for others, because then others come, and what a call costs is mostly that it interrupts everything else.
 While as many calls are under way as make sense, later entries join the one that leaves next.
 
-What waits is bounded, and what nobody waits for any more is left out of the call. While the store is out of reach
-entries are refused at once, and a probe finds out when it is back: a frozen store must not make every caller wait for a
-time limit of its own. Of a cluster, the servers count one by one. Used by `attune.store.journal` and
-`attune.store.outcomes`.
+What waits is bounded, and what nobody waits for any more is left out of the call. Where callers cannot wait, entries are
+refused at once while the store is out of reach, and a probe finds out when it is back: a frozen store must not make
+every caller wait for a time limit of its own. Of a cluster, the servers count one by one. Used by
+`attune.store.journal` and `attune.store.outcomes`.
 """
 
 import asyncio
@@ -47,6 +47,9 @@ class Connection(Protocol):
 
     timeout_s: float
 
+    async def run(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
+        """Run a script as one atomic step."""
+
     def shard(self, key: str) -> str:
         """Return what a key shares with those that are out of reach together with it."""
 
@@ -74,14 +77,14 @@ class Events:
     Attributes:
         failing: What is wrong while the store does not take entries, for the log.
         working: What is right again, for the log.
-        lost_store: Called when an outage begins.
         overflowed: Called when an entry is refused because too much waits.
+        lost_store: Called when an outage begins.
     """
 
     failing: str
     working: str
+    overflowed: Callable[[], None]
     lost_store: Callable[[], None] = lambda: None
-    overflowed: Callable[[], None] = lambda: None
 
 
 class _Waiter(Protocol):
@@ -162,6 +165,8 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
         write: Callable[[PlacementKeys, KindT, list[EntryT]], Awaitable[Sequence[AnswerT]]],
         events: Events,
         bounds: Bounds | None = None,
+        *,
+        fails_fast: bool = False,
     ) -> None:
         """Gather for a connection; its time limit is the longest that an entry may wait once it could have left.
 
@@ -170,11 +175,13 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
             write: Writes entries of one placement and kind; returns an answer for each, in their order.
             events: What is told, and how it is said.
             bounds: How much may wait.
+            fails_fast: Whether entries are refused at once while the store is out of reach.
         """
         self._connection = connection
         self._write_entries = write
         self._events = events
         self._bounds = bounds or Bounds()
+        self._fails_fast = fails_fast
         self._batches: dict[tuple[str, KindT], _Batch[KindT, EntryT]] = {}
         self._leaving: deque[_Batch[KindT, EntryT]] = deque()
         self._waiting = 0
@@ -183,7 +190,7 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
         self._calls = 0
         self._opened_s = 0.0
         self._complained_s = -_COMPLAIN_S
-        self._writes: set[asyncio.Task[None]] = set()
+        self._writes: dict[asyncio.Task[None], _Batch[KindT, EntryT]] = {}
         self._probing: dict[str, asyncio.Task[None]] = {}
         self._outages: dict[str, StoreUnavailableError] = {}
 
@@ -252,6 +259,14 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
         self._calls += 1
         return future
 
+    def waited_s(self) -> float:
+        """Return for how long what waits for the store has been waiting, in seconds; 0 where nothing does."""
+        if not self._writes:
+            return 0.0
+        # Batches leave in the order they were ready in: what is under way has waited longest.
+        ready_s = min(batch.ready_s for batch in self._writes.values())
+        return asyncio.get_running_loop().time() - ready_s
+
     async def close(self) -> None:
         """Wait until everything that was added has been answered."""
         for batch in list(self._batches.values()):
@@ -310,7 +325,7 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
 
     def _send(self, done: asyncio.Task[None] | None = None) -> None:
         if done is not None:
-            self._writes.discard(done)
+            del self._writes[done]
         while self._leaving and len(self._writes) < _MOST_CALLS:
             batch = self._leaving.popleft()
             self._close(batch)
@@ -318,20 +333,20 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
                 self._refuse(batch, StoreUnavailableError("the store takes entries more slowly than they come"))
                 continue
             write = asyncio.get_running_loop().create_task(self._write(batch))
-            self._writes.add(write)  # the loop itself keeps only a weak reference
+            self._writes[write] = batch  # the loop itself keeps only a weak reference
             write.add_done_callback(self._send)
 
     async def _write(self, batch: _Batch[KindT, EntryT]) -> None:
         entries, waiters = batch.awaited()
         try:
             found = await self._write_entries(batch.keys, batch.kind, entries) if entries else ()
-        except StoreRefusedError as error:
+        except StoreRefusedError as error:  # it is there, and the next entry may be taken
             self._complain(error)
             self._refuse(batch, error)
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller waits for an answer
             if isinstance(error, StoreUnavailableError):
-                self._begin_outage(batch.keys, error)
+                self._lose_store(batch.keys, error)
             self._refuse(batch, error)
             return
         self._forget(batch)
@@ -350,7 +365,13 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
         self._waiting -= len(batch.entries)
         self._waiting_bytes -= batch.size_bytes
 
-    def _complain(self, error: StoreRefusedError) -> None:
+    def _lose_store(self, keys: PlacementKeys, error: StoreUnavailableError) -> None:
+        if self._fails_fast:
+            self._begin_outage(keys, error)
+        else:
+            self._complain(error)
+
+    def _complain(self, error: StoreUnavailableError) -> None:
         now_s = asyncio.get_running_loop().time()
         if now_s - self._complained_s > _COMPLAIN_S:
             self._complained_s = now_s

@@ -27,10 +27,12 @@ class Journal:
         events = Events(
             failing="decisions are not journaled",
             working="decisions are journaled again",
-            lost_store=metrics.lost_store,
             overflowed=lambda: metrics.refused("journal"),
+            lost_store=metrics.lost_store,
         )
-        self._batcher: Batcher[int, tuple[str, bytes], bytes | None] = Batcher(pipe, self._write, events, bounds)
+        self._batcher: Batcher[int, tuple[str, bytes], bytes | None] = Batcher(
+            pipe, self._write, events, bounds, fails_fast=True
+        )
 
     async def append(self, keys: PlacementKeys, window_ms: int, event_id: str, record: bytes) -> bytes | None:
         """Write a decision unless there is one with its id.
@@ -68,6 +70,10 @@ class Journal:
             return await self._batcher.add_many(keys, window_ms, [(entry, len(entry[1])) for entry in entries])
         except (StoreUnavailableError, OverloadedError) as error:
             return [error] * len(entries)
+
+    def waited_s(self) -> float:
+        """Return for how long what waits for the store has been waiting, in seconds; 0 where nothing does."""
+        return self._batcher.waited_s()
 
     async def close(self) -> None:
         """Wait until everything that was appended has been answered."""
