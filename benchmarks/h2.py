@@ -25,6 +25,8 @@ _HUGE_WINDOW = 2**31 - 1
 _GRANT = 2**29  # our receive window is topped up each time this much has come
 # Our settings forbid the server a header table, so it has to spell out the status of every call.
 _STATUS_OK = b"grpc-status\x010"
+_MAX_CONCURRENT_STREAMS = 3
+_SETTING = struct.Struct(">HI")
 _SETTINGS_SENT = struct.pack(">HIHIHI", 1, 0, 2, 0, 4, _HUGE_WINDOW)  # table size 0, no push, stream window
 _SAMPLED_EVERY = 2_000  # stream ids; every 1,000th call of a connection
 _STALLED_S = 10.0
@@ -131,6 +133,7 @@ class _Connection:
         self._started: dict[int, float] = {}
         self._waiting: deque[tuple[float, bytes]] = deque()
         self._window = _WINDOW
+        self._most_open = _HUGE_WINDOW
         self._ungranted = 0
         self._rest = b""
         self._socket = socket.create_connection((host, int(port)), timeout=_STALLED_S)
@@ -155,14 +158,14 @@ class _Connection:
         return len(self._started) + len(self._waiting)
 
     def start(self, calls: Iterable[tuple[float, bytes]]) -> None:
-        """Starts calls, or keeps them until the server's window has room.
+        """Starts calls, or keeps them until the server's window has room and it takes one more call at a time.
 
         Args:
             calls: For each call its intended start, in seconds of `time.perf_counter`, and its request.
         """
         self._waiting.extend(calls)
         frames = []
-        while self._waiting and self._window >= len(self._waiting[0][1]) + 5:
+        while self._waiting and self._window >= len(self._waiting[0][1]) + 5 and len(self._started) < self._most_open:
             began, message = self._waiting.popleft()
             self._started[self._stream] = began
             self._window -= len(message) + 5
@@ -198,7 +201,10 @@ class _Connection:
             self._handle(word & 0xFF, flags, stream, came[at + 9 : stop], now)
             at = stop
         self._rest = came[at:]
-        return before - len(self._started)
+        ended = before - len(self._started)
+        if self._waiting:
+            self.start(())
+        return ended
 
     def _handle(self, kind: int, flags: int, stream: int, payload: bytes, now: float) -> None:
         """Handles a frame."""
@@ -220,6 +226,8 @@ class _Connection:
             self._window += int.from_bytes(payload)
             self.start(())
         elif kind in {_PING, _SETTINGS} and not flags & _ACK:
+            if kind == _SETTINGS:
+                self._most_open = dict(_SETTING.iter_unpack(payload)).get(_MAX_CONCURRENT_STREAMS, self._most_open)
             self._socket.sendall(_frame(kind, _ACK, 0, payload if kind == _PING else b""))
         elif kind == _GOAWAY:
             raise ConnectionError(f"the server sent GOAWAY: {payload!r}")

@@ -26,7 +26,7 @@ from attune.api.methods import handler, with_own_queue
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
 from attune.child import READY_VARIABLE
-from attune.config import ServerSettings, Settings, StoreSettings
+from attune.config import ServerSettings, Settings
 from attune.errors import SettingError, StoreUnavailableError
 from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 from attune.learning.learners import Learners
@@ -34,7 +34,7 @@ from attune.metrics import LearningMetrics, ServingMetrics, published
 from attune.serving.decider import Decider
 from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
-from attune.store.batcher import Bounds
+from attune.store.batch import Bounds
 from attune.store.challengers import Challengers
 from attune.store.client import Store
 from attune.store.decisions import Decisions
@@ -103,34 +103,21 @@ async def _serve(settings: Settings) -> None:
         following = asyncio.create_task(live.follow())
         stack.push_async_callback(end, following)
 
-        pipe = Pipe(settings.store.url, settings.store.decision_timeout_ms / 1000)
-        stack.callback(pipe.close)
-        bounds = _bounds(settings.store)
-        journal = Journal(pipe, metrics, bounds)
+        bounds = Bounds(settings.store.max_waiting, settings.store.max_waiting_mb << 20)
+        journal = Journal(_pipe(stack, settings.store.url, settings.store.decision_timeout_ms), metrics, bounds)
         stack.push_async_callback(journal.close)
-        outcome_pipe = Pipe(settings.store.url, settings.store.timeout_ms / 1000)
-        stack.callback(outcome_pipe.close)
-        outcomes = Outcomes(outcome_pipe, metrics, bounds)
+        outcomes = Outcomes(_pipe(stack, settings.store.url, settings.store.timeout_ms), metrics, bounds)
         stack.push_async_callback(outcomes.close)
-        lag = Lag()
-        stack.push_async_callback(end, asyncio.create_task(lag.follow()))
         server = new_grpc_server(settings.server)
         decisions = Decisions(store)
         decider, explainer = Decider(live, journal, decisions), Explainer(versions)
         decision_servicer = DecisionServicer(decider, explainer, decisions, live, metrics)
         placement_servicer = PlacementServicer(placements, versions, Generations(store), Challengers(store), live)
         reward_servicer = RewardServicer(live, outcomes, decisions, metrics)
-        limits = _limits(settings.server)
+        limits, lag = _limits(settings.server), _lag(stack)
         deciding = Admission(limits, lag, journal.waited_s, metrics.refused)
         recording = Admission(limits, lag, outcomes.waited_s, metrics.refused)
-        admitted = {"Decide": Admitted(deciding), "DecideBatch": Admitted(deciding, lambda batch: len(batch.requests))}
-        server.add_registered_method_handlers(
-            _DECISIONS.full_name, with_own_queue(_DECISIONS, decision_servicer, admitted, _READ_AS, metrics)
-        )
-        admitted = {"RecordOutcomes": Admitted(recording, lambda request: len(request.outcomes))}
-        server.add_registered_method_handlers(
-            _REWARDS.full_name, with_own_queue(_REWARDS, reward_servicer, admitted, metrics=metrics)
-        )
+        _add_queues(server, (decision_servicer, deciding), (reward_servicer, recording), metrics)
         server.add_generic_rpc_handlers(
             [
                 handler(_DECISIONS, decision_servicer, _READ_AS, metrics),
@@ -153,12 +140,37 @@ async def _serve(settings: Settings) -> None:
         await server.stop(settings.server.drain_s)
 
 
-def _bounds(settings: StoreSettings) -> Bounds:
-    return Bounds(settings.max_waiting, settings.max_waiting_mb << 20)
+def _pipe(stack: AsyncExitStack, url: str, timeout_ms: int) -> Pipe:
+    pipe = Pipe(url, timeout_ms / 1000)
+    stack.callback(pipe.close)
+    return pipe
+
+
+def _lag(stack: AsyncExitStack) -> Lag:
+    lag = Lag()
+    stack.push_async_callback(end, asyncio.create_task(lag.follow()))
+    return lag
 
 
 def _limits(settings: ServerSettings) -> Limits:
     return Limits(settings.max_in_progress, settings.max_wait_ms / 1000)
+
+
+def _add_queues(
+    server: grpc.aio.Server,
+    deciding: tuple[DecisionServicer, Admission],
+    recording: tuple[RewardServicer, Admission],
+    metrics: ServingMetrics,
+) -> None:
+    """Give the methods that are loaded heavily queues of their own, so that the others are answered whatever comes."""
+    decisions, admission = deciding
+    admitted = {"Decide": Admitted(admission), "DecideBatch": Admitted(admission, lambda batch: len(batch.requests))}
+    methods = with_own_queue(_DECISIONS, decisions, admitted, _READ_AS, metrics)
+    server.add_registered_method_handlers(_DECISIONS.full_name, methods)
+    rewards, admission = recording
+    admitted = {"RecordOutcomes": Admitted(admission, lambda request: len(request.outcomes))}
+    methods = with_own_queue(_REWARDS, rewards, admitted, metrics=metrics)
+    server.add_registered_method_handlers(_REWARDS.full_name, methods)
 
 
 async def _learn(settings: Settings) -> None:

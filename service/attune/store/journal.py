@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from attune.errors import OverloadedError, StoreUnavailableError
 from attune.metrics import ServingMetrics
-from attune.store.batcher import Batcher, Bounds, Events
+from attune.store.batch import Bounds, Events
+from attune.store.batcher import Batcher
 from attune.store.keys import DEFERRED_TTL_S, PlacementKeys
 from attune.store.pipe import Pipe
 

@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 from attune.metrics import ServingMetrics
 from attune.storage.v1.records_pb2 import OutcomeRecord
-from attune.store.batcher import Batcher, Bounds, Connection, Events
+from attune.store.batch import Bounds, Events
+from attune.store.batcher import Batcher, Connection
 from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
 
 MAX_OUTCOMES_PER_DECISION = 1000
