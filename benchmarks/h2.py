@@ -59,7 +59,14 @@ class Load:
 
 
 def closed_loop(
-    address: str, method: str, messages: Sequence[bytes], *, seconds: float, connections: int, in_flight: int
+    address: str,
+    method: str,
+    messages: Sequence[bytes],
+    *,
+    seconds: float,
+    connections: int,
+    in_flight: int,
+    keeps_to_streams: bool = True,
 ) -> Load:
     """Keeps calls in flight: as one ends, the next starts.
 
@@ -70,13 +77,14 @@ def closed_loop(
         seconds: For how long calls are started; the last ones are waited for.
         connections: HTTP/2 connections.
         in_flight: Calls in flight per connection.
+        keeps_to_streams: Whether calls wait when the server takes no more at a time, as every client lets them.
 
     Returns:
         What came of it.
     """
     load = Load()
     bodies = itertools.cycle(messages)
-    peers = [_Connection(address, method, load) for _ in range(connections)]
+    peers = [_Connection(address, method, load, keeps_to_streams=keeps_to_streams) for _ in range(connections)]
     with _measured(load, peers) as began:
         for peer in peers:
             peer.start([(began, next(bodies)) for _ in range(in_flight)])
@@ -125,7 +133,7 @@ def open_loop(
 class _Connection:
     """One HTTP/2 connection; knows what is in flight on it and writes down what came of it."""
 
-    def __init__(self, address: str, method: str, load: Load) -> None:
+    def __init__(self, address: str, method: str, load: Load, *, keeps_to_streams: bool = True) -> None:
         host, _, port = address.rpartition(":")
         self._load = load
         self._headers, self._next_headers = _header_blocks(address, method)
@@ -133,6 +141,7 @@ class _Connection:
         self._started: dict[int, float] = {}
         self._waiting: deque[tuple[float, bytes]] = deque()
         self._window = _WINDOW
+        self._keeps_to_streams = keeps_to_streams
         self._most_open = _HUGE_WINDOW
         self._ungranted = 0
         self._rest = b""
@@ -226,7 +235,7 @@ class _Connection:
             self._window += int.from_bytes(payload)
             self.start(())
         elif kind in {_PING, _SETTINGS} and not flags & _ACK:
-            if kind == _SETTINGS:
+            if kind == _SETTINGS and self._keeps_to_streams:
                 self._most_open = dict(_SETTING.iter_unpack(payload)).get(_MAX_CONCURRENT_STREAMS, self._most_open)
             self._socket.sendall(_frame(kind, _ACK, 0, payload if kind == _PING else b""))
         elif kind == _GOAWAY:
