@@ -1,29 +1,28 @@
-"""`python -m benchmarks` (`make bench`): what a decision costs, next to an empty call on the same kind of server.
+"""`python -m benchmarks` (`make bench`): what deciding costs, next to an empty call and next to `vw --daemon`.
 
-First an evaluation, the policies and a replay by themselves, as long as nothing else runs. Then it starts the real
-service and an empty server side by side, loads them in turn, and prints what it saw; the same goes to
-`benchmarks/results.md` and, for programs, `benchmarks/results.json`. Linux only.
+First what needs no service, as long as nothing else runs: an evaluation, the policies, a replay, the learner, the memory
+of pending decisions. Then it starts the real service, an empty server and daemons, loads all of them in turn, and prints
+what it saw; the same goes to `benchmarks/results.md` and, for programs, `benchmarks/results.json`. Linux only.
 """
 
 import argparse
 import dataclasses
 import json
-import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
-import grpc
-from tests.support.service import RunningService
-
-from benchmarks import evaluation, h2load, machine, policy_cost, replay
-from benchmarks.measure import DecideTarget, Target
-from benchmarks.processes import Processes, empty_server, pin_apart
-from benchmarks.report import Results, markdown
+from benchmarks import evaluation, h2load, learner_speed, machine, pending_memory, policy_cost, replay, vw_daemon
+from benchmarks.measure import Latency, Throughput
+from benchmarks.processes import resident_bytes
+from benchmarks.report import markdown
+from benchmarks.requirements import requirements
+from benchmarks.results import Results
+from benchmarks.setting import Setting, running
 
 HERE = Path(__file__).parent
+SHARES = {"25 %": 0.25, "50 %": 0.5, "75 %": 0.75}
+_MEASURED_SIZE = 50
 
 
 def main() -> int:
@@ -36,7 +35,8 @@ def main() -> int:
     text = markdown(results)
     sys.stdout.write(text)
     (HERE / "results.md").write_text(text, encoding="utf-8")
-    figures = {**dataclasses.asdict(results), "ratio": results.ratio, "cpu_ratio": results.cpu_ratio}
+    asked = [{**dataclasses.asdict(each), "is_met": each.is_met} for each in requirements(results)]
+    figures = {"requirements": asked, **dataclasses.asdict(results)}
     (HERE / "results.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return 0
 
@@ -46,42 +46,62 @@ def measure(arguments: argparse.Namespace) -> Results:
     # First, while this process is small: see there.
     evaluated = evaluation.measure()
     costs, replays = policy_cost.measure(), replay.measure()
-    with _service() as (service, pids), empty_server() as idle, grpc.insecure_channel(service.address) as channel:
-        described = machine.describe(pids["store"])
-        others = [service.pid, pids["store"], pids["learner"], os.getpid()]
-        pinning = pin_apart([pids["server"], idle.server], others)
-        empty = Target(idle)
-        decide = DecideTarget(Processes(service.address, pids["server"], pids["store"]), channel)
-        seconds, per_second = arguments.seconds, arguments.per_second
-        pairs = [(empty.throughput(seconds), decide.throughput(seconds)) for _ in range(arguments.runs)]
+    learner, pending = learner_speed.measure(), pending_memory.measure()
+    with running() as setting:
+        described = machine.describe(setting.processes["store"])
+        memory = {f"{role}, before it is loaded": resident_bytes(pid) for role, pid in setting.processes.items()}
+        rows = _rows(setting, arguments)
+        latencies = _latencies(setting, arguments, rows)
+        second_opinions = _second_opinions(setting, arguments)
+        memory |= {f"{role}, in the end": resident_bytes(pid) for role, pid in setting.processes.items()}
         return Results(
-            machine=described,
-            pinning=pinning,
-            seconds=seconds,
-            empty=[first for first, _ in pairs],
-            decide=[second for _, second in pairs],
-            empty_latency=empty.latency(seconds, per_second),
-            decide_latency=decide.latency(seconds, per_second),
-            empty_h2load=h2load.throughput(empty, round(seconds)),
-            decide_h2load=h2load.throughput(decide, round(seconds)),
+            machine={**described, "vw --daemon": vw_daemon.described(), "cores": setting.pinning},
+            seconds=arguments.seconds,
+            rows=rows,
+            latency_seconds=arguments.latency_seconds,
+            latencies=latencies,
+            second_opinions=second_opinions,
+            memory=memory,
+            pending=pending,
+            learner=learner,
             costs=costs,
             evaluated=evaluated,
             replays=replays,
         )
 
 
-@contextmanager
-def _service() -> Iterator[tuple[RunningService, dict[str, int]]]:
-    """Runs the service on a data directory of its own; gives it and its processes by role."""
-    with tempfile.TemporaryDirectory(prefix="attune-bench-") as directory, RunningService(Path(directory)) as service:
-        yield service, service.children()
+def _rows(setting: Setting, arguments: argparse.Namespace) -> dict[str, list[Throughput]]:
+    """Loads everything in closed loop, in turn, as often as asked for."""
+    rows: dict[str, list[Throughput]] = {row.name: [] for row in setting.rows}
+    for _ in range(arguments.runs):
+        for row in setting.rows:
+            rows[row.name].append(row.throughput(arguments.seconds))
+    return rows
+
+
+def _latencies(
+    setting: Setting, arguments: argparse.Namespace, rows: dict[str, list[Throughput]]
+) -> dict[str, list[Latency]]:
+    target = setting.catalogue[_MEASURED_SIZE]
+    saturated = median(run.rate for run in rows[target.name])
+    latencies: dict[str, list[Latency]] = {share: [] for share in SHARES}
+    for _ in range(arguments.runs):
+        for name, share in SHARES.items():
+            latencies[name].append(target.latency(arguments.latency_seconds, share * saturated))
+    return latencies
+
+
+def _second_opinions(setting: Setting, arguments: argparse.Namespace) -> dict[str, h2load.SecondOpinion]:
+    targets = (setting.empty, setting.inline, setting.catalogue[min(setting.catalogue)])
+    said = {target.name: h2load.throughput(target, round(arguments.seconds)) for target in targets}
+    return {name: opinion for name, opinion in said.items() if opinion is not None}
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4.0, help="length of a run (default 4)")
-    parser.add_argument("--runs", type=int, default=3, help="runs of each call, in alternation (default 3)")
-    parser.add_argument("--per-second", type=float, default=200.0, help="rate of the open loop (default 200)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of a run in closed loop (default 3)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each, in alternation (default 3)")
+    parser.add_argument("--latency-seconds", type=float, default=5.0, help="length of a run in open loop (default 5)")
     return parser.parse_args()
 
 

@@ -76,7 +76,7 @@ def by_bytes(request: DecideEnvelope) -> Message:
 
 def records() -> dict[str, float]:
     """Measure reading a request and making the record of its decision."""
-    serialised = workload.requests()[0].SerializeToString()
+    serialised = workload.inline_requests()[0].SerializeToString()
     ways: dict[str, Callable[[], bytes]] = {
         "request to record, field by field": lambda: by_fields(
             DecideRequest.FromString(serialised)

@@ -61,7 +61,7 @@ class Load:
 def closed_loop(
     address: str,
     method: str,
-    messages: Sequence[bytes],
+    messages: Iterable[bytes],
     *,
     seconds: float,
     connections: int,
@@ -73,7 +73,7 @@ def closed_loop(
     Args:
         address: The server, as host:port.
         method: The gRPC method, as /package.Service/Method.
-        messages: Serialised requests, sent in turn.
+        messages: Serialised requests, sent in turn: a sequence again and again, an iterator as far as it goes.
         seconds: For how long calls are started; the last ones are waited for.
         connections: HTTP/2 connections.
         in_flight: Calls in flight per connection.
@@ -83,29 +83,29 @@ def closed_loop(
         What came of it.
     """
     load = Load()
-    bodies = itertools.cycle(messages)
+    bodies = _endless(messages)
     peers = [_Connection(address, method, load, keeps_to_streams=keeps_to_streams) for _ in range(connections)]
     with _measured(load, peers) as began:
         for peer in peers:
-            peer.start([(began, next(bodies)) for _ in range(in_flight)])
+            peer.start([(began, body) for body in itertools.islice(bodies, in_flight)])
         while busy := [peer for peer in peers if peer.open]:
             for peer in _readable(busy, _STALLED_S):
                 ended = peer.receive()
                 now = time.perf_counter()
                 if now - began < seconds:
-                    peer.start([(now, next(bodies)) for _ in range(ended)])
+                    peer.start([(now, body) for body in itertools.islice(bodies, ended)])
     return load
 
 
 def open_loop(
-    address: str, method: str, messages: Sequence[bytes], *, seconds: float, connections: int, per_second: float
+    address: str, method: str, messages: Iterable[bytes], *, seconds: float, connections: int, per_second: float
 ) -> Load:
     """Starts calls at random times that do not depend on how fast the server answers (a Poisson process).
 
     Args:
         address: The server, as host:port.
         method: The gRPC method, as /package.Service/Method.
-        messages: Serialised requests, sent in turn.
+        messages: Serialised requests, sent in turn: a sequence again and again, an iterator as far as it goes.
         seconds: For how long calls are started; the last ones are waited for.
         connections: HTTP/2 connections, used in turn.
         per_second: Mean rate of the starts.
@@ -114,7 +114,7 @@ def open_loop(
         What came of it; latencies count from the intended start, so a client that is late counts against the server.
     """
     load = Load()
-    bodies = itertools.cycle(messages)
+    bodies = _endless(messages)
     peers = [_Connection(address, method, load) for _ in range(connections)]
     turns = itertools.cycle(peers)
     with _measured(load, peers) as began:
@@ -266,6 +266,11 @@ def _measured(load: Load, peers: Sequence[_Connection]) -> Iterator[float]:
         load.wall_s, load.cpu_s = time.perf_counter() - began, time.process_time() - cpu
         for peer in peers:
             peer.close()
+
+
+def _endless(messages: Iterable[bytes]) -> Iterator[bytes]:
+    """Returns what comes next; of an iterator nothing is kept: it may go on for ever."""
+    return itertools.cycle(messages) if isinstance(messages, Sequence) else iter(messages)
 
 
 def _arrivals(began: float, seconds: float, per_second: float) -> Iterator[float]:

@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measure import CONNECTIONS, IN_FLIGHT, Target
+from benchmarks.measure import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ def throughput(target: Target, seconds: int) -> SecondOpinion | None:
         return None
     with tempfile.TemporaryDirectory() as directory:
         body = Path(directory) / "body"
-        body.write_bytes(b"\0" + len(target.messages[0]).to_bytes(4) + target.messages[0])
+        message = target.message()
+        body.write_bytes(b"\0" + len(message).to_bytes(4) + message)
         before = _children_cpu_s()
         printed = subprocess.run(  # noqa: S603  # a fixed command
             _command(program, target, seconds, body), capture_output=True, text=True, check=True
@@ -52,7 +53,7 @@ def throughput(target: Target, seconds: int) -> SecondOpinion | None:
 
 
 def _command(program: str, target: Target, seconds: int, body: Path) -> list[str]:
-    load = ["-D", str(seconds), "-c", str(CONNECTIONS), "-m", str(IN_FLIGHT), "-d", os.fspath(body)]
+    load = ["-D", str(seconds), "-c", str(target.connections), "-m", str(target.in_flight), "-d", os.fspath(body)]
     headers = ["-H", "content-type: application/grpc", "-H", "te: trailers"]
     return [program, *load, *headers, f"http://{target.processes.address}{target.method}"]
 

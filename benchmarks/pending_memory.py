@@ -1,8 +1,8 @@
-"""What a pending decision takes in the store: `python -m benchmarks.pending_memory`.
+"""What a pending decision takes in the store: `python -m benchmarks.pending_memory`, and a section of `make bench`.
 
-Twenty thousand decisions among 10 offers are journaled as the service does it; printed is by how much the memory of an
-embedded store grew for each. Once with offers of an id only, as a catalogue would leave them, once with the features of
-`benchmarks.situations` inline. Event ids are UUIDs; the context has a number and two words.
+Ten thousand decisions are journaled as the service does it; what counts is by how much the memory of an embedded store
+grew for each. Of the catalogue, a decision names its offers; inline, it holds them with the features of
+`benchmarks.situations`. Event ids are UUIDs; the context has a number and two words.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from attune.store.client import Store
 from attune.store.embedded import EmbeddedStore
 from attune.store.journal import Journal
 from attune.store.keys import PlacementKeys
+from attune.store.set_records import DIGEST_BYTES
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.v1.features_pb2 import Features, Offer
@@ -23,8 +24,9 @@ from attune.v1.placement_pb2 import Placement
 from attune_models.types import FeatureSet
 from benchmarks.situations import CONTEXT, make_actions
 
-N_OFFERS = 10
-N_DECISIONS = 20_000
+CASES = ((10, True), (10, False), (50, False), (200, False))
+"""How many offers, and whether they are inline."""
+N_DECISIONS = 10_000
 AT_ONCE = 500
 KEYS = PlacementKeys("home")
 WINDOW_MS = 3_600_000
@@ -35,20 +37,20 @@ def message(features: FeatureSet) -> Features:
     return Features(numeric=dict(features.numeric), categorical=dict(features.categorical))
 
 
-def records(*, inline: bool) -> list[DecisionRecord]:
+def records(n_offers: int, *, inline: bool) -> list[DecisionRecord]:
     """Returns decisions as they are journaled."""
     random = Random(1)  # noqa: S311 - ids and probabilities, not secrets
-    actions = make_actions(N_OFFERS)
-    offers = [Offer(id=each.id, features=message(each.features) if inline else None) for each in actions]
+    offers = [Offer(id=each.id, features=message(each.features)) for each in make_actions(n_offers)]
     serialised = [offer.SerializeToString() for offer in offers]
     return [
         DecisionRecord(
             event_id=str(UUID(int=random.getrandbits(128))),
             decided_at_ms=1_700_000_000_000 + i,
             context=message(CONTEXT).SerializeToString(),
-            offers=serialised,
-            pmf=[random.random() for _ in range(N_OFFERS)],
-            chosen=i % N_OFFERS,
+            offers=serialised if inline else [],
+            offer_set=b"" if inline else bytes(DIGEST_BYTES),
+            pmf=[random.random() for _ in range(n_offers)],
+            chosen=i % n_offers,
             policy_version=100,
             mode=1,
             request_digest=bytes(8),
@@ -80,18 +82,21 @@ async def _used(store: Store) -> int:
     return int(memory["used_memory"])
 
 
-def main() -> None:
-    """Prints both figures."""
-    for name, inline in (("ids only", False), ("4 features each, inline", True)):
+def measure() -> dict[str, float]:
+    """Returns bytes for a pending decision, by what it draws from; takes some ten seconds."""
+    measured = {}
+    for n_offers, inline in CASES:
         with tempfile.TemporaryDirectory(prefix="at-") as directory:
             server = EmbeddedStore(directory)
             url = server.start()
             try:
-                used = asyncio.run(bytes_per_decision(url, records(inline=inline)))
+                used = asyncio.run(bytes_per_decision(url, records(n_offers, inline=inline)))
             finally:
                 server.stop()
-        print(f"{N_OFFERS} offers, {name}: {used:.0f} bytes for a pending decision")
+        measured[f"{n_offers} offers, {'4 features each, inline' if inline else 'of the catalogue'}"] = used
+    return measured
 
 
 if __name__ == "__main__":
-    main()
+    for name, used in measure().items():
+        print(f"{name}: {used:.0f} bytes for a pending decision")

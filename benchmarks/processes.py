@@ -80,3 +80,13 @@ def pin_apart(servers: list[int], others: list[int]) -> str:
     for pid in others:
         pin(pid, second)
     return f"pinned: servers to core {first}; load generator, store, learner and supervisor to core {second}"
+
+
+def resident_bytes(pid: int) -> int:
+    """Returns how much memory of a process is resident."""
+    return int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def children(pid: int) -> list[int]:
+    """Returns the process ids of what a process has started, as far as it runs."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]

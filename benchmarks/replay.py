@@ -24,8 +24,8 @@ from attune_models.policy import PolicySpec
 from attune_models.replay import replay
 from attune_models.types import FeatureSet, Interaction, PlainAction, Pmf
 from attune_models.vw import VwPolicy, VwSpec
+from attune_models.vw_places import pairs_of
 from attune_models.vw_spec import arguments
-from attune_models.vw_terms import pairs_of
 from benchmarks.situations import CONTEXT, ever_new, recurring
 
 N_INTERACTIONS = 100_000
@@ -175,7 +175,10 @@ def log(feed: Iterator[list[PlainAction]], seed: int) -> Iterator[Row]:
 
 def _row(interaction: Interaction) -> Row:
     seen = interaction.situation
-    lines = [f"shared |c {seen.context} |p {pairs_of(seen.context)}", *(f"|o {action}" for action in seen.actions)]
+    lines = [
+        f"shared |c {seen.context} |p {' '.join(pairs_of(seen.context.split()))}",
+        *(f"|o {action}" for action in seen.actions),
+    ]
     labelled = lines.copy()
     # A weight of 1, as our policy gives it: SquareCB's regression is a plain one.
     labelled[1 + interaction.chosen] = f"0:{-interaction.reward!r}:1.0 {lines[1 + interaction.chosen]}"

@@ -1,111 +1,121 @@
 """Turns measurements into the text that is printed and written to `results.md`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from statistics import median
 
-from benchmarks import evaluation, policy_cost, replay
-from benchmarks.h2load import SecondOpinion
-from benchmarks.measure import CONNECTIONS, IN_FLIGHT, Latency, Throughput
-from benchmarks.workload import OFFERS, REQUESTS
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """All that one run of `python -m benchmarks` found; `empty` and `decide` in the order in which they alternated."""
-
-    machine: dict[str, str]
-    pinning: str
-    seconds: float
-    empty: list[Throughput]
-    decide: list[Throughput]
-    empty_latency: Latency
-    decide_latency: Latency
-    empty_h2load: SecondOpinion | None
-    decide_h2load: SecondOpinion | None
-    costs: policy_cost.PolicyCosts
-    evaluated: evaluation.EvaluationCosts
-    replays: list[replay.LoopCost]
-
-    @property
-    def ratio(self) -> float:
-        """Median rate of `Decide` over the median rate of the empty call."""
-        return median(run.rate for run in self.decide) / median(run.rate for run in self.empty)
-
-    @property
-    def cpu_ratio(self) -> float:
-        """The same by server CPU per call, which other work on the machine disturbs less."""
-        return median(run.server_us for run in self.empty) / median(run.server_us for run in self.decide)
+from benchmarks import evaluation, learner_speed, policy_cost, replay, requirements
+from benchmarks.measure import Throughput
+from benchmarks.results import Results
+from benchmarks.workload import SIZES
 
 
 def markdown(results: Results) -> str:
     """Writes everything down, for a terminal and for Markdown alike."""
-    parts = ["# Results of `python -m benchmarks`", _machine(results), _throughput(results), _verdict(results)]
-    parts += [_latency(results), _second_opinion(results), policy_cost.markdown(results.costs)]
-    return "\n\n".join([*parts, evaluation.markdown(results.evaluated), replay.markdown(results.replays), ""])
-
-
-def _machine(results: Results) -> str:
-    return "\n".join(f"- {name}: {text}" for name, text in {**results.machine, "cores": results.pinning}.items())
+    parts = [
+        "# Results of `python -m benchmarks`",
+        "\n".join(f"- {name}: {text}" for name, text in results.machine.items()),
+        requirements.markdown(results),
+        _throughput(results),
+        _further_offers(results),
+        _latency(results),
+        learner_speed.markdown(results.learner),
+        _memory(results),
+        _second_opinions(results),
+        policy_cost.markdown(results.costs),
+        evaluation.markdown(results.evaluated),
+        replay.markdown(results.replays),
+    ]
+    return "\n\n".join([*parts, ""])
 
 
 def _throughput(results: Results) -> str:
-    runs = [row for pair in zip(results.empty, results.decide, strict=True) for row in pair]
-    names = ["empty call", "Decide"] * len(results.decide)
-    columns = ("call", "per second", "server CPU", "store CPU", "client CPU", "server busy", "client busy", "unlogged")
+    n_runs = len(results.empty)
     lines = [
-        f"## Closed loop: {CONNECTIONS} connections x {IN_FLIGHT} calls in flight, {results.seconds:g} s a run",
+        f"## Closed loop: {n_runs} runs of {results.seconds:g} s each, all rows in turn, then again",
         "",
-        f"`Decide` has 4 context features, {OFFERS} inline offers of 4 features each; {REQUESTS} different requests.",
-        "Every counted decision is in the store. CPU in microseconds per call. Load generator: benchmarks/h2.py.",
+        "Contexts have 4 features and are all different; offers have 4 features. Of batches, everything is by decision or",
+        "outcome. Every decision that counts is in the store with its probabilities, every outcome too; the daemon stores",
+        "nothing. Medians, and in brackets the lowest and the highest run. CPU in microseconds for each.",
         "",
-        *_table(columns),
-        *(_throughput_row(name, run) for name, run in zip(names, runs, strict=True)),
+        *_table(
+            "what is done",
+            "per second",
+            "/ empty call",
+            "server CPU",
+            "store CPU",
+            "client CPU",
+            "server busy",
+            "client busy",
+            "unlogged",
+        ),
+        *(_throughput_row(name, runs, results.empty) for name, runs in results.rows.items()),
     ]
     return "\n".join(lines)
 
 
-def _throughput_row(name: str, run: Throughput) -> str:
-    costs = f"{run.server_us:.0f} | {run.store_us:.0f} | {run.client_us:.0f}"
-    return f"| {name} | {run.rate:,.0f} | {costs} | {run.server_share:.0%} | {run.client_share:.0%} | {run.unlogged} |"
-
-
-def _verdict(results: Results) -> str:
-    by_pair = [decide.rate / empty.rate for empty, decide in zip(results.empty, results.decide, strict=True)]
-    pairs = f"pair by pair {min(by_pair):.1%} to {max(by_pair):.1%}"
-    by_cpu = f"by server CPU per call {results.cpu_ratio:.1%}"
-    lines = [
-        f"- empty call: {_spread([run.rate for run in results.empty])} per second",
-        f"- Decide: {_spread([run.rate for run in results.decide])} per second",
-        f"- **Decide runs at {results.ratio:.1%} of the rate of the empty call** ({pairs}; {by_cpu})",
+def _throughput_row(name: str, runs: Sequence[Throughput], empty: Sequence[Throughput]) -> str:
+    to_empty = median(run.rate / other.rate for run, other in zip(runs, empty, strict=True))
+    cells = [
+        _spread(runs, lambda run: run.rate, ",.0f"),
+        f"{to_empty:.2f}",
+        _spread(runs, lambda run: run.server_us, ".1f"),
+        _spread(runs, lambda run: run.store_us, ".1f"),
+        f"{median(run.client_us for run in runs):.1f}",
+        f"{median(run.server_share for run in runs):.0%}",
+        f"{median(run.client_share for run in runs):.0%}",
+        str(sum(run.unlogged for run in runs)),
     ]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def _spread(runs: Sequence[Throughput], value: Callable[[Throughput], float], form: str) -> str:
+    values = [value(run) for run in runs]
+    return f"{median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+
+
+def _further_offers(results: Results) -> str:
+    lines = ["What a further offer of the catalogue costs, in microseconds of server CPU, median of the runs:", ""]
+    for small, large in zip(SIZES, SIZES[1:], strict=False):
+        runs = zip(results.catalogue(small), results.catalogue(large), strict=True)
+        each = median((more.server_us - fewer.server_us) / (large - small) for fewer, more in runs)
+        lines.append(f"- from {small:,} to {large:,} offers: {each:.2f}")
     return "\n".join(lines)
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"median {median(values):,.0f}, {min(values):,.0f} to {max(values):,.0f}"
 
 
 def _latency(results: Results) -> str:
-    rows = {"empty call": results.empty_latency, "Decide": results.decide_latency}
     lines = [
-        "## Open loop: starts at random times, latency from the intended start, in milliseconds",
+        f"## Open loop, K = 50 catalogue: {results.latency_seconds:g} s a run, starts at random times",
         "",
-        *_table(("call", "per second", "p50", "p99", "max", "unlogged")),
+        "Milliseconds from the intended start, so that what waits behind a stall counts. Medians of the runs, and in",
+        "brackets the lowest and the highest; max is the highest of all. Shares are of the saturated rate above.",
+        "",
+        *_table("load", "calls per second", "runs", "calls", "p50", "p90", "p99", "p99.9", "max", "unlogged"),
     ]
-    for name, run in rows.items():
-        figures = f"{run.p50_ms:.2f} | {run.p99_ms:.2f} | {run.max_ms:.2f}"
-        lines.append(f"| {name} | {run.per_second:,.0f} | {figures} | {run.unlogged} |")
+    for share, runs in results.latencies.items():
+        quantiles = [[run.p50_ms, run.p90_ms, run.p99_ms, run.p999_ms] for run in runs]
+        cells = [f"{median(each):.2f} ({min(each):.2f} to {max(each):.2f})" for each in zip(*quantiles, strict=True)]
+        calls, unlogged = sum(run.calls for run in runs), sum(run.unlogged for run in runs)
+        worst, rate = max(run.max_ms for run in runs), median(run.per_second for run in runs)
+        counts = f"{rate:,.0f} | {len(runs)} | {calls:,}"
+        lines.append(f"| {share} | {counts} | {' | '.join(cells)} | {worst:.2f} | {unlogged} |")
     return "\n".join(lines)
 
 
-def _second_opinion(results: Results) -> str:
-    if results.empty_h2load is None or results.decide_h2load is None:
+def _memory(results: Results) -> str:
+    rows = [f"| {name} | {used / 1e6:,.1f} MB |" for name, used in results.memory.items()]
+    rows += [f"| a pending decision: {name} | {used:,.0f} B |" for name, used in results.pending.items()]
+    return "\n".join(["## Memory", "", *_table("what", "resident, or in the store"), *rows])
+
+
+def _second_opinions(results: Results) -> str:
+    if not results.second_opinions:
         return "h2load is not installed: no second opinion on the load generator."
-    rows = {"empty call": results.empty_h2load, "Decide, one request": results.decide_h2load}
-    lines = ["## The same closed loop by h2load", "", *_table(("call", "per second", "client CPU"))]
-    return "\n".join([*lines, *(f"| {name} | {run.rate:,.0f} | {run.client_us:.0f} |" for name, run in rows.items())])
+    lines = ["## The same closed loop by h2load, one request again and again", ""]
+    lines += _table("what is done", "per second", "client CPU")
+    return "\n".join(
+        [*lines, *(f"| {name} | {run.rate:,.0f} | {run.client_us:.0f} |" for name, run in results.second_opinions.items())]
+    )
 
 
-def _table(columns: Sequence[str]) -> tuple[str, str]:
+def _table(*columns: str) -> tuple[str, str]:
     return f"| {' | '.join(columns)} |", f"|{'|'.join(' --- ' for _ in columns)}|"

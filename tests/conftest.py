@@ -11,11 +11,26 @@ from hypothesis import settings
 
 from attune.v1.placement_service_pb2 import DeletePlacementRequest, ListPlacementsRequest
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
+from client import Client
 from service import PATIENT, RunningService
 
 # The same examples in every run: what fails here fails everywhere.
 settings.register_profile("attune", derandomize=True)
 settings.load_profile("attune")
+
+LONG_S = 900
+"""Seconds a long test may take unless it says otherwise.
+
+The clock is the wall's, and a test of 80 s of a processor takes ten minutes where eight others want it. What hangs is
+still ended.
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give long tests the time they need: the limit of all others is for tests of seconds."""
+    for item in items:
+        if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG_S))
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +42,7 @@ def one_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSer
 
 @pytest.fixture(scope="module")
 def service(one_service: RunningService) -> Iterator[RunningService]:
-    """A running `attune serve` without any placement; those that the tests of a module apply are deleted after them.
+    """A running `attune serve` without any placement; what the tests of a module apply is deleted after them.
 
     A test that kills or freezes any of it starts one of its own.
     """
@@ -36,6 +51,8 @@ def service(one_service: RunningService) -> Iterator[RunningService]:
         stub = PlacementServiceStub(channel)
         for one in stub.ListPlacements(ListPlacementsRequest(), timeout=10).placements:
             stub.DeletePlacement(DeletePlacementRequest(placement=one.placement.name), timeout=10)
+    with Client(one_service.address) as client:
+        client.empty_catalog()
 
 
 @pytest.fixture

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from attune_models import pmf as pmfs
 from attune_models.explanation import Explanation
-from attune_models.types import Interaction, Pmf, PolicyError, Situation
+from attune_models.types import ActionSet, Interaction, Pmf, PolicyError, Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,13 @@ class _Stateless:
     def explain(self, situation: Situation) -> list[Explanation]:  # noqa: ARG002 - part of what a policy is
         """Return nothing: there are no scores."""
         return []
+
+    def scores(self, situation: Situation) -> NDArray[np.float64] | None:  # noqa: ARG002 - the same
+        """Return nothing: there are no scores."""
+        return None
+
+    def prepare(self, actions: ActionSet) -> None:
+        """Do nothing: there is nothing to prepare."""
 
     def dumps(self) -> bytes:
         """Return the empty state."""

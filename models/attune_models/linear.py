@@ -6,11 +6,14 @@ that into probabilities is here.
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from attune_models import gaussian_argmax
 from attune_models import pmf as pmfs
 from attune_models.explanation import Explanation
 from attune_models.linear_model import LinearModel, LinearSpec
-from attune_models.types import Interaction, Pmf, Situation
+from attune_models.types import ActionSet, Interaction, Pmf, Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,18 @@ class _LinearPolicy:
     def explain(self, situation: Situation) -> list[Explanation]:
         """Return what the mean of the reward of each action is made of; see `attune_models.linear_model`."""
         return self._model.explain(situation)
+
+    def scores(self, situation: Situation) -> NDArray[np.float64]:
+        """Return the mean of the reward of each action: float64, shape (n_actions,).
+
+        Raises:
+            PolicyError: The state is damaged: one is not finite.
+        """
+        return self._model.means(situation)
+
+    def prepare(self, actions: ActionSet) -> None:
+        """Sketch the actions."""
+        self._model.prepare(actions)
 
     def dumps(self) -> bytes:
         """Return the state of the regressions.

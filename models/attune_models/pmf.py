@@ -7,6 +7,7 @@ journal takes: for the ten actions of a usual decision, one array operation cost
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import accumulate
 from math import fsum, inf
@@ -14,6 +15,8 @@ from math import fsum, inf
 from attune_models.types import Pmf, PolicyError
 
 _MANTISSA_BITS = 53
+_BEGINNING = 2
+"""Parts of a key that come again and again: what the draw is for, and of which placement."""
 _ROUNDING = 1e-9
 """More than summing a thousand probabilities rounds, less than any damage."""
 
@@ -87,9 +90,18 @@ def unit_interval(*key: str) -> float:
     Args:
         key: Strings; each is length-prefixed, so ("a", "bc") and ("ab", "c") are different keys.
     """
-    encoded = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in key)
-    digest = blake2b(encoded, digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> (64 - _MANTISSA_BITS)) / (1 << _MANTISSA_BITS)
+    begun = _begun(key[:_BEGINNING]).copy()
+    begun.update(_prefixed(key[_BEGINNING:]))
+    return (int.from_bytes(begun.digest(), "big") >> (64 - _MANTISSA_BITS)) / (1 << _MANTISSA_BITS)
+
+
+@lru_cache(1024)
+def _begun(key: tuple[str, ...]) -> "blake2b":
+    return blake2b(_prefixed(key), digest_size=8)
+
+
+def _prefixed(key: tuple[str, ...]) -> bytes:
+    return b"".join([len(part).to_bytes(4, "big") + part for part in map(str.encode, key)])
 
 
 def draw(pmf: Pmf, u: float) -> int:

@@ -8,13 +8,16 @@ without a pause gives. A policy that cannot keep this promise is not offered.
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from attune_models import pmf as pmfs
 from attune_models.baselines import FixedPolicy, FixedSpec, UniformPolicy, UniformSpec
 from attune_models.beliefs import Belief, pseudo_interactions
 from attune_models.explanation import Explanation
 from attune_models.linear import LinearThompsonPolicy, LinearThompsonSpec, LinearUcbPolicy, LinearUcbSpec
 from attune_models.popularity import PopularityPolicy, PopularitySpec
-from attune_models.types import Interaction, Pmf, Situation
+from attune_models.types import ActionSet, Interaction, Pmf, Situation
 from attune_models.vw import VwPolicy, VwSpec
 
 
@@ -37,6 +40,28 @@ class Policy(Protocol):
         """Return what the score of each action is made of, in their order; empty where a policy has no scores.
 
         An action's explanation does not depend on the other actions.
+        """
+        ...
+
+    def scores(self, situation: Situation) -> NDArray[np.float64] | None:
+        """Return the reward that is predicted of each action, for ranking many: see `explain`.
+
+        An action's score does not depend on the other actions. Cheap where the situation's actions are of a known set.
+
+        Returns:
+            In the actions' order, in units of the reward, never clipped: float64, shape (n_actions,). None where a
+            policy predicts none.
+
+        Raises:
+            PolicyError: The policy's state is damaged: a score is not finite.
+        """
+        ...
+
+    def prepare(self, actions: ActionSet) -> None:
+        """Do in advance what the first situation of a set would have to wait for; never needed.
+
+        Of use before a large set is drawn from: for 10,000 actions it takes tens of milliseconds. May run in another
+        thread than `pmf`.
         """
         ...
 
@@ -115,6 +140,8 @@ class FlooredPolicy:
         self._min_probability = min_probability
         self.learn = policy.learn
         self.explain = policy.explain
+        self.scores = policy.scores
+        self.prepare = policy.prepare
         self.dumps = policy.dumps
         self.loads = policy.loads
 

@@ -27,7 +27,7 @@ from attune_models.explanation import Contribution, Explanation, Source, largest
 from attune_models.features import MAX_NUMBER
 from attune_models.noise import NoiseScale
 from attune_models.state import check_finite, check_not_negative, check_shapes, pack, refusing, unpack
-from attune_models.types import Interaction, Pmf, PolicyError, Situation
+from attune_models.types import ActionSet, Interaction, Pmf, PolicyError, Situation
 
 _KIND = "popularity 1"
 _GONE_AFTER = 40
@@ -108,13 +108,24 @@ class PopularityPolicy:
 
     def explain(self, situation: Situation) -> list[Explanation]:
         """Return each action's mean reward: what is expected of an unknown action, and what the id adds."""
-        counts, totals = self._sums(situation)
-        prior, weight = (0.5, 2.0) if self._bernoulli else (self._noise.mean, 1.0)
-        means = (totals + prior * weight) / (counts + weight)
+        prior, _ = self._prior()
         return [
             Explanation(mean, _contributions(prior, action_id, mean - prior))
-            for action_id, mean in zip(situation.action_ids, means.tolist(), strict=True)
+            for action_id, mean in zip(situation.action_ids, self.scores(situation).tolist(), strict=True)
         ]
+
+    def scores(self, situation: Situation) -> NDArray[np.float64]:
+        """Return each action's mean reward, given what is known: float64, shape (n_actions,)."""
+        counts, totals = self._sums(situation)
+        prior, weight = self._prior()
+        return np.asarray((totals + prior * weight) / (counts + weight))
+
+    def prepare(self, actions: ActionSet) -> None:
+        """Do nothing: there is nothing to prepare."""
+
+    def _prior(self) -> tuple[float, float]:
+        """Return the mean reward that is expected of an unknown action, and how many interactions that counts."""
+        return (0.5, 2.0) if self._bernoulli else (self._noise.mean, 1.0)
 
     def learn(self, interaction: Interaction) -> None:
         """Count one reward.

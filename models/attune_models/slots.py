@@ -39,7 +39,10 @@ def situation_of(decision: Situation, drawn: Sequence[int]) -> Situation:
         return decision
     left = _left(decision, drawn)
     ids, actions = decision.action_ids, decision.actions
-    return Situation(with_slot(decision.context, len(drawn)), [ids[i] for i in left], [actions[i] for i in left])
+    context = with_slot(decision.context, len(drawn))
+    return Situation(
+        context, [ids[i] for i in left], [actions[i] for i in left], decision.known, _positions(decision, left)
+    )
 
 
 def draws(
@@ -90,6 +93,13 @@ def interaction(
 def _left(decision: Situation, drawn: Sequence[int]) -> list[int]:
     gone = set(drawn)
     return [i for i in range(len(decision.actions)) if i not in gone]
+
+
+def _positions(decision: Situation, left: Sequence[int]) -> Sequence[int] | None:
+    if decision.known is None:
+        return None
+    positions = decision.positions
+    return left if positions is None else [positions[i] for i in left]
 
 
 def _of_all(conditional: Pmf, decision: Situation, drawn: Sequence[int]) -> Pmf:

@@ -88,7 +88,7 @@ class PlainAction:
     features: FeatureSet = field(default_factory=FeatureSet)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class ActionSet:
     """Actions that many situations draw from: a policy may prepare itself for them, once.
 

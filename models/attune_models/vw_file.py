@@ -21,6 +21,9 @@ _VALUE, _GRADIENTS = 0, 1
 _RANDOM_STATE = re.compile(rb" --random_seed \d+")
 # The end of the header: what regularisation still has to take off every weight (L1) and to multiply it by (L2).
 _REGULARISATION = struct.Struct("<dd")
+# Before the first option stands the length of all of them; behind them stand the length and the value of a checksum,
+# and then what the exploration counts.
+_FIRST_OPTION, _LENGTH, _CHECKSUM_BYTES, _COUNT = b" --", struct.Struct("<I"), 8, struct.Struct("<Q")
 
 
 def read_weights(state: bytes, header_bytes: int, bits: int) -> NDArray[np.float32]:
@@ -40,6 +43,30 @@ def read_weights(state: bytes, header_bytes: int, bits: int) -> NDArray[np.float
     weights = np.zeros(1 << bits, np.float32)
     weights[records["index"]] = np.sign(raw) * np.maximum(np.abs(raw) - pull, 0.0) * factor
     return weights
+
+
+def read_count(state: bytes, header_bytes: int) -> int:
+    """Read what an exploration that counts has counted.
+
+    Args:
+        state: A sound model file of a policy that explores by `SquareCb` or `First`.
+        header_bytes: See `check_weights`.
+
+    Returns:
+        By `SquareCb`: interactions learned from. By `First`: interactions that are still to be uniform.
+
+    Raises:
+        PolicyError: The header is not what it should be.
+    """
+    options = state.find(_FIRST_OPTION, 0, header_bytes)
+    if options < _LENGTH.size:
+        raise PolicyError("expected a model file with options, got one without")
+    (length,) = _LENGTH.unpack_from(state, options - _LENGTH.size)
+    at = options + length + _CHECKSUM_BYTES
+    if at + _COUNT.size > header_bytes:
+        raise PolicyError(f"expected {header_bytes} bytes of header, got options of {length} bytes")
+    (count,) = _COUNT.unpack_from(state, at)
+    return int(count)
 
 
 def check_weights(state: bytes, header_bytes: int) -> None:

@@ -50,6 +50,14 @@ class AlreadyExistsError(ExpectedError):
     """An id is taken by something different."""
 
 
+class NothingEligibleError(ExpectedError):
+    """There is no offer that a decision may draw."""
+
+
+class LimitReachedError(ExpectedError):
+    """What is kept would become more than there may be; nothing was changed."""
+
+
 class StoreUnavailableError(ExpectedError):
     """The store did not answer in time, or not at all."""
 

@@ -34,6 +34,7 @@ class ServingMetrics:
         self._outages = _counter(self.registry, "journal_outages", "Times the store was lost.", [])
         self._refused = _counter(self.registry, "calls_refused", "Calls refused for lack of time or room.", ["reason"])
         self._version = _gauge(self.registry, "serving_version", "The version that decides.", ["placement"])
+        self._offers = _gauge(self.registry, "live_offers", "Offers of the catalogue to draw from.", ["placement"])
         # Finding a child by its labels costs more than counting; see benchmarks/metrics_cost.py.
         self._bound: dict[tuple[str, Mode, bool], Counter] = {}
 
@@ -72,10 +73,17 @@ class ServingMetrics:
         """Take note of the version that decides from now on."""
         self._version.labels(placement).set(version)
 
+    def draws_from(self, placement: str, offers: int | None) -> None:
+        """Take note of how many offers of the catalogue a placement draws from; None where it is gone."""
+        if offers is None:
+            _forget(placement, self._offers)
+        else:
+            self._offers.labels(placement).set(offers)
+
     def forget(self, placement: str) -> None:
         """Drop what is known about a placement that is gone."""
         self._bound = {key: child for key, child in self._bound.items() if key[0] != placement}
-        _forget(placement, self._decisions, self._outcomes, self._snapshots, self._version)
+        _forget(placement, self._decisions, self._outcomes, self._snapshots, self._version, self._offers)
 
 
 class LearningMetrics:

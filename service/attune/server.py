@@ -15,12 +15,14 @@ from typing import Any
 
 import grpc
 import uvloop
+from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from attune import config, telemetry
 from attune.api.admission import Admission, Admitted, Lag, Limits
+from attune.api.catalog import CatalogServicer
 from attune.api.decisions import DecisionServicer
 from attune.api.methods import handler, with_own_queue
 from attune.api.outcomes import RewardServicer
@@ -31,22 +33,25 @@ from attune.errors import SettingError, StoreUnavailableError
 from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 from attune.learning.learners import Learners
 from attune.metrics import LearningMetrics, ServingMetrics, published
+from attune.serving.catalog import LiveCatalog
 from attune.serving.decider import Decider
 from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
 from attune.store.batch import Bounds
+from attune.store.catalog import Catalog
 from attune.store.challengers import Challengers
 from attune.store.client import Store
 from attune.store.decisions import Decisions
 from attune.store.generations import Generations
 from attune.store.hazards import hazards
 from attune.store.journal import Journal
+from attune.store.offer_sets import OfferSets
 from attune.store.outcomes import Outcomes
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.tasks import end
-from attune.v1 import decision_service_pb2, placement_service_pb2, reward_service_pb2
+from attune.v1 import catalog_service_pb2, decision_service_pb2, placement_service_pb2, reward_service_pb2
 
 EX_UNAVAILABLE = 69
 EX_CONFIG = 78
@@ -55,8 +60,16 @@ MAX_MESSAGE_BYTES = 1 << 20
 _DECISIONS = decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"]
 _REWARDS = reward_service_pb2.DESCRIPTOR.services_by_name["RewardService"]
 _PLACEMENTS = placement_service_pb2.DESCRIPTOR.services_by_name["PlacementService"]
+_CATALOG = catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"]
 _READ_AS: dict[str, type[Message]] = {"Decide": DecideEnvelope, "DecideBatch": DecideBatchEnvelope}
-_SERVICES = (_DECISIONS.full_name, _REWARDS.full_name, _PLACEMENTS.full_name)
+_SERVICES = (_DECISIONS.full_name, _REWARDS.full_name, _PLACEMENTS.full_name, _CATALOG.full_name)
+
+# The methods that are loaded heavily, with how many decisions or outcomes a request asks for.
+_SIZES: dict[str, Callable[[Any], int]] = {
+    "Decide": lambda _: 1,
+    "DecideBatch": lambda batch: len(batch.requests),
+    "RecordOutcomes": lambda request: len(request.outcomes),
+}
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +115,11 @@ async def _serve(settings: Settings) -> None:
         await live.refresh(await placements.names())
         following = asyncio.create_task(live.follow())
         stack.push_async_callback(end, following)
+        offers = Catalog(store)
+        catalog = LiveCatalog(offers, OfferSets(store), live, metrics)
+        await catalog.refresh()
+        following_catalog = asyncio.create_task(catalog.follow())
+        stack.push_async_callback(end, following_catalog)
 
         bounds = Bounds(settings.store.max_waiting, settings.store.max_waiting_mb << 20)
         journal = Journal(_pipe(stack, settings.store.url, settings.store.decision_timeout_ms), metrics, bounds)
@@ -110,19 +128,21 @@ async def _serve(settings: Settings) -> None:
         stack.push_async_callback(outcomes.close)
         server = new_grpc_server(settings.server)
         decisions = Decisions(store)
-        decider, explainer = Decider(live, journal, decisions), Explainer(versions)
+        decider, explainer = Decider(live, catalog.offers, journal, decisions), Explainer(versions)
         decision_servicer = DecisionServicer(decider, explainer, decisions, live, metrics)
-        placement_servicer = PlacementServicer(placements, versions, Generations(store), Challengers(store), live)
+        placement_servicer = PlacementServicer(
+            placements, versions, Generations(store), Challengers(store), live=live, catalog=catalog
+        )
         reward_servicer = RewardServicer(live, outcomes, decisions, metrics)
-        limits, lag = _limits(settings.server), _lag(stack)
-        deciding = Admission(limits, lag, journal.waited_s, metrics.refused)
-        recording = Admission(limits, lag, outcomes.waited_s, metrics.refused)
-        _add_queues(server, (decision_servicer, deciding), (reward_servicer, recording), metrics)
+        doors = _Doors(settings.server, _lag(stack), metrics)
+        doors.add(server, _DECISIONS, decision_servicer, journal.waited_s)
+        doors.add(server, _REWARDS, reward_servicer, outcomes.waited_s)
         server.add_generic_rpc_handlers(
             [
                 handler(_DECISIONS, decision_servicer, _READ_AS, metrics),
                 handler(_REWARDS, reward_servicer, metrics=metrics),
                 handler(_PLACEMENTS, placement_servicer, metrics=metrics),
+                handler(_CATALOG, CatalogServicer(offers, catalog), metrics=metrics),
             ]
         )
         reflection.enable_server_reflection([*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
@@ -152,25 +172,30 @@ def _lag(stack: AsyncExitStack) -> Lag:
     return lag
 
 
-def _limits(settings: ServerSettings) -> Limits:
-    return Limits(settings.max_in_progress, settings.max_wait_ms / 1000)
+class _Doors:
+    """Give the methods that are loaded heavily queues of their own: the others are answered whatever comes."""
 
+    def __init__(self, settings: ServerSettings, lag: Lag, metrics: ServingMetrics) -> None:
+        """Let in as much as the settings say."""
+        self._limits = Limits(settings.max_in_progress, settings.max_wait_ms / 1000)
+        self._lag = lag
+        self._metrics = metrics
 
-def _add_queues(
-    server: grpc.aio.Server,
-    deciding: tuple[DecisionServicer, Admission],
-    recording: tuple[RewardServicer, Admission],
-    metrics: ServingMetrics,
-) -> None:
-    """Give the methods that are loaded heavily queues of their own, so that the others are answered whatever comes."""
-    decisions, admission = deciding
-    admitted = {"Decide": Admitted(admission), "DecideBatch": Admitted(admission, lambda batch: len(batch.requests))}
-    methods = with_own_queue(_DECISIONS, decisions, admitted, _READ_AS, metrics)
-    server.add_registered_method_handlers(_DECISIONS.full_name, methods)
-    rewards, admission = recording
-    admitted = {"RecordOutcomes": Admitted(admission, lambda request: len(request.outcomes))}
-    methods = with_own_queue(_REWARDS, rewards, admitted, metrics=metrics)
-    server.add_registered_method_handlers(_REWARDS.full_name, methods)
+    def add(
+        self, server: grpc.aio.Server, service: ServiceDescriptor, servicer: object, stored_s: Callable[[], float]
+    ) -> None:
+        """Register the methods of a service whose requests have a size.
+
+        Args:
+            server: Where to register them.
+            service: The service.
+            servicer: Serves it.
+            stored_s: For how long what waits for the store on its behalf has been waiting, in seconds.
+        """
+        admission = Admission(self._limits, self._lag, stored_s, self._metrics.refused)
+        admitted = {name: Admitted(admission, _SIZES[name]) for name in _SIZES if name in service.methods_by_name}
+        methods = with_own_queue(service, servicer, admitted, _READ_AS, self._metrics)
+        server.add_registered_method_handlers(service.full_name, methods)
 
 
 async def _learn(settings: Settings) -> None:

@@ -18,7 +18,10 @@ from shadow_traffic import Traffic
 # Every test runs against the embedded server; with `-m ""` also against the others, of which some tests of
 # `ALSO_ON_A_CLUSTER` always run against the one with the most to get wrong.
 SERVERS = ("valkey", "redis", "cluster-1", "cluster-3")
-ALSO_ON_A_CLUSTER = ("test_pipe.py", "test_journal.py", "test_placements.py", "test_outcomes.py", "test_cluster.py")
+ALSO_ON_A_CLUSTER = (
+    *("test_pipe.py", "test_journal.py", "test_placements.py", "test_outcomes.py", "test_cluster.py"),
+    "test_catalog.py",
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -169,6 +169,24 @@ async def test_joiners_that_work_at_once_move_each_decision_once(store: Store, p
     assert await store.redis.hget(home.counts, "interactions") == b"50"
 
 
+async def test_large_decisions_are_joined_in_portions_and_all_of_them(
+    store: Store, pipe: Pipe, home: PlacementKeys
+) -> None:
+    """A script stops at a mebibyte, so that nobody else waits for it: the joiner goes on with the rest, in order."""
+    large = [DecisionRecord(event_id=f"e{i}", context=bytes(600_000)).SerializeToString() for i in range(5)]
+    for i, record in enumerate(large):
+        await Journal(pipe).append(home, 1, f"e{i}", record)
+        await asyncio.sleep(0.002)
+    await asyncio.sleep(0.02)
+    touched = [home.spec, home.due, home.counts, home.interactions]
+    touched += [key for i in range(5) for key in (home.event(f"e{i}"), home.outcomes(f"e{i}"))]
+    assert await store.run("join", touched, [60, 0, 1 << 20, *(f"e{i}" for i in range(5))]) == [2, 2]
+    assert await Interactions(store).join(home, 10) == 3
+    entries = await Interactions(store).after(home, BEGINNING, 10)
+    assert [entry.decision.event_id for entry in entries] == [f"e{i}" for i in range(5)]
+    assert await store.redis.hget(home.counts, "interactions") == b"5"
+
+
 async def test_outcomes_are_ordered_by_when_they_happened(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     await decide(pipe, home, "e1")
     await Outcomes(store).record(home, [outcome("e1", "b", at_ms=2000), outcome("e1", "a", at_ms=1000)])

@@ -59,14 +59,18 @@ def request(event_id: str, slots: int, ids: Sequence[str] = "abcd", **fields: ob
     return DecideEnvelope(placement="home", event_id=event_id, offers=offers, slots=slots, **fields)  # type: ignore[arg-type]
 
 
+def no_offers(placement: str) -> None:
+    """Return what a placement may draw from the catalogue: nothing."""
+
+
 def deciding(store: Store, pipe: Pipe) -> Decider:
-    return Decider(LivePlacements(Placements(store), Versions(store)), Journal(pipe), Decisions(store))
+    return Decider(LivePlacements(Placements(store), Versions(store)), no_offers, Journal(pipe), Decisions(store))
 
 
 async def decided_by(policy: _Failing, store: Store, pipe: Pipe, event_id: str, slots: int) -> Decided:
     live = await LivePlacements(Placements(store), Versions(store)).get("home")
     serving = _Serving(replace(live, policy=policy, version=7))
-    return await Decider(serving, Journal(pipe), Decisions(store)).decide(request(event_id, slots))
+    return await Decider(serving, no_offers, Journal(pipe), Decisions(store)).decide(request(event_id, slots))
 
 
 def all_slots(record: DecisionRecord) -> list[DecisionRecord | SlotRecord]:
@@ -169,7 +173,7 @@ async def test_other_decisions_get_their_turn_between_the_slots(store: Store, pi
     live = await LivePlacements(Placements(store), Versions(store)).get(home.name)
     seen: list[int] = []
     policy = _Failing(lambda _: bool(seen.append(turns)))  # type: ignore[func-returns-value]
-    decider = Decider(_Serving(replace(live, policy=policy)), Journal(pipe), Decisions(store))
+    decider = Decider(_Serving(replace(live, policy=policy)), no_offers, Journal(pipe), Decisions(store))
     counting = asyncio.create_task(count())
     await decider.decide(request("e", 20, [f"o{i}" for i in range(30)]))
     counting.cancel()

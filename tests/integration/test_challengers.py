@@ -17,7 +17,7 @@ from attune.v1.placement_pb2 import Challenger, Placement
 from attune.v1.placement_service_pb2 import ListChallengersRequest, ListChallengersResponse
 from client import Client, refused
 from messages import apply, decide, features, offers, outcome
-from service import PATIENT, RunningService, wait_until
+from service import RunningService, wait_until
 
 LIKED = {"Tom": "politics", "Anna": "sport"}
 ARTICLES = offers("politics", "sport")
@@ -45,12 +45,11 @@ MOST = 100
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, str]]:
+def client(service: RunningService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, str]]:
     """A client of a service, and the service's address; readers have come to its placements until one was promoted."""
-    directory = tmp_path_factory.mktemp("challengers")
-    file = directory / "placements.yaml"
+    file = tmp_path_factory.mktemp("challengers") / "placements.yaml"
     file.write_text(PLACEMENTS)
-    with RunningService(directory / "data", env=PATIENT) as service, Client(service.address) as connected:
+    with Client(service.address) as connected:
         assert app.run(["apply", str(file), "--address", service.address]) == 0
         readers_come(connected)
         yield connected, service.address

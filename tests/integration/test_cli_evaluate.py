@@ -50,16 +50,11 @@ pmf: {column: pmf, separator: " "}
 """
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
-
-
 @pytest.fixture(scope="module", autouse=True)
-def address(data_dir: Path) -> Any:
+def address(service: RunningService) -> str:
     """A service whose placement `home` has decided by lot at first, and then learned."""
     rng = Random(1)
-    with RunningService(data_dir) as service, grpc.insecure_channel(service.address) as channel:
+    with grpc.insecure_channel(service.address) as channel:
         placement = Placement(name="home", reward=reward(1), control={"share": 0.2})
         placement.policy.min_probability = 0.1
         apply = ApplyPlacementRequest(placement=placement)
@@ -68,7 +63,7 @@ def address(data_dir: Path) -> Any:
             for i in half:
                 _visit(channel, i, rng)
             settled(service.address, "home")
-        yield service.address
+    return service.address
 
 
 def _visit(channel: grpc.Channel, i: int, rng: Random) -> None:
@@ -81,9 +76,9 @@ def _visit(channel: grpc.Channel, i: int, rng: Random) -> None:
 
 
 @pytest.fixture
-def here(data_dir: Path) -> tuple[str, str]:
+def here(service: RunningService) -> tuple[str, str]:
     """The options that say where the service's store is."""
-    return "--data-dir", str(data_dir)
+    return "--data-dir", str(service.data_dir)
 
 
 @pytest.fixture

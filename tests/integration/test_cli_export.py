@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
@@ -19,20 +18,15 @@ from attune.v1.reward_service_pb2_grpc import RewardServiceStub
 from customers import OFFERS
 from messages import reward
 from oracle import learned, settled, status
-from service import PATIENT, RunningService, wait_until
+from service import RunningService, wait_until
 
 N = 40
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def address(data_dir: Path) -> Any:
+def address(service: RunningService) -> str:
     """A service on which `original` has decided and learned, and `copy` has the same spec."""
-    with RunningService(data_dir, env=PATIENT) as service, grpc.insecure_channel(service.address) as channel:
+    with grpc.insecure_channel(service.address) as channel:
         for name in ("original", "copy"):
             apply = ApplyPlacementRequest(placement=Placement(name=name, reward=reward(1)))
             PlacementServiceStub(channel).ApplyPlacement(apply, timeout=5, wait_for_ready=True)
@@ -42,14 +36,14 @@ def address(data_dir: Path) -> Any:
         clicks = [Outcome(placement="original", event_id=f"e{i}", name="click") for i in range(0, N, 3)]
         RewardServiceStub(channel).RecordOutcomes(RecordOutcomesRequest(outcomes=clicks), timeout=5)
         settled(service.address, "original")
-        yield service.address
+    return service.address
 
 
 @pytest.fixture
-def here(address: str, data_dir: Path) -> tuple[str, str]:
+def here(address: str, service: RunningService) -> tuple[str, str]:
     """The options that say where the service's store is."""
     assert address
-    return "--data-dir", str(data_dir)
+    return "--data-dir", str(service.data_dir)
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

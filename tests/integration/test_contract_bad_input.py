@@ -14,7 +14,7 @@ import pytest
 from attune.v1 import placement_pb2, placement_service_pb2, reward_service_pb2
 from bad_requests import DECIDES, NAMES, OUTCOMES, PLACEMENTS, Bad
 from client import Client, refused
-from messages import apply, decide, decision, features, offer, offers, outcome
+from messages import apply, decide, decision, features, numbered_offers, offer, offers, outcome
 from service import RunningService
 
 MIB = 1 << 20
@@ -60,8 +60,15 @@ def test_a_bad_decide_names_the_field_and_writes_nothing(client: Client, bad: Ba
     assert_still_answers(client, f"after {bad}")
 
 
+def test_without_offers_and_without_a_catalogue_there_is_nothing_to_decide(client: Client) -> None:
+    refusal = refused(client.decisions.Decide, good_request(event_id="nothing", offers=[]))
+    assert refusal.code == grpc.StatusCode.FAILED_PRECONDITION
+    assert refusal.message.startswith('offers: expected offers in the request, or live ones of placement "shop" in the')
+    assert refused(client.decisions.GetDecision, decision("shop", "nothing")).code == NOT_FOUND
+
+
 def test_every_bad_field_of_a_request_is_named(client: Client) -> None:
-    request = good_request(offers=[], slots=27, ranking_size=2000, customer_id="x" * 300)
+    request = good_request(offers=numbered_offers(1001), slots=27, ranking_size=2000, customer_id="x" * 300)
     fields = {where for where, _ in refused(client.decisions.Decide, request).violations}
     assert fields == {"offers", "slots", "ranking_size", "customer_id"}
 

@@ -106,7 +106,8 @@ def test_settings_out_of_range_are_refused(arguments: tuple[str, str], capsys: p
     assert arguments[0] in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+# Ctrl-C is what a reader of the demo types.
+@pytest.mark.parametrize("ending", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_ending_the_demo_early_ends_its_service_and_removes_its_data(ending: signal.Signals, short_path: Path) -> None:
     demo = subprocess.Popen(
         [*COMMAND, "--seconds", "30", "--rate", "50"],

@@ -43,7 +43,7 @@ class Bad:
         return self.name
 
 
-def _bad_features() -> Iterator[tuple[str, dict[str, Any], str, str]]:
+def bad_features() -> Iterator[tuple[str, dict[str, Any], str, str]]:
     """Yields name, features, path and quote of each way to spoil features, of a context or of an offer alike."""
     for kind in ("numeric", "dense"):
         for value in (*NOT_FINITE, 1.1e6, -1.1e6):
@@ -77,7 +77,8 @@ def mixed_features(count: int) -> dict[str, Any]:
 
 
 def _bad_decides() -> Iterator[Bad]:
-    yield Bad("no offers", {"offers": []}, "offers", "0")
+    yield Bad("ids beside offers", {"offer_ids": ["a"]}, "offer_ids", "1")
+    yield Bad("long channel", {"channel": LONG}, "channel", "257")
     yield Bad("1,001 offers", {"offers": numbered_offers(1001)}, "offers", "1001")
     yield Bad("the same offer twice", {"offers": offers("a", "b", "a")}, "offers[2].id", '"a"')
     yield Bad("empty offer id", {"offers": offers("a", "")}, "offers[1].id", "nothing")
@@ -90,7 +91,7 @@ def _bad_decides() -> Iterator[Bad]:
     yield Bad("ranking of 1,001", {"ranking_size": 1001}, "ranking_size", "1001")
     yield Bad("1,001 exclusions", {"excluded_offer_ids": [str(i) for i in range(1001)]}, "excluded_offer_ids", "1001")
     yield Bad("all excluded", {"excluded_offer_ids": ["a", "b", "c"]}, "excluded_offer_ids", "none")
-    for name, spoiled, where, got in _bad_features():
+    for name, spoiled, where, got in bad_features():
         known = features(**spoiled)
         yield Bad(f"context: {name}", {"context": known}, f"context.{where}".rstrip("."), got)
         path = f"offers[1].features.{where}".rstrip(".")

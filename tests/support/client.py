@@ -1,4 +1,4 @@
-"""A client of the running service: one connection, the three services, and what a refusal says.
+"""A client of the running service: one connection, the four services, and what a refusal says.
 
 `with Client(service.address) as client:` opens a connection of its own: two clients share no connection, so that a
 test with two of them sees what two callers see.
@@ -16,6 +16,8 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from attune.v1 import (
+    catalog_service_pb2,
+    catalog_service_pb2_grpc,
     decision_service_pb2,
     decision_service_pb2_grpc,
     placement_pb2,
@@ -57,6 +59,7 @@ class Client:
         decisions: Stub of DecisionService.
         rewards: Stub of RewardService.
         placements: Stub of PlacementService.
+        catalog: Stub of CatalogService.
     """
 
     def __init__(self, address: str) -> None:
@@ -65,6 +68,7 @@ class Client:
         self.decisions = decision_service_pb2_grpc.DecisionServiceStub(self.channel)
         self.rewards = reward_service_pb2_grpc.RewardServiceStub(self.channel)
         self.placements = placement_service_pb2_grpc.PlacementServiceStub(self.channel)
+        self.catalog = catalog_service_pb2_grpc.CatalogServiceStub(self.channel)
 
     def apply(self, name: str, **fields: Any) -> placement_service_pb2.ApplyPlacementResponse:
         """Creates or changes a placement."""
@@ -117,6 +121,45 @@ class Client:
             answers += [call.result() for call in calls]
             del waiting[:AT_ONCE]
         return answers
+
+    def batch(self, requests: Iterable[decision_service_pb2.DecideRequest]) -> list[decision_service_pb2.DecideResult]:
+        """Asks for many decisions in one call.
+
+        Returns:
+            What became of each, in the order of the requests.
+        """
+        request = decision_service_pb2.DecideBatchRequest(requests=requests)
+        return list(self.decisions.DecideBatch(request, timeout=DEADLINE_S).results)
+
+    def put(self, *offers: catalog_service_pb2.CatalogOffer) -> catalog_service_pb2.PutOffersResponse:
+        """Puts offers into the catalogue."""
+        request = catalog_service_pb2.PutOffersRequest(offers=offers)
+        answer: catalog_service_pb2.PutOffersResponse
+        answer = self.catalog.PutOffers(request, timeout=DEADLINE_S)
+        return answer
+
+    def listed(self, **filters: Any) -> list[catalog_service_pb2.KeptOffer]:
+        """Lists offers, all pages of them."""
+        found: list[catalog_service_pb2.KeptOffer] = []
+        request = catalog_service_pb2.ListOffersRequest(**filters)
+        while True:
+            page = self.catalog.ListOffers(request, timeout=DEADLINE_S)
+            found += page.offers
+            if not page.next_page_token:
+                return found
+            request.page_token = page.next_page_token
+
+    def take_out(self, *ids: str) -> catalog_service_pb2.DeleteOffersResponse:
+        """Takes offers out of the catalogue."""
+        answer: catalog_service_pb2.DeleteOffersResponse
+        answer = self.catalog.DeleteOffers(catalog_service_pb2.DeleteOffersRequest(ids=ids), timeout=DEADLINE_S)
+        return answer
+
+    def empty_catalog(self) -> None:
+        """Takes all offers out of the catalogue."""
+        ids = [one.offer.offer.id for one in self.listed(page_size=1000)]
+        for start in range(0, len(ids), 1000):
+            self.take_out(*ids[start : start + 1000])
 
     def get(self, placement: str, event_id: str) -> decision_service_pb2.Decision:
         """Asks for a stored decision."""

@@ -1,4 +1,4 @@
-"""Customers in a thread: they decide and report outcomes over gRPC without a pause, and remember every acknowledgement.
+"""Customers in a thread: they decide and report outcomes over gRPC, and remember every acknowledgement.
 
 What was not acknowledged (the call failed, or `logged` was false) may or may not have happened and is not remembered.
 """
@@ -43,9 +43,18 @@ class Acknowledged:
 class Customers:
     """Traffic on one placement."""
 
-    def __init__(self, address: str, placement: str, seed: int) -> None:
-        """Prepare traffic against an address; `start` starts it."""
+    def __init__(self, address: str, placement: str, seed: int, pause_s: float = 0.0) -> None:
+        """Prepare traffic against an address; `start` starts it.
+
+        Args:
+            address: Where the service listens.
+            placement: What is decided about.
+            seed: Decides who comes and what they do.
+            pause_s: Seconds between one visit and the next. Without a pause nearly every moment has a call in flight,
+                and two processes are busy.
+        """
         self.acknowledged = Acknowledged()
+        self._pause_s = pause_s
         self._placement = placement
         self._random = random.Random(seed)
         self._seed = seed
@@ -72,6 +81,7 @@ class Customers:
                     return
                 try:
                     self._visit(i, decider, rewarder)
+                    self._stop.wait(self._pause_s)
                 except grpc.RpcError as error:
                     if error.code() not in EXPECTED_WHILE_KILLED:
                         raise  # pytest reports it

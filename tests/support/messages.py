@@ -10,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.v1 import (
+    catalog_service_pb2,
     decision_service_pb2,
     features_pb2,
     placement_pb2,
@@ -49,6 +50,11 @@ def offers(*ids: str) -> list[features_pb2.Offer]:
 def numbered_offers(count: int) -> list[features_pb2.Offer]:
     """Builds `count` offers called o0, o1 and so on, without features."""
     return offers(*(f"o{i}" for i in range(count)))
+
+
+def kept(offer_id: str, known: features_pb2.Features | None = None, **fields: Any) -> catalog_service_pb2.CatalogOffer:
+    """Builds an offer for the catalogue."""
+    return catalog_service_pb2.CatalogOffer(offer=offer(offer_id, known), **fields)
 
 
 def decide(

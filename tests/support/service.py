@@ -37,6 +37,7 @@ class RunningService:
     Attributes:
         address: Where it listens, as host:port; the port is a free one.
         pid: The supervisor's process id.
+        data_dir: Where its embedded store keeps its data; `None` when its store runs elsewhere.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class RunningService:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}
             )
-        self.pid = self._process.pid
+        self.pid, self.data_dir = self._process.pid, data_dir
         self._known: list[tuple[int, str]] = []
         self.address = self._wait_until_ready(ready_s)
 

@@ -274,6 +274,8 @@ def test_json_may_write_any_character_as_an_escape(tmp_path: Path) -> None:
             "policy: {vw: {bits: -1}}",
             "1: placements[0].policy.vw.bits: expected a whole number, 0 or more, got -1",
         ),
+        # What looks like a date, and is none.
+        ("control: {share: 2026-13-41}", '1: placements[0].control.share: expected a number, got "2026-13-41"'),
         ("control: {share: true}", "1: placements[0].control.share: expected a number, got true"),
         ("control:\n  share:", "2: placements[0].control.share: expected a number, got nothing"),
         ("control: {share: {a: 1}}", "1: placements[0].control.share: expected a number, got fields"),
@@ -338,8 +340,8 @@ def test_json_may_write_any_character_as_an_escape(tmp_path: Path) -> None:
             '1: placements[0].policy.beliefs[0].context.numeric["price"]: expected a number, got "cheap"',
         ),
         (
-            "policy: {beliefs: [{context: {tags: {likes: [run]}}}]}",
-            '1: placements[0].policy.beliefs[0].context.tags["likes"]: expected fields (values), got a list',
+            "policy: {beliefs: [{context: {tags: {likes: [run, 7]}}}]}",
+            '1: placements[0].policy.beliefs[0].context.tags["likes"][1]: expected text, if need be in quotes, go',
         ),
         (
             "policy: {beliefs: [{context: {categorical: [device]}}]}",

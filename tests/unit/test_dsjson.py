@@ -81,7 +81,7 @@ def test_vowpal_wabbit_reads_what_was_decided(reader: Reader) -> None:
 
 
 @given(features(), st.lists(st.tuples(NAME, features()), min_size=1, max_size=4, unique_by=itemgetter(0)), TEXT)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_no_name_or_value_changes_what_vowpal_wabbit_reads(
     reader: Reader, context: Features, known: list[tuple[str, Features]], event_id: str
 ) -> None:

@@ -3,13 +3,21 @@
 import pytest
 
 from attune.errors import NotFoundError
-from attune.store.keys import PlacementKeys
+from attune.store.keys import CATALOG_CHANGES, CATALOG_DELETED, CATALOG_HEAD, CATALOG_OFFERS, PlacementKeys
 
 
 def test_every_key_of_a_placement_carries_its_hash_tag() -> None:
     keys = PlacementKeys("home_hero")
     made = [keys.spec, keys.due, keys.event("e"), keys.outcomes("e"), keys.interactions, keys.snapshot(1)]
-    made += [keys.schema, keys.exported, keys.challengers, keys.pattern]
+    made += [
+        keys.schema,
+        keys.exported,
+        keys.challengers,
+        keys.pattern,
+        keys.offers,
+        keys.offersets,
+        keys.offersets_used,
+    ]
     assert all(key.startswith("attune:{home_hero}:") for key in made)
 
 
@@ -18,3 +26,11 @@ def test_every_key_of_a_placement_carries_its_hash_tag() -> None:
 def test_no_key_is_made_from_what_is_no_name(name: str) -> None:
     with pytest.raises(NotFoundError, match="expected the name of an applied placement"):
         PlacementKeys(name)
+
+
+def test_the_catalogue_s_keys_are_in_one_cluster_slot_that_no_placement_can_name() -> None:
+    made = [CATALOG_OFFERS, CATALOG_CHANGES, CATALOG_DELETED, CATALOG_HEAD]
+    assert len(set(made)) == 4
+    assert all(key.startswith("attune:{:catalog}:") for key in made)
+    with pytest.raises(NotFoundError):
+        PlacementKeys(":catalog")

@@ -16,15 +16,18 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from attune import v1
+from attune.api.catalog import CatalogServicer
 from attune.api.decisions import DecisionServicer
 from attune.api.methods import handler
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
-from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 from attune.v1.decision_service_pb2 import (
     DESCRIPTOR,
     ActivateRequest,
     ActivateResponse,
+    DecideBatchRequest,
+    DecideBatchResponse,
     DecideRequest,
     DecideResponse,
     GetDecisionRequest,
@@ -36,6 +39,7 @@ SERVICERS: dict[str, type] = {
     "attune.v1.DecisionService": DecisionServicer,
     "attune.v1.RewardService": RewardServicer,
     "attune.v1.PlacementService": PlacementServicer,
+    "attune.v1.CatalogService": CatalogServicer,
 }
 REQUEST = DecideRequest(
     placement="home_hero",
@@ -47,7 +51,11 @@ REQUEST = DecideRequest(
     slots=1,
     ranking_size=3,
     deferred=True,
+    offer_ids=["a"],
+    channel="email",
 )
+
+READ_AS: dict[str, type[Message]] = {"Decide": DecideEnvelope, "DecideBatch": DecideBatchEnvelope}
 
 
 def services() -> list[ServiceDescriptor]:
@@ -87,6 +95,11 @@ class Echo:
         self.got.append(request)
         return DecideResponse(event_id=request.event_id)
 
+    async def DecideBatch(self, request: DecideBatchEnvelope) -> DecideBatchResponse:  # noqa: N802 - the contract's name
+        """Answer with the event_ids."""
+        self.got.append(request)
+        return DecideBatchResponse(results=[{"decision": {"event_id": one.event_id}} for one in request.requests])
+
     async def Activate(self, request: ActivateRequest) -> ActivateResponse:  # noqa: N802 - the contract's name
         """Answer that it is active."""
         self.got.append(request)
@@ -105,7 +118,7 @@ SERVICE = DESCRIPTOR.services_by_name["DecisionService"]
 async def echo() -> AsyncIterator[tuple[Echo, grpc.aio.Channel]]:
     """A server that echoes, and a channel to it."""
     servicer, server = Echo(), grpc.aio.server()
-    server.add_generic_rpc_handlers([handler(SERVICE, servicer, {"Decide": DecideEnvelope})])
+    server.add_generic_rpc_handlers([handler(SERVICE, servicer, READ_AS)])
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -131,6 +144,13 @@ async def test_a_method_may_read_its_request_as_another_message(echo: tuple[Echo
     answer = await call(echo[1], "Decide", REQUEST.SerializeToString())
     assert DecideResponse.FromString(answer).event_id == "e"
     assert echo[0].got == [DecideEnvelope.FromString(REQUEST.SerializeToString())]
+
+
+async def test_a_batch_is_read_request_by_request(echo: tuple[Echo, grpc.aio.Channel]) -> None:
+    asked = DecideBatchRequest(requests=[REQUEST, DecideRequest(event_id="f")])
+    answer = DecideBatchResponse.FromString(await call(echo[1], "DecideBatch", asked.SerializeToString()))
+    assert [result.decision.event_id for result in answer.results] == ["e", "f"]
+    assert echo[0].got == [DecideBatchEnvelope.FromString(asked.SerializeToString())]
 
 
 @pytest.mark.parametrize(

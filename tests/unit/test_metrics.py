@@ -32,6 +32,7 @@ def test_a_server_counts_what_it_answers() -> None:
     metrics.lost_store()
     metrics.refused("busy")
     metrics.serves("home", 7)
+    metrics.draws_from("home", 12)
     assert samples(metrics) == {
         'attune_decisions_total{logged="true",mode="learned",placement="home"}': 3,
         'attune_decisions_total{logged="false",mode="control",placement="home"}': 1,
@@ -42,6 +43,7 @@ def test_a_server_counts_what_it_answers() -> None:
         "attune_journal_outages_total": 1,
         'attune_calls_refused_total{reason="busy"}': 1,
         'attune_serving_version{placement="home"}': 7,
+        'attune_live_offers{placement="home"}': 12,
     }
 
 
@@ -75,6 +77,7 @@ def test_a_placement_that_is_gone_leaves_no_label() -> None:
         serving.received(placement, [OUTCOME_STATUS_ACCEPTED])
         serving.serves(placement, 1)
         serving.refused_snapshot(placement)
+        serving.draws_from(placement, 1)
         learning.learned(placement, 1, 0, 0)
         learning.lags(placement, 0)
         learning.found(placement, [], ["vanished"])

@@ -114,7 +114,7 @@ def test_draw_inverts_the_cumulative_distribution(u: float, expected: int) -> No
     assert pmfs.draw([0.0, 0.25, 0.0, 0.75, 0.0], u) == expected
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=200)
 @given(distributions, units)
 def test_draw_never_returns_an_action_of_probability_0(pmf: Pmf, u: float) -> None:
     assert pmf[pmfs.draw(pmf, u)] > 0.0

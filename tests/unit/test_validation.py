@@ -10,7 +10,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from attune.api.validation import check_decide, check_names, check_placement, outcome_violations
+from attune.api.decide_validation import check_decide
+from attune.api.validation import check_names, check_placement, outcome_violations
 from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.v1.features_pb2 import Features, Offer, Tags
@@ -32,6 +33,7 @@ from attune.v1.placement_pb2 import (
     PolicySpec,
     PopularitySpec,
     RewardSpec,
+    ShortlistSpec,
     SoftmaxSpec,
     SquareCbSpec,
     UniformSpec,
@@ -124,7 +126,8 @@ CHECKS: dict[type[Message], Callable[[Any], None]] = {
     Outcome: check_outcome,
 }
 NAME = "expected 1 to 64 characters of a-z, 0-9, _, - and ., starting with a letter or digit, got "
-OFFERS = "expected 1 to 1000 offers, got "
+SIZES = "expected 2 to 1000, or 0 for the default, got "
+OFFERS = "expected at most 1000 offers, got "
 VALUE = "expected a finite number between -1e9 and 1e9, got "
 WEIGHT = "expected a finite number other than 0, between -1e9 and 1e9, got "
 WINDOW = "expected 1 to 7776000 s, got "
@@ -143,8 +146,25 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (decide(slots=21), "slots", "expected 0 to 20, got 21"),
     (decide(ranking_size=1001), "ranking_size", "expected 0 to 1000, got 1001"),
     (decide(excluded_offer_ids=["x"] * 1001), "excluded_offer_ids", "expected at most 1000 ids, got 1001"),
-    (decide(offers=[]), "offers", OFFERS + "0"),
     (decide(offers=numbered(1001)), "offers", OFFERS + "1001"),
+    # offers of the catalogue
+    (decide(offer_ids=["a"]), "offer_ids", "expected none beside offers, got 1"),
+    (decide(offers=[], offer_ids=list(map(str, range(1001)))), "offer_ids", "expected at most 1000 ids, got 1001"),
+    (decide(offers=[], offer_ids=["a", ""]), "offer_ids[1]", "expected 1 to 256 bytes of UTF-8, got nothing"),
+    (
+        decide(offers=[], offer_ids=["a", "b", "a"]),
+        "offer_ids[2]",
+        'expected an id of its own, got "a" as in offer_ids[0]',
+    ),
+    (decide(channel="x" * 257), "channel", "expected 1 to 256 bytes of UTF-8, got 257"),
+    # shortlists
+    (Placement(name="home_hero", shortlist=ShortlistSpec(size=1)), "shortlist.size", SIZES + "1"),
+    (Placement(name="home_hero", shortlist=ShortlistSpec(size=1001)), "shortlist.size", SIZES + "1001"),
+    (
+        Placement(name="home_hero", shortlist=ShortlistSpec(size=10, random=11)),
+        "shortlist.random",
+        "expected 0 to 10, the length of the list, got 11",
+    ),
     # --- a placement: its name
     (Placement(), "name", NAME + '""'),
     (Placement(name="Home"), "name", NAME + '"Home"'),  # upper case
@@ -425,6 +445,10 @@ def test_a_violation_names_field_expected_and_got(message: Message, field: str, 
     [
         decide(),  # the least
         decide(placement="p" * 256, event_id="é" * 128, customer_id="c" * 256, slots=1, ranking_size=1000),
+        decide(offers=[]),  # they come from the catalogue
+        decide(offers=[], offer_ids=list(map(str, range(1000))), channel="x" * 256),
+        Placement(name="home_hero", shortlist=ShortlistSpec(size=2, random=0)),
+        Placement(name="home_hero", shortlist=ShortlistSpec(random=1000)),
         decide(slots=20),  # more than there are offers
         outcome(slot=19),  # whether the decision has so many is seen in the store
         decide(event_id="any | thing: \n\0 _"),  # any Unicode
@@ -465,7 +489,7 @@ def test_what_is_just_within_the_contract_is_taken(message: Message) -> None:
 @pytest.mark.parametrize(
     ("message", "fields"),
     [
-        (decide(placement="", slots=21, offers=[]), ["placement", "slots", "offers"]),
+        (decide(placement="", slots=21, offers=numbered(1001)), ["placement", "slots", "offers"]),
         (
             Placement(policy=PolicySpec(min_probability=2.0, vw=VwSpec(bits=1)), control=ControlSpec(share=2.0)),
             ["name", "policy.min_probability", "policy.vw.bits", "control.share"],

@@ -118,12 +118,10 @@ def predicted(policy: VwPolicy, asked: Situation) -> list[float]:
 
 def by_regression(policy: VwPolicy, asked: Situation, regression: int) -> list[float]:
     """Return the scores of one regression."""
-    policy.explain(asked)
-    terms = policy._model._terms  # noqa: SLF001 - see above
-    assert terms is not None
-    explained, terms._regressions = terms._regressions, [regression]  # noqa: SLF001
+    terms = policy._reading().terms  # noqa: SLF001 - see above
+    explained, terms.weights.regressions = terms.weights.regressions, [regression]
     scores = [explanation.score for explanation in terms.explain(asked)]
-    terms._regressions = explained  # noqa: SLF001
+    terms.weights.regressions = explained
     return scores
 
 

@@ -110,4 +110,4 @@ class Admitted:
     """
 
     admission: Admission
-    size_of: Callable[[Any], int] = lambda _: 1
+    size_of: Callable[[Any], int]

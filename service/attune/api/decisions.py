@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from attune.api.decide_validation import check_decide, checked_batch
 from attune.api.explanations import write_explanations
-from attune.api.validation import check_decide, check_names
+from attune.api.status import MAX_VIOLATIONS, code_of, message_of
+from attune.api.validation import check_names
+from attune.errors import ExpectedError, InvalidInputError
 from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 from attune.metrics import ServingMetrics
 from attune.serving.decider import Decided, Decider
@@ -16,11 +19,10 @@ from attune.store.decisions import Decisions, RecordedOutcome, StoredDecision
 from attune.v1.decision_service_pb2 import (
     ActivateRequest,
     ActivateResponse,
-    Choice,
     DecideBatchResponse,
     DecideResponse,
-    DecideResult,
     Decision,
+    DecisionError,
     EligibleOffer,
     GetDecisionRequest,
     GetDecisionResponse,
@@ -53,11 +55,22 @@ class DecisionServicer:
         check_decide(request)
         decided = await self._decider.decide(request)
         self._metrics.decided(request.placement, decided.record.mode, logged=decided.logged)
-        return _decide_response(decided, request.ranking_size)
+        response = DecideResponse()
+        _write_decision(decided, request.ranking_size, response)
+        return response
 
     async def DecideBatch(self, request: DecideBatchEnvelope) -> DecideBatchResponse:  # noqa: N802 - the contract's name
-        """Make many decisions."""
-        return DecideBatchResponse(results=[DecideResult(decision=await self.Decide(one)) for one in request.requests])
+        """Draw an offer for each slot of each request."""
+        results = await self._decider.decide_many(checked_batch(request))
+        response = DecideBatchResponse()
+        for asked, result in zip(request.requests, results, strict=True):
+            if isinstance(result, ExpectedError):
+                response.results.add(error=_decision_error(result))
+                self._metrics.failed("DecideBatch", code_of(result).name)
+            else:
+                _write_decision(result, asked.ranking_size, response.results.add().decision)
+                self._metrics.decided(asked.placement, result.record.mode, logged=result.logged)
+        return response
 
     async def Activate(self, request: ActivateRequest) -> ActivateResponse:  # noqa: N802 - the contract's name
         """Say that a deferred decision is being shown."""
@@ -76,27 +89,30 @@ class DecisionServicer:
         return response
 
 
-def _decide_response(decided: Decided, ranking_size: int) -> DecideResponse:
-    record = decided.record
-    return DecideResponse(
-        event_id=record.event_id,
-        choices=_choices(record, decided.offer_ids),
-        ranking=_ranking(decided, ranking_size) if ranking_size else None,
-        policy_version=record.policy_version,
-        mode=record.mode,
-        logged=decided.logged,
-    )
+def _write_decision(decided: Decided, ranking_size: int, response: DecideResponse) -> None:
+    record, offer_ids = decided.record, decided.offer_ids
+    response.event_id = record.event_id
+    response.policy_version = record.policy_version
+    response.mode = record.mode
+    response.logged = decided.logged
+    # Filling in costs half of what handing over a list of messages does.
+    _add_choices(record, offer_ids, response)
+    if ranking_size:
+        response.ranking.extend(_ranking(decided, ranking_size))
 
 
-def _choices(record: DecisionRecord, offer_ids: Sequence[str]) -> list[Choice]:
-    first = Choice(offer_id=offer_ids[record.chosen], propensity=record.pmf[record.chosen])
-    later = record.later_slots
-    if not later:  # almost always: even looping over nothing costs
-        return [first]
-    return [first] + [
-        Choice(slot=slot, offer_id=offer_ids[drawn.chosen], propensity=drawn.pmf[drawn.chosen])
-        for slot, drawn in enumerate(later, 1)
-    ]
+def _add_choices(record: DecisionRecord, offer_ids: Sequence[str], to: DecideResponse | Decision) -> None:
+    to.choices.add(offer_id=offer_ids[record.chosen], propensity=record.pmf[record.chosen])
+    for slot, drawn in enumerate(record.later_slots, 1):
+        to.choices.add(slot=slot, offer_id=offer_ids[drawn.chosen], propensity=drawn.pmf[drawn.chosen])
+
+
+def _decision_error(error: ExpectedError) -> DecisionError:
+    written = DecisionError(code=code_of(error).value[0], message=message_of(error))
+    if isinstance(error, InvalidInputError):
+        for violation in error.violations[:MAX_VIOLATIONS]:
+            written.field_violations.add(field=violation.field, description=violation.description)
+    return written
 
 
 def _ranking(decided: Decided, size: int) -> list[ScoredOffer]:
@@ -108,18 +124,20 @@ def _ranking(decided: Decided, size: int) -> list[ScoredOffer]:
 def _decision(placement: str, stored: StoredDecision) -> Decision:
     record = stored.record
     offers = [Offer.FromString(offer) for offer in record.offers]
-    return Decision(
+    decision = Decision(
         placement=placement,
         event_id=record.event_id,
         decided_at=_timestamp(record.decided_at_ms),
         context=Features.FromString(record.context),
         offers=_eligible(record, offers),
-        choices=_choices(record, [offer.id for offer in offers]),
         policy_version=record.policy_version,
         mode=record.mode,
         state=stored.state,
         outcomes=[_outcome(placement, record.event_id, outcome) for outcome in stored.outcomes],
+        shortlisted_from=record.shortlisted_from,
     )
+    _add_choices(record, [offer.id for offer in offers], decision)
+    return decision
 
 
 def _eligible(record: DecisionRecord, offers: Sequence[Offer]) -> list[EligibleOffer]:

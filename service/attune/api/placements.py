@@ -6,6 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.challengers import listed
 from attune.api.validation import check_placement, check_promotion
+from attune.serving.catalog import LiveCatalog
 from attune.serving.live import LivePlacements
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
@@ -48,9 +49,12 @@ class PlacementServicer:
         versions: Versions,
         generations: Generations,
         challengers: Challengers,
+        *,
         live: LivePlacements,
+        catalog: LiveCatalog,
     ) -> None:
         """Serve with these."""
+        self._catalog = catalog
         self._challengers = challengers
         self._generations = generations
         self._placements = placements
@@ -62,6 +66,7 @@ class PlacementServicer:
         check_placement(request.placement)
         record, changed = await self._placements.apply(with_defaults(request.placement), time.time_ns() // 1_000_000)
         await self._live.refresh([request.placement.name])
+        await self._catalog.catch_up()
         return ApplyPlacementResponse(placement=record.placement, revision=record.revision, changed=changed)
 
     async def GetPlacement(self, request: GetPlacementRequest) -> GetPlacementResponse:  # noqa: N802 - the contract's name

@@ -20,6 +20,7 @@ from attune.errors import (
     AlreadyExistsError,
     ExpectedError,
     InvalidInputError,
+    LimitReachedError,
     NotFoundError,
     OverloadedError,
     StoreUnavailableError,
@@ -29,12 +30,13 @@ _CODES: dict[type[ExpectedError], grpc.StatusCode] = {
     InvalidInputError: grpc.StatusCode.INVALID_ARGUMENT,
     NotFoundError: grpc.StatusCode.NOT_FOUND,
     AlreadyExistsError: grpc.StatusCode.ALREADY_EXISTS,
+    LimitReachedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     StoreUnavailableError: grpc.StatusCode.UNAVAILABLE,
     OverloadedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 _DETAILS_KEY = "grpc-status-details-bin"
 # Violations travel in a header; clients refuse headers above 8 KiB.
-_MAX_VIOLATIONS = 10
+MAX_VIOLATIONS = 10
 _MAX_MESSAGE = 500
 
 _log = logging.getLogger(__name__)
@@ -94,12 +96,22 @@ async def _let_in(
         admitted.admission.leave(size)
 
 
+def code_of(error: ExpectedError) -> grpc.StatusCode:
+    """Return the status code of an error."""
+    return next((code for kind, code in _CODES.items() if isinstance(error, kind)), grpc.StatusCode.FAILED_PRECONDITION)
+
+
+def message_of(error: ExpectedError) -> str:
+    """Return the message of an error, no longer than a header may be."""
+    return str(error)[:_MAX_MESSAGE]
+
+
 async def _abort(
     context: "grpc.aio.ServicerContext[Any, Any]", error: ExpectedError, failed: Callable[[str], None]
 ) -> None:
-    code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), grpc.StatusCode.FAILED_PRECONDITION)
+    code = code_of(error)
     failed(code.name)
-    message = str(error)[:_MAX_MESSAGE]
+    message = message_of(error)
     metadata: tuple[tuple[str, bytes], ...] = ()
     if isinstance(error, InvalidInputError):
         metadata = ((_DETAILS_KEY, _bad_request(code, message, error)),)
@@ -108,7 +120,7 @@ async def _abort(
 
 def _bad_request(code: grpc.StatusCode, message: str, error: InvalidInputError) -> bytes:
     details = error_details_pb2.BadRequest()
-    for violation in error.violations[:_MAX_VIOLATIONS]:
+    for violation in error.violations[:MAX_VIOLATIONS]:
         details.field_violations.add(field=violation.field, description=violation.description)
     packed = AnyMessage()
     packed.Pack(details)

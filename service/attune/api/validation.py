@@ -1,8 +1,4 @@
-"""What is wrong with a message, said field by field, before anything is done with it.
-
-Features of a request are checked where they are encoded, in `attune.serving.situation`: looking at each of them twice
-would cost more than deciding.
-"""
+"""What is wrong with a message, said field by field, before anything is done with it."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,13 +7,21 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.belief_validation import belief_violations
 from attune.api.challenger_validation import auto_promote_violations, challenger_violations
-from attune.api.checks import between, enum_violations, optional, prefixed
+from attune.api.checks import between, count, enum_violations, optional, prefixed
 from attune.api.numpy_validation import half_life_violations, numpy_violations
 from attune.api.vw_validation import vw_violations
 from attune.errors import InvalidInputError, Violation
-from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.specs import shortlist_of
 from attune.store.keys import PLACEMENT_NAME
-from attune.v1.placement_pb2 import Aggregation, OutcomeRule, Placement, PolicySpec, RewardSpec, StoreFailure
+from attune.v1.placement_pb2 import (
+    Aggregation,
+    OutcomeRule,
+    Placement,
+    PolicySpec,
+    RewardSpec,
+    ShortlistSpec,
+    StoreFailure,
+)
 from attune.v1.placement_service_pb2 import PromotePolicyVersionRequest
 from attune.v1.reward_service_pb2 import Outcome
 from attune_models.features import MAX_NUMBER
@@ -34,17 +38,10 @@ MAX_WINDOW_S = 90 * 24 * 3600
 MAX_RETENTION_S = 10 * 366 * 24 * 3600
 
 _NANOS_PER_S = 1_000_000_000
-# A string of this many characters has at most MAX_ID_BYTES bytes.
-_SURELY_SHORT = MAX_ID_BYTES // 4
-
-
-def check_decide(request: DecideEnvelope) -> None:
-    """Check ids and sizes of a request; its context and offers are looked into later.
-
-    Raises:
-        InvalidInputError: With every violation.
-    """
-    _refuse(_decide_violations(request))
+# The beginning of the year 0001, and the last second of 9999: what a Timestamp may hold.
+_FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799
+SURELY_SHORT = MAX_ID_BYTES // 4
+"""A string of so many characters has at most MAX_ID_BYTES bytes."""
 
 
 def check_names(placement: str, event_id: str) -> None:
@@ -53,7 +50,7 @@ def check_names(placement: str, event_id: str) -> None:
     Raises:
         InvalidInputError: With every violation.
     """
-    _refuse([*id_violations("placement", placement), *id_violations("event_id", event_id)])
+    refuse([*id_violations("placement", placement), *id_violations("event_id", event_id)])
 
 
 def check_placement(placement: Placement) -> None:
@@ -62,7 +59,7 @@ def check_placement(placement: Placement) -> None:
     Raises:
         InvalidInputError: With every violation.
     """
-    _refuse(_placement_violations(placement))
+    refuse(_placement_violations(placement))
 
 
 def check_promotion(request: PromotePolicyVersionRequest) -> None:
@@ -71,7 +68,7 @@ def check_promotion(request: PromotePolicyVersionRequest) -> None:
     Raises:
         InvalidInputError: It is no version.
     """
-    _refuse(
+    refuse(
         [Violation("version", f"expected a version, or 0 for the newest, got {request.version}")]
         if request.version < 0
         else []
@@ -89,35 +86,28 @@ def outcome_violations(outcome: Outcome) -> Iterator[Violation]:
         yield Violation("value", f"expected a finite number between -1e9 and 1e9, got {outcome.value}")
     if outcome.slot >= MAX_SLOTS:
         yield Violation("slot", f"expected less than {MAX_SLOTS}, the most slots of a decision, got {outcome.slot}")
-    if outcome.HasField("occurred_at") and not _is_timestamp(outcome.occurred_at):
-        got = f"{outcome.occurred_at.seconds} s and {outcome.occurred_at.nanos} ns"
-        yield Violation("occurred_at", f"expected a time from 0001 to 9999, got {got}")
+    yield from timestamp_violations("occurred_at", outcome.occurred_at)
 
 
 def id_violations(field: str, value: str) -> Iterator[Violation]:
     """Yield what is wrong with an id or a name."""
     if not value:
         yield Violation(field, f"expected 1 to {MAX_ID_BYTES} bytes of UTF-8, got nothing")
-    elif len(value) > _SURELY_SHORT and (size := len(value.encode())) > MAX_ID_BYTES:
+    elif len(value) > SURELY_SHORT and (size := len(value.encode())) > MAX_ID_BYTES:
         yield Violation(field, f"expected 1 to {MAX_ID_BYTES} bytes of UTF-8, got {size}")
 
 
-def _decide_violations(request: DecideEnvelope) -> Iterator[Violation]:
-    yield from id_violations("placement", request.placement)
-    if request.event_id:
-        yield from id_violations("event_id", request.event_id)
-    if request.customer_id:
-        yield from id_violations("customer_id", request.customer_id)
-    if request.slots > MAX_SLOTS:
-        yield Violation("slots", f"expected 0 to {MAX_SLOTS}, got {request.slots}")
-    if request.ranking_size > MAX_OFFERS:
-        yield Violation("ranking_size", f"expected 0 to {MAX_OFFERS}, got {request.ranking_size}")
-    if len(request.excluded_offer_ids) > MAX_OFFERS:
-        yield Violation(
-            "excluded_offer_ids", f"expected at most {MAX_OFFERS} ids, got {len(request.excluded_offer_ids)}"
-        )
-    if not 1 <= len(request.offers) <= MAX_OFFERS:
-        yield Violation("offers", f"expected 1 to {MAX_OFFERS} offers, got {len(request.offers)}")
+def timestamp_violations(field: str, time: Timestamp) -> Iterator[Violation]:
+    """Yield what is wrong with a time; one that is absent is right."""
+    if not (_FIRST_S <= time.seconds <= _LAST_S and 0 <= time.nanos < _NANOS_PER_S):
+        yield Violation(field, f"expected a time from 0001 to 9999, got {time.seconds} s and {time.nanos} ns")
+
+
+def _shortlist_violations(spec: ShortlistSpec) -> Iterator[Violation]:
+    yield from count(spec, "size", 2, MAX_OFFERS)
+    size, _ = shortlist_of(spec)
+    if spec.random > size:
+        yield Violation("random", f"expected 0 to {size}, the length of the list, got {spec.random}")
 
 
 def _placement_violations(placement: Placement) -> Iterator[Violation]:
@@ -134,6 +124,7 @@ def _placement_violations(placement: Placement) -> Iterator[Violation]:
     if placement.control.HasField("fixed") and placement.control.fixed.offer_id:
         yield from id_violations("control.fixed.offer_id", placement.control.fixed.offer_id)
     yield from prefixed("reward", _reward_violations(placement.reward))
+    yield from prefixed("shortlist", _shortlist_violations(placement.shortlist))
     yield from challenger_violations(placement.challengers, lambda policy: _whole_policy_violations(policy, placement))
     yield from auto_promote_violations(placement)
 
@@ -187,10 +178,7 @@ def _rule_violations(rule: OutcomeRule, former_names: list[str]) -> Iterator[Vio
         yield Violation("weight", f"expected a finite number other than 0, between -1e9 and 1e9, got {rule.weight}")
 
 
-def _is_timestamp(timestamp: Timestamp) -> bool:
-    return -62_135_596_800 <= timestamp.seconds <= 253_402_300_799 and 0 <= timestamp.nanos < _NANOS_PER_S  # noqa: PLR2004
-
-
-def _refuse(violations: Iterable[Violation]) -> None:
+def refuse(violations: Iterable[Violation]) -> None:
+    """Raise an InvalidInputError with the violations, if there are any."""
     if found := tuple(violations):
         raise InvalidInputError(*found)

@@ -1,14 +1,19 @@
-"""`attune apply`: placements from files."""
+"""`attune apply`: placements and offers from files."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from google.protobuf import json_format
 
-from attune.cli import client, placement_files
+from attune.cli import apply_files, apply_offers, client, progress
+from attune.cli.apply_offers import Changes
 from attune.cli.client import Service
 from attune.cli.failures import UNAVAILABLE, CallError
+from attune.cli.offer_files import OfferEntry
 from attune.cli.placement_files import Document
 from attune.cli.policy_challengers import promoted_at
 from attune.errors import InvalidInputError
@@ -28,25 +33,50 @@ from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 def apply(
     *,
     files: Annotated[
-        list[Path], typer.Argument(help="YAML or JSON; one or several placements each.", show_default=False)
+        list[Path],
+        typer.Argument(help="YAML or JSON: placements, offers, or both. CSV: offers.", show_default=False),
     ],
+    prune: Annotated[bool, typer.Option("--prune", help="Delete the offers that are not in the files.")] = False,
     address: Annotated[str | None, typer.Option(help="The service, as host:port (default: 127.0.0.1:50051).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the replies as a JSON list.")] = False,
 ) -> None:
-    """Create placements, or change them to what the files say. Applying a file twice changes nothing.
+    """Create placements and offers, or change them to what the files say. Applying a file twice changes nothing.
 
-    A mistake is shown with its line and field. Where a file cannot be read as placements, nothing is applied. A file
-    counts more than a promotion: one from before it brings the former policy back, with a warning.
+    A mistake is shown with its line and field. Where a file cannot be read, or an offer is not valid, nothing is
+    applied. A file counts more than a promotion: one from before it brings the former policy back, with a warning.
     """
-    documents = placement_files.read(files)
+    contents = apply_files.read(files)
+    if prune and not contents.offers:
+        raise typer.BadParameter("--prune deletes what is not in the files: expected offers in them, got none")
+    if contents.offers:
+        apply_files.check(contents.offers)
     with client.connect(address) as service:
-        replies = [_applied(service, document) for document in documents]
+        replies = [_applied(service, document) for document in contents.placements]
+        changes = _changed(service, contents.offers, prune=prune) if contents.has_offers else None
     if as_json:
-        typer.echo(f"[{', '.join(map(_as_json, replies))}]")
+        typer.echo(f"[{', '.join([*map(_as_json, replies), *([_changes_as_json(changes)] if changes else [])])}]")
         return
     for reply in replies:
         what = "unchanged" if not reply.changed else "created" if reply.revision == 1 else "changed"
         typer.echo(f"{reply.placement.name}: {what} (revision {reply.revision})")
+    if changes:
+        typer.echo(_said(changes))
+
+
+def _changed(service: Service, entries: Sequence[OfferEntry], *, prune: bool) -> Changes:
+    with progress.bar("offers") as tell:
+        return apply_offers.apply(service, entries, prune=prune, tell=lambda done: tell(done, len(entries)))
+
+
+def _said(changes: Changes) -> str:
+    counts = {"created": changes.created, "changed": changes.updated, "unchanged": changes.unchanged}
+    if changes.deleted:
+        counts["deleted"] = changes.deleted
+    return f"offers: {', '.join(f'{count:,} {what}' for what, count in counts.items())}"
+
+
+def _changes_as_json(changes: Changes) -> str:
+    return json.dumps({"offers": asdict(changes)})
 
 
 def _applied(service: Service, document: Document) -> ApplyPlacementResponse:

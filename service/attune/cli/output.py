@@ -29,3 +29,8 @@ def as_dict(message: Message) -> dict[str, Any]:
     return json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
+
+
+def plain(text: str) -> str:
+    """Return text that cannot move the terminal's cursor: names and values come from callers."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)

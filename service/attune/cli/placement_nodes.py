@@ -6,12 +6,14 @@ nothing else; what passes here is what protobuf accepts.
 """
 
 import json
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import yaml
 from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from yaml.constructor import SafeConstructor
 
 from attune.errors import Violation
 
@@ -30,6 +32,9 @@ _SCALAR_MESSAGES = {
     "google.protobuf.Duration": 'seconds in the form "600s"',
     "google.protobuf.Timestamp": 'a time in the form "2026-01-31T12:00:00Z"',
 }
+# Messages of nothing but a list, for which the list itself is understood as well.
+_LISTS = {"attune.v1.Tags", "attune.v1.Vector"}
+_YAML_TIME = "tag:yaml.org,2002:timestamp"
 
 
 class NodeReader:
@@ -40,7 +45,7 @@ class NodeReader:
         lines: The line of each field, one-based, by its path within the message; the message's own by "".
     """
 
-    def __init__(self, loader: yaml.SafeLoader, file: str, root: str) -> None:
+    def __init__(self, loader: SafeConstructor, file: str, root: str) -> None:
         """Prepare to read.
 
         Args:
@@ -62,19 +67,22 @@ class NodeReader:
             descriptor: What the message may hold.
             path: Where it is within the outermost message.
         """
-        self.lines.setdefault(path, _line(node))
+        self.lines.setdefault(path, line_of(node))
         value: dict[str, Any] = {}
+        if isinstance(node, yaml.SequenceNode) and descriptor.full_name in _LISTS:
+            (only,) = descriptor.fields
+            return {only.name: self._value(node, only, path)}
         if not isinstance(node, yaml.MappingNode):
             self._refuse(node, path, f"expected {_fields(descriptor)}, got {self._shown(node)}")
             return value
         taken: dict[str, str] = {}
         for key, below in node.value:
-            field = _field(descriptor, key.value)
+            field = field_of(descriptor, key.value)
             if field is None:
-                self._refuse(key, _join(path, str(key.value)), _unknown(descriptor, str(key.value)))
+                self._refuse(key, _join(path, str(key.value)), unknown(_names(descriptor), str(key.value)))
                 continue
             here = _join(path, field.name)
-            self.lines[here] = _line(key)
+            self.lines[here] = line_of(key)
             group = field.containing_oneof.name if field.containing_oneof else field.name
             if group in taken:
                 self._refuse(key, here, f'expected one of a kind, got it besides "{taken[group]}"')
@@ -103,7 +111,7 @@ class NodeReader:
             # What was written, not what YAML takes it for: a feature may be called `1` or `on`.
             name = str(key.value)
             here = f'{path}["{name}"]'
-            self.lines[here] = _line(key)
+            self.lines[here] = line_of(key)
             if not isinstance(key, yaml.ScalarNode):
                 self._refuse(key, path, f"expected a name, got {self._shown(key)}")
             elif name in value:
@@ -114,26 +122,41 @@ class NodeReader:
     def _single(self, node: yaml.Node, field: FieldDescriptor, path: str) -> Any:
         if field.message_type and field.message_type.full_name not in _SCALAR_MESSAGES:
             return self.message(node, field.message_type, path)
-        self.lines.setdefault(path, _line(node))
-        value = self._loader.construct_object(node, deep=True) if isinstance(node, yaml.ScalarNode) else None
+        self.lines.setdefault(path, line_of(node))
+        value = self._constructed(node) if isinstance(node, yaml.ScalarNode) else None
+        if field.message_type and node.tag == _YAML_TIME:
+            value = node.value  # YAML would make a date of it
         if not _accepted(field, value):
             self._refuse(node, path, f"expected {_expected(field)}, got {self._shown(node)}")
         return value
+
+    def _constructed(self, node: yaml.Node) -> Any:
+        try:
+            return self._loader.construct_object(node, deep=True)
+        except ValueError:  # it has the form of a date, and is none
+            self._loader.recursive_objects.pop(node, None)  # where PyYAML notes what is not finished
+            return node.value
 
     def _shown(self, node: yaml.Node) -> str:
         if isinstance(node, yaml.MappingNode):
             return "fields"
         if isinstance(node, yaml.SequenceNode):
             return "a list"
-        value = self._loader.construct_object(node, deep=True)
+        value = self._constructed(node)
         return "nothing" if value is None else json.dumps(value, default=str, ensure_ascii=False)
 
     def _refuse(self, node: yaml.Node, path: str, description: str) -> None:
-        self.violations.append(Violation(f"{self._file}:{_line(node)}: {_join(self._root, path)}", description))
+        self.violations.append(Violation(f"{self._file}:{line_of(node)}: {_join(self._root, path)}", description))
 
 
-def _line(node: yaml.Node) -> int:
+def line_of(node: yaml.Node) -> int:
+    """Return the line that a node begins in, one-based."""
     return int(node.start_mark.line) + 1
+
+
+def is_within(field: str, other: str) -> bool:
+    """Say whether a path is another one, or leads into what is there."""
+    return not other or (field.startswith(other) and field[len(other) :][:1] in ("", ".", "["))
 
 
 def _join(path: str, name: str) -> str:
@@ -144,23 +167,25 @@ def _is_map(field: FieldDescriptor) -> bool:
     return field.message_type is not None and field.message_type.GetOptions().map_entry
 
 
-def _field(descriptor: Descriptor, name: object) -> FieldDescriptor | None:
+def field_of(descriptor: Descriptor, name: object) -> FieldDescriptor | None:
+    """Return the field of this name, in either of its spellings; None where there is none."""
     if not isinstance(name, str):
         return None
     return descriptor.fields_by_name.get(name) or descriptor.fields_by_camelcase_name.get(name)
 
 
-def _names(descriptor: Descriptor) -> str:
-    return ", ".join(field.name for field in descriptor.fields)
+def unknown(names: Sequence[str], name: str) -> str:
+    """Return what is said about a field that is none of these."""
+    close = get_close_matches(name, names, n=1)
+    return f'unknown field, did you mean "{close[0]}"?' if close else f"unknown field, known are {', '.join(names)}"
+
+
+def _names(descriptor: Descriptor) -> list[str]:
+    return [field.name for field in descriptor.fields]
 
 
 def _fields(descriptor: Descriptor) -> str:
-    return f"fields ({_names(descriptor)})" if descriptor.fields else "{}, as it has no fields"
-
-
-def _unknown(descriptor: Descriptor, name: str) -> str:
-    close = get_close_matches(name, [field.name for field in descriptor.fields], n=1)
-    return f'unknown field, did you mean "{close[0]}"?' if close else f"unknown field, known are {_names(descriptor)}"
+    return f"fields ({', '.join(_names(descriptor))})" if descriptor.fields else "{}, as it has no fields"
 
 
 def _expected(field: FieldDescriptor) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from attune import __version__, config, telemetry
-from attune.cli import placement_files
+from attune.cli import apply_files
 from attune.config import ServerSettings, reachable
 from attune.supervisor import Supervisor
 
@@ -62,7 +62,7 @@ def serve(
     settings = config.load(config_file, os.environ, flags)
     telemetry.configure(settings.log, process="supervisor")
     files = apply or []
-    names = [document.placement.name for document in placement_files.read(files)] if files else []
+    names = [document.placement.name for document in apply_files.read(files).placements] if files else []
     supervisor = Supervisor(
         settings,
         learner=not no_learner,

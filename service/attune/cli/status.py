@@ -13,7 +13,7 @@ from rich.text import Text
 
 from attune.cli import client
 from attune.cli.client import Service
-from attune.cli.output import as_dict, empty_table, show
+from attune.cli.output import as_dict, empty_table, plain, show
 from attune.cli.policy_challengers import promotion_line
 from attune.cli.policy_versions import versions_table
 from attune.v1.features_pb2 import FEATURE_SOURCE_CONTEXT, FEATURE_SOURCE_OFFER
@@ -163,12 +163,7 @@ def warning_lines(reply: GetPlacementResponse) -> Iterator[str]:
     for finding in of.findings:
         source = _SOURCES.get(finding.source, "feature")
         problem = _PROBLEMS.get(finding.problem, "is strange")
-        # Names come from callers: nothing in them may move the terminal's cursor.
-        yield f'{name}: {source} "{_plain(finding.name)}" {problem}: {_plain(finding.detail)}'
-
-
-def _plain(text: str) -> str:
-    return "".join(each if each.isprintable() else "\ufffd" for each in text)
+        yield f'{name}: {source} "{plain(finding.name)}" {problem}: {plain(finding.detail)}'
 
 
 def _lag(status: PlacementStatus) -> str:

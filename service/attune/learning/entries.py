@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attune.serving.situation import situation_of
+from attune.serving.logged import logged_situation
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
 from attune.store.decisions import LoggedInteraction
-from attune.v1.features_pb2 import Features
 from attune_models import rewards, slots
 from attune_models.features import MAX_NUMBER
 from attune_models.types import Interaction, Situation
@@ -33,12 +32,12 @@ def lesson(entry: LoggedInteraction, spec: rewards.RewardSpec) -> Lesson:
         spec: How outcomes become rewards.
 
     Raises:
-        InvalidInputError: A feature breaks the limits: they were other ones when it was logged.
+        InvalidInputError: A feature breaks the limits: they were other ones when it was logged. Or the offers are lost.
         DecodeError: The bytes are damaged.
         ValueError: Its numbers contradict each other, or are out of range.
     """
     decision = entry.decision
-    situation = situation_of(Features.FromString(decision.context), decision.offers)
+    situation = logged_situation(entry)
     interactions: list[Interaction] = []
     drawn: list[int] = []
     clipped = 0

@@ -13,8 +13,8 @@ from typing import overload
 from google.protobuf.message import DecodeError
 
 from attune.errors import ExpectedError
-from attune.storage.v1.records_pb2 import DecisionRecord, FindingsRecord
-from attune.store.schemas import Schemas
+from attune.storage.v1.records_pb2 import FindingsRecord
+from attune.store.schemas import SampledDecision, Schemas
 from attune.store.versions import Lease
 from attune.v1.features_pb2 import FEATURE_SOURCE_CONTEXT, FEATURE_SOURCE_OFFER, Features, FeatureSource, Offer
 from attune.v1.placement_pb2 import Placement
@@ -126,9 +126,9 @@ class _Offers(Sequence[Offer]):
         return Offer.FromString(self._serialised[index])
 
 
-def _observe(guard: SchemaGuard, decision: DecisionRecord) -> bool:
+def _observe(guard: SchemaGuard, decision: SampledDecision) -> bool:
     try:
-        return guard.observe(Features.FromString(decision.context), _Offers(decision.offers))
+        return guard.observe(Features.FromString(decision.record.context), _Offers(decision.offers))
     except DecodeError:
         return False  # the learner will say so
 

@@ -14,7 +14,8 @@ from attune.store.decisions import RecordedOutcome
 from attune.store.outcomes import MAX_OUTCOMES_PER_DECISION
 from attune.v1.features_pb2 import Features
 
-MAX_OFFERS = 1000
+MAX_OFFERS = 20_000
+"""As many as a catalogue holds."""
 MAX_SLOTS = 20
 SUM_TOLERANCE = 1e-4
 """Personalizer logs probabilities as float32."""
@@ -34,17 +35,19 @@ def check(candidate: Candidate) -> None:
     situation_of(Features.FromString(candidate.decision.context), candidate.decision.offers)
 
 
-def check_numbers(candidate: Candidate, sum_tolerance: float = SUM_TOLERANCE) -> None:
+def check_numbers(candidate: Candidate, sum_tolerance: float = SUM_TOLERANCE, n_offers: int | None = None) -> None:
     """Refuse a decision that could not have been logged, without a look at its features.
 
     Args:
         candidate: The decision.
         sum_tolerance: How far from 1 the sum of its probabilities may be.
+        n_offers: How many offers could be drawn; None where the decision itself has them.
 
     Raises:
         InvalidInputError: It could not; the violations say why.
     """
-    violations = list(_violations(candidate, sum_tolerance))
+    n_offers = len(candidate.decision.offers) if n_offers is None else n_offers
+    violations = list(_violations(candidate, sum_tolerance, n_offers))
     if violations:
         raise InvalidInputError(*violations)
 
@@ -82,21 +85,21 @@ def outcome_violations(field: str, outcome: RecordedOutcome) -> Iterator[Violati
         yield Violation(f"{field}.value", f"expected a number between -1e9 and 1e9, got {record.value!r}")
 
 
-def _violations(candidate: Candidate, sum_tolerance: float) -> Iterator[Violation]:
+def _violations(candidate: Candidate, sum_tolerance: float, n_offers: int) -> Iterator[Violation]:
     decision = candidate.decision
     yield from text_violations("event_id", decision.event_id)
     if not 0 <= decision.decided_at_ms <= MAX_MS:
         yield Violation("decided_at", f"expected a time from 1970 to 9999, got {decision.decided_at_ms} ms")
-    if not 1 <= len(decision.offers) <= MAX_OFFERS:
-        yield Violation("offers", f"expected 1 to {MAX_OFFERS}, got {len(decision.offers)}")
+    if not 1 <= n_offers <= MAX_OFFERS:
+        yield Violation("offers", f"expected 1 to {MAX_OFFERS}, got {n_offers}")
         return
     slots = [(decision.pmf, decision.chosen), *((slot.pmf, slot.chosen) for slot in decision.later_slots)]
-    if len(slots) > min(MAX_SLOTS, len(decision.offers)):
+    if len(slots) > min(MAX_SLOTS, n_offers):
         yield Violation("slots", f"expected at most {MAX_SLOTS}, and one for each offer, got {len(slots)}")
     drawn: list[int] = []
     for slot, (pmf, chosen) in enumerate(slots):
         at = f"slots[{slot}]." if slot else ""
-        yield from _slot_violations(at, pmf, chosen, len(decision.offers), drawn, sum_tolerance=sum_tolerance)
+        yield from _slot_violations(at, pmf, chosen, n_offers, drawn, sum_tolerance=sum_tolerance)
         drawn.append(chosen)
     yield from _outcomes_violations(candidate, len(slots))
 

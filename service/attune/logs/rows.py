@@ -65,9 +65,12 @@ def rows_of(entry: LoggedInteraction, spec: rewards.RewardSpec) -> list[SlotRow]
     Args:
         entry: The entry.
         spec: How outcomes are folded into `reward`.
+
+    Raises:
+        InvalidInputError: The offers that it names are lost.
     """
     decision = entry.decision
-    context, offers = Features.FromString(decision.context), list(map(Offer.FromString, decision.offers))
+    context, offers = Features.FromString(decision.context), list(map(Offer.FromString, entry.offers))
     slots: list[DecisionRecord | SlotRecord] = [decision, *decision.later_slots]
     drawn: list[int] = []
     rows: list[SlotRow] = []

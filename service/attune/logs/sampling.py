@@ -31,7 +31,7 @@ def sample_of(where: str, entry: LoggedInteraction, reward: RewardSpec) -> Found
     """
     decision = entry.decision
     try:
-        checks.check_numbers(Candidate(where, decision, entry.outcomes), SUM_TOLERANCE)
+        checks.check_numbers(Candidate(where, decision, entry.outcomes), SUM_TOLERANCE, len(entry.offers))
         slots = lesson(entry, reward).interactions
         context = Features.FromString(decision.context)
     except (InvalidInputError, DecodeError, ValueError) as error:

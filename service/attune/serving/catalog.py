@@ -1,10 +1,31 @@
-"""The offers of the catalogue that are live for a placement, ready to be drawn from."""
+"""The offers of the catalogue that are live for a placement, ready to be drawn from.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+A loop brings the copy of the catalogue up to date a few times a second. Where the live offers of a placement are others
+than before, they are made into a set, which is stored among the placement's keys before a decision may name it, and
+takes the place of the former one. Where they are the same, so is the object: policies are prepared for it.
+"""
 
-from attune.store.offer_sets import OfferSet
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from attune.errors import ExpectedError, NotFoundError
+from attune.metrics import ServingMetrics
+from attune.serving.catalog_copy import CatalogCopy, KnownOffer
+from attune.serving.live import LivePlacement, LivePlacements
+from attune.store.catalog import Catalog
+from attune.store.keys import PlacementKeys
+from attune.store.offer_sets import OfferSet, OfferSets, offer_set_of
+from attune.tasks import Shared
 from attune_models.types import ActionSet
+
+POLL_S = 0.2
+
+_MAX_CHANNELS_AT_HAND = 64
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +46,189 @@ class LiveOffers:
     position_of: Mapping[str, int]
     channels: Mapping[str, Sequence[int]]
     everywhere: Sequence[int]
+
+
+class Channels(Mapping[str, Sequence[int]]):
+    """See `LiveOffers.channels`: put together when asked for, because each has all the offers without channels, too."""
+
+    def __init__(self, named: Mapping[str, Sequence[int]], everywhere: Sequence[int]) -> None:
+        """Take the positions of the offers that name each channel, and of those that name none."""
+        self._named = named
+        self._merged = lru_cache(_MAX_CHANNELS_AT_HAND)(lambda channel: sorted([*named[channel], *everywhere]))
+
+    def __getitem__(self, channel: str) -> Sequence[int]:
+        """Return the positions of the offers that may be shown on a channel."""
+        return self._merged(channel)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the channels."""
+        return iter(self._named)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._named)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What the placements of a group draw from, and what it was made of."""
+
+    stamp: tuple[int, int, int]
+    live: Sequence[KnownOffer]
+    offers: LiveOffers | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What a placement draws from, and when the placement was created that has it among its keys."""
+
+    created_at_ms: int
+    group: _Group
+    offers: LiveOffers
+
+
+class LiveCatalog:
+    """The live offers of the applied placements.
+
+    Attributes:
+        copy: All offers of the catalogue.
+    """
+
+    def __init__(
+        self, catalog: Catalog, offer_sets: OfferSets, live: LivePlacements, metrics: ServingMetrics | None = None
+    ) -> None:
+        """Begin with none."""
+        self._metrics = metrics or ServingMetrics()
+        self.copy = CatalogCopy(catalog)
+        self._offer_sets = offer_sets
+        self._live = live
+        self._groups: dict[str, _Group] = {}
+        self._served: dict[str, _Served] = {}
+        self._compared = 0
+        self._refreshing = Shared(self._refresh)
+
+    def offers(self, placement: str) -> LiveOffers | None:
+        """Return what a placement may draw from now; None when no offer is live."""
+        served, applied = self._served.get(placement), self._live.applied.get(placement)
+        if served is None or applied is None or applied.record.created_at_ms != served.created_at_ms:
+            return None  # the last: it was deleted and created anew, and its set is not among the new keys yet
+        return served.offers
+
+    async def refresh(self) -> None:
+        """Bring everything up to date with the store.
+
+        Raises:
+            StoreUnavailableError: The store did not answer in time; what was known is kept.
+        """
+        await self._refreshing.done()
+
+    async def catch_up(self) -> None:
+        """Refresh now, after a change of this process's own: what cannot be done now is done in a moment."""
+        try:
+            await self.refresh()
+        except ExpectedError as error:
+            _log.debug("the catalogue stays as it is: %s", error)
+
+    async def follow(self) -> None:
+        """Keep everything up to date until cancelled; a store that is away is waited for."""
+        while True:
+            await asyncio.sleep(POLL_S)
+            try:
+                await self.catch_up()
+            except Exception:  # noqa: BLE001 - whatever is wrong now, later changes must not be missed
+                _log.exception("the catalogue stays as it is")
+
+    async def _refresh(self) -> None:
+        now_ms = await self.copy.refresh()
+        applied = dict(self._live.applied)
+        self._forget(applied)
+        errors = [await self._serve_safely(placement, now_ms) for placement in applied.values()]
+        used = {self.copy.group(name) for name in applied}
+        self._groups = {name: group for name, group in self._groups.items() if name in used}
+        for error in filter(None, errors):
+            raise error
+
+    def _forget(self, applied: Mapping[str, LivePlacement]) -> None:
+        for name in self._served.keys() - applied.keys():
+            del self._served[name]
+            self._offer_sets.forget(PlacementKeys(name))
+            self._metrics.draws_from(name, None)
+        if self._compared != self.copy.times_compared:  # the store may have lost what was registered
+            self._compared = self.copy.times_compared
+            for placement in applied.values():
+                self._offer_sets.forget(placement.keys)
+
+    async def _serve_safely(self, placement: LivePlacement, now_ms: int) -> ExpectedError | None:
+        # Of a cluster, each server fails alone: the placements of the others go on.
+        try:
+            await self._serve(placement, now_ms)
+        except ExpectedError as error:
+            return error
+        return None
+
+    async def _serve(self, placement: LivePlacement, now_ms: int) -> None:
+        name, created_at_ms = placement.keys.name, placement.record.created_at_ms
+        served = self._served.get(name)
+        if served is not None and served.created_at_ms != created_at_ms:
+            del self._served[name]  # it was deleted, and the set that decisions name with it
+        group = await self._group(self.copy.group(name), now_ms, served.group if served else None)
+        if group.offers is None or not await self._registered(placement, group.offers.offer_set):
+            self._served.pop(name, None)
+            self._metrics.draws_from(name, 0)
+        elif served is None or served.group is not group or name not in self._served:
+            self._served[name] = _Served(created_at_ms, group, group.offers)
+            self._metrics.draws_from(name, len(group.live))
+
+    async def _registered(self, placement: LivePlacement, offer_set: OfferSet) -> bool:
+        try:
+            await self._offer_sets.register(placement.keys, offer_set, placement.record.created_at_ms)
+        except NotFoundError:
+            return False  # it has just been deleted
+        return True
+
+    async def _group(self, name: str, now_ms: int, served: _Group | None) -> _Group:
+        stamp = self.copy.stamp(name, now_ms)
+        former = self._groups.get(name, served)
+        if name not in self._groups or self._groups[name].stamp != stamp:
+            live = self.copy.live(name, now_ms)
+            self._groups[name] = _Group(stamp, live, await _live_offers(live, former))
+        return self._groups[name]
+
+
+async def _live_offers(live: Sequence[KnownOffer], former: _Group | None) -> LiveOffers | None:
+    """Make offers ready to be drawn from.
+
+    Args:
+        live: The offers, by id.
+        former: What was drawn from before: of it is kept what is the same.
+    """
+    if not live:
+        return None
+    # Each step takes about a millisecond for 10,000 offers.
+    await asyncio.sleep(0)
+    digests = [offer.digest for offer in live]
+    if former is not None and former.offers is not None and former.offers.offer_set.offer_digests == digests:
+        if [offer.channels for offer in former.live] == [offer.channels for offer in live]:
+            return former.offers
+        channels, everywhere = _channels(live)
+        return replace(former.offers, channels=channels, everywhere=everywhere)
+    offer_set = offer_set_of([offer.serialised for offer in live], digests)
+    await asyncio.sleep(0)
+    ids = [offer.id for offer in live]
+    actions = ActionSet(ids, [offer.action for offer in live])
+    await asyncio.sleep(0)
+    position_of = {offer_id: position for position, offer_id in enumerate(ids)}
+    await asyncio.sleep(0)
+    return LiveOffers(offer_set, actions, position_of, *_channels(live))
+
+
+def _channels(live: Sequence[KnownOffer]) -> tuple[Mapping[str, Sequence[int]], Sequence[int]]:
+    """Return `channels` and `everywhere` of `LiveOffers`."""
+    named: dict[str, list[int]] = {}
+    for position, offer in enumerate(live):
+        for channel in offer.channels:
+            named.setdefault(channel, []).append(position)
+    if not named:
+        return {}, range(len(live))
+    everywhere = [position for position, offer in enumerate(live) if not offer.channels]
+    return Channels(named, everywhere), everywhere

@@ -1,35 +1,40 @@
-"""One decision, from the request to the journal.
+"""Decisions, from the request to the store: drawn (`attune.serving.drawing`), written, and answered once written.
 
-    encoded situation -> eligible offers -> who decides -> pmf -> draw (-> later slots) -> record -> journal
-
-The record holds the pmf that was drawn from, to the last bit. The draw is seeded by the placement and the event_id, so
-that a request that is repeated while the store is away gets the same offer again from the same policy version; in the
-store, the first record of an event_id wins.
+In the store, the first record of an event_id wins: a request that is repeated gets what was decided first.
 """
 
 import asyncio
-import logging
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from random import Random
+from typing import TypeVar
 
-from attune.errors import AlreadyExistsError, StoreUnavailableError
+from attune.errors import (
+    AlreadyExistsError,
+    ExpectedError,
+    NotFoundError,
+    NothingEligibleError,
+    StoreUnavailableError,
+)
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.catalog import LiveOffers
+from attune.serving.drawing import Drawn, draw
+from attune.serving.identity import new_event_id, request_digest
 from attune.serving.live import LivePlacement, LivePlacements
-from attune.serving.situation import situation_of, without
-from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
+from attune.serving.situation import context_of
+from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import Decisions
 from attune.store.journal import DEFERRED, Journal
-from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_FALLBACK, MODE_LEARNED, Mode
 from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE
-from attune_models import pmf as pmfs
-from attune_models import slots
-from attune_models.types import Pmf, PolicyError, Situation
+from attune_models.types import Situation
 
-_log = logging.getLogger(__name__)
+# Other calls get their turn after so many decisions of a batch: a millisecond or two.
+_DECISIONS_PER_TURN = 16
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +52,41 @@ class Decided:
     logged: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Unwritten:
+    """A decision on its way to the store."""
+
+    live: LivePlacement
+    window_ms: int
+    drawn: Drawn
+
+    def unlogged(self, error: StoreUnavailableError) -> Decided:
+        """Return the decision as it is answered without the store; raise the error where the placement refuses to."""
+        if self.live.placement.store_failure == STORE_FAILURE_REFUSE:
+            raise error
+        return Decided(self.drawn.record, self.drawn.offer_ids, logged=False)
+
+
 class Decider:
     """Decides."""
 
-    def __init__(self, live: LivePlacements, journal: Journal, decisions: Decisions) -> None:
-        """Decide with these placements, write to this journal, and find repeated decisions here."""
+    def __init__(
+        self,
+        live: LivePlacements,
+        offers: Callable[[str], LiveOffers | None],
+        journal: Journal,
+        decisions: Decisions,
+    ) -> None:
+        """Take what decisions are made with.
+
+        Args:
+            live: The placements.
+            offers: Returns what a placement may draw from the catalogue now; None when there is nothing.
+            journal: Where decisions are written.
+            decisions: Where repeated ones are found.
+        """
         self._live = live
+        self._offers = offers
         self._journal = journal
         self._decisions = decisions
         self._random = Random()  # noqa: S311 - event ids have to be unique, not secret
@@ -64,108 +98,120 @@ class Decider:
             request: A request whose ids and sizes are valid.
 
         Raises:
-            InvalidInputError: A feature breaks the limits, or no offer is left.
+            InvalidInputError: A feature breaks the limits, or no offer of the request is left.
             NotFoundError: There is no such placement.
+            NothingEligibleError: No offer of the catalogue is left.
             AlreadyExistsError: The event_id was used with a different request.
             StoreUnavailableError: The store is out of reach and the placement refuses to answer without it.
+            OverloadedError: More decisions wait to be written than the store takes in time.
         """
+        unwritten = await self._drawn(request)
+        if isinstance(unwritten, Decided):
+            return unwritten
+        record = unwritten.drawn.record
+        try:
+            found: bytes | Exception | None = await self._journal.append(
+                unwritten.live.keys, unwritten.window_ms, record.event_id, record.SerializeToString()
+            )
+        except StoreUnavailableError as error:
+            found = error
+        return await self._answer(unwritten, found)
+
+    async def decide_many(self, requests: Sequence[DecideEnvelope | ExpectedError]) -> list[Decided | ExpectedError]:
+        """Make many decisions, and write those of a placement together.
+
+        Args:
+            requests: Requests whose ids and sizes are valid, or what is wrong with one.
+
+        Returns:
+            For each, in their order, what `decide` returns or raises.
+        """
+        results: list[Decided | ExpectedError | _Unwritten] = []
+        for i, request in enumerate(requests, 1):
+            results.append(request if isinstance(request, ExpectedError) else await _caught(self._drawn(request)))
+            if not i % _DECISIONS_PER_TURN:
+                await asyncio.sleep(0)
+        together: defaultdict[tuple[str, int], list[_Unwritten]] = defaultdict(list)
+        for each in results:
+            if isinstance(each, _Unwritten):
+                together[each.live.keys.name, each.window_ms].append(each)
+        written = await asyncio.gather(*map(self._write, together.values()))
+        answers = {key: iter(answered) for key, answered in zip(together, written, strict=True)}
+        return [
+            next(answers[each.live.keys.name, each.window_ms]) if isinstance(each, _Unwritten) else each
+            for each in results
+        ]
+
+    async def _drawn(self, request: DecideEnvelope) -> Decided | _Unwritten:
+        """Draw; where the catalogue has nothing left to draw from, return what was decided when it had."""
+        try:
+            return await self._draw(request)
+        except NothingEligibleError:
+            if (first := await self._decided_before(request)) is None:
+                raise
+            return first
+
+    async def _decided_before(self, request: DecideEnvelope) -> Decided | None:
+        if not request.event_id:
+            return None
         live = await self._live.get(request.placement)
-        offers: Sequence[bytes] = request.offers
-        situation = situation_of(request.context, offers)
-        if request.excluded_offer_ids:
-            situation, offers = without(situation, offers, set(request.excluded_offer_ids))
+        try:
+            first = (await self._decisions.get(live.keys, request.event_id)).record
+        except NotFoundError:
+            return None
+        return _repeated(first, request_digest(request, Situation(context_of(request.context), (), ())))
+
+    async def _draw(self, request: DecideEnvelope) -> _Unwritten:
+        live = await self._live.get(request.placement)
         now_ms = time.time_ns() // 1_000_000
         event_id = request.event_id or new_event_id(now_ms, self._random)
-        pmf, mode = self._pmf(live, situation, request.customer_id or event_id)
-        record = DecisionRecord(
-            event_id=event_id,
-            decided_at_ms=now_ms,
-            context=request.context.SerializeToString(),
-            offers=offers,
-            pmf=pmf,
-            chosen=pmfs.draw(pmf, pmfs.unit_interval("draw", request.placement, event_id)),
-            policy_version=live.version if mode == MODE_LEARNED else 0,
-            mode=mode,
-            request_digest=_digest(request, situation) if request.event_id else b"",
+        drawn = await draw(request, live, self._offers(request.placement), event_id, now_ms)
+        return _Unwritten(live, DEFERRED if request.deferred else live.window_ms, drawn)
+
+    async def _write(self, group: Sequence[_Unwritten]) -> list[Decided | ExpectedError]:
+        """Write decisions of one placement and reward window, and return what becomes of each."""
+        records = [each.drawn.record for each in group]
+        found = await self._journal.append_many(
+            group[0].live.keys,
+            group[0].window_ms,
+            [(record.event_id, record.SerializeToString()) for record in records],
         )
-        if request.slots > 1:
-            await self._add_later_slots(record, live, situation, request)
-        return await self._write(live, DEFERRED if request.deferred else live.window_ms, record, situation.action_ids)
+        return [await _caught(self._answer(each, value)) for each, value in zip(group, found, strict=True)]
 
-    async def _add_later_slots(
-        self, record: DecisionRecord, live: LivePlacement, situation: Situation, request: DecideEnvelope
-    ) -> None:
-        group_key = request.customer_id or record.event_id
-
-        def pmf_of(left: Situation) -> Pmf:
-            """Return the exact probability of each offer that is left."""
-            # Once a policy has failed it is not asked again. What it drew before stays: drawing that anew would make
-            # it more or less probable than its pmf says, wherever the failure depends on it.
-            if record.mode == MODE_FALLBACK:
-                return pmfs.uniform(len(left.actions))
-            pmf, record.mode = self._pmf(live, left, group_key)
-            return pmf
-
-        def u_of(slot: int) -> float:
-            """Return the uniform number in [0, 1) that a slot is drawn with."""
-            return pmfs.unit_interval("draw", request.placement, record.event_id, str(slot))
-
-        for drawn in slots.draws(situation, [record.chosen], request.slots, pmf_of, u_of):
-            record.later_slots.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen))
-            # Twenty slots of a thousand offers take long: other decisions get their turn in between.
-            await asyncio.sleep(0)
-        if record.mode == MODE_FALLBACK:
-            record.policy_version = 0
-
-    async def _write(
-        self, live: LivePlacement, window_ms: int, record: DecisionRecord, offer_ids: Sequence[str]
-    ) -> Decided:
+    async def _answer(self, unwritten: _Unwritten, found: bytes | Exception | None) -> Decided:
+        """Answer with a decision that was written, or with the one that was there before, if it is of this request."""
+        drawn = unwritten.drawn
+        if found is None:
+            return Decided(drawn.record, drawn.offer_ids, logged=True)
         try:
-            found = await self._journal.append(live.keys, window_ms, record.event_id, record.SerializeToString())
-            if found is None:
-                return Decided(record, offer_ids, logged=True)
-            first = await self._decisions.found(live.keys, found)
-        except StoreUnavailableError:
-            if live.placement.store_failure == STORE_FAILURE_REFUSE:
-                raise
-            return Decided(record, offer_ids, logged=False)
-        if first.request_digest != record.request_digest:
-            raise AlreadyExistsError(
-                f'event_id: expected an id that is new, or the request it was first used with, got "{record.event_id}" '
-                "with a different request"
-            )
-        return Decided(first, [Offer.FromString(offer).id for offer in first.offers], logged=True)
-
-    def _pmf(self, live: LivePlacement, situation: Situation, group_key: str) -> tuple[Pmf, Mode]:
-        share = live.placement.control.share
-        if share > 0.0 and pmfs.unit_interval("control", live.keys.name, group_key) < share:
-            return live.control.pmf(situation), MODE_CONTROL
-        if live.policy is not None:
-            try:
-                return live.policy.pmf(situation), MODE_LEARNED
-            except PolicyError:
-                _log.exception('placement "%s": version %d fails, drawing uniformly', live.keys.name, live.version)
-        return pmfs.uniform(len(situation.actions)), MODE_FALLBACK
+            if isinstance(found, Exception):
+                raise found
+            first = await self._decisions.found(unwritten.live.keys, found)
+        except StoreUnavailableError as error:
+            return unwritten.unlogged(error)
+        return _repeated(first, drawn.record.request_digest)
 
 
-def new_event_id(now_ms: int, random: Random) -> str:
-    """Return a UUIDv7 (RFC 9562, 2024): time-ordered, so that ids of one moment lie together in a store.
+def _repeated(first: DecisionRecord, digest: bytes) -> Decided:
+    """Return what was decided first under an event_id.
 
     Args:
-        now_ms: Milliseconds since the epoch.
-        random: Gives the 74 random bits.
+        first: What is in the store.
+        digest: Of the request that has the same event_id.
+
+    Raises:
+        AlreadyExistsError: It was another request.
     """
-    digits = f"{now_ms:012x}7{random.getrandbits(12):03x}{0x8 | random.getrandbits(2):x}{random.getrandbits(60):015x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    if first.request_digest != digest:
+        raise AlreadyExistsError(
+            f'event_id: expected an id that is new, or the request it was first used with, got "{first.event_id}" '
+            "with a different request"
+        )
+    return Decided(first, [Offer.FromString(offer).id for offer in first.offers], logged=True)
 
 
-def _digest(request: DecideEnvelope, situation: Situation) -> bytes:
-    # Of what was asked, not of its bytes: the order of a map's entries may change from one sending to the next.
-    excluded = sorted(set(request.excluded_offer_ids))
-    asked: tuple[object, ...] = (request.customer_id, excluded, situation.context, situation.actions)
-    # Only where they are asked for: digests of a former release stay what they are.
-    if request.slots > 1:
-        asked += (request.slots,)
-    if request.deferred:
-        asked += ("deferred",)
-    return blake2b(repr(asked).encode(), digest_size=8).digest()
+async def _caught(answer: Awaitable[_Answer]) -> _Answer | ExpectedError:
+    try:
+        return await answer
+    except ExpectedError as error:
+        return error

@@ -7,13 +7,13 @@ its place only when its length, its SHA-256, its weights and a canary are right;
 import asyncio
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 
 from attune.errors import BadSnapshotError, ExpectedError, UnusableVersionError
 from attune.metrics import ServingMetrics
-from attune.serving.specs import control_spec, policy_spec, start_spec
+from attune.serving.specs import control_spec, policy_spec, shortlist_of, start_spec
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.interactions import BEGINNING, order
 from attune.store.keys import PlacementKeys, unknown_placement
@@ -41,6 +41,9 @@ class LivePlacement:
         policy: What decides; None when no version proved sound: then the draw is uniform.
         version: Of the policy; 0 before anything was learned.
         control: What decides for the control group.
+        control_share: The share of decisions that the control group gets, 0 to 1.
+        shortlist_size: From how many offers of the catalogue a decision draws at most.
+        shortlist_random: How many of those, on a shortlist, are drawn from the lower ranks.
     """
 
     keys: PlacementKeys
@@ -49,6 +52,9 @@ class LivePlacement:
     policy: Policy | None
     version: int
     control: Policy
+    control_share: float
+    shortlist_size: int
+    shortlist_random: int
 
     @property
     def placement(self) -> Placement:
@@ -71,6 +77,11 @@ class LivePlacements:
         # Looks overlap: what is read first may be known last, and must not replace what was read after it.
         self._looks = count(1)
         self._known_since: dict[str, int] = {}
+
+    @property
+    def applied(self) -> Mapping[str, LivePlacement]:
+        """Those that are known here, by name; it changes as they do."""
+        return self._live
 
     async def get(self, name: str) -> LivePlacement:
         """Return a placement.
@@ -164,6 +175,7 @@ class LivePlacements:
     async def _up_to_date(self, record: PlacementRecord, version: int, live: LivePlacement | None) -> LivePlacement:
         placement = record.placement
         policy, served = await self._policy(record, version, live)
+        size, n_random = shortlist_of(placement.shortlist)
         return LivePlacement(
             keys=PlacementKeys(placement.name),
             record=record,
@@ -171,6 +183,9 @@ class LivePlacements:
             policy=policy,
             version=served,
             control=build(control_spec(placement.control)),
+            control_share=placement.control.share,
+            shortlist_size=size,
+            shortlist_random=n_random,
         )
 
     async def _policy(

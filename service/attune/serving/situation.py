@@ -31,10 +31,7 @@ def situation_of(context: Features, offers: Sequence[bytes]) -> Situation:
         InvalidInputError: A feature or an id breaks the limits, or two offers have the same id; the violation says
             which.
     """
-    try:
-        encoded = encode(context)
-    except FeatureError as error:
-        raise _invalid("context", error) from None
+    encoded = context_of(context)
     try:
         actions = list(map(_encode_offer, offers))
     except (FeatureError, DecodeError):
@@ -43,6 +40,18 @@ def situation_of(context: Features, offers: Sequence[bytes]) -> Situation:
     if len(set(ids)) != len(ids):
         raise _repeated(ids)
     return Situation(encoded, ids, [text for _, text in actions])
+
+
+def context_of(context: Features) -> str:
+    """Encode a context.
+
+    Raises:
+        InvalidInputError: A feature breaks the limits; the violation says which.
+    """
+    try:
+        return encode(context)
+    except FeatureError as error:
+        raise _invalid("context", error) from None
 
 
 def without(

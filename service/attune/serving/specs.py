@@ -4,6 +4,7 @@
 does not change under a placement when a default changes in a later release.
 """
 
+import math
 from dataclasses import replace
 
 from attune.serving.beliefs import beliefs_of
@@ -26,6 +27,7 @@ from attune.v1.placement_pb2 import (
     Placement,
     PolicySpec,
     RewardSpec,
+    ShortlistSpec,
 )
 from attune_models import policy as core
 from attune_models import rewards
@@ -33,6 +35,9 @@ from attune_models.baselines import FixedSpec, UniformSpec
 
 DEFAULT_WINDOW_S = 600
 DEFAULT_CONFIDENCE = 0.95
+MAX_SHORTLIST = 1000
+
+_RANDOM_SHARE = 0.1
 
 _AGGREGATIONS: dict[Aggregation, rewards.Aggregation] = {
     AGGREGATION_FIRST: rewards.Aggregation.FIRST,
@@ -56,6 +61,8 @@ def with_defaults(placement: Placement) -> Placement:
     filled.store_failure = filled.store_failure or STORE_FAILURE_ANSWER
     for challenger in filled.challengers:
         _fill_policy(challenger.policy)
+    if filled.HasField("shortlist"):
+        filled.shortlist.size, filled.shortlist.random = shortlist_of(filled.shortlist)
     if filled.HasField("auto_promote"):
         _fill_auto_promote(filled.auto_promote)
     return filled
@@ -101,6 +108,12 @@ def control_spec(spec: ControlSpec) -> core.PolicySpec:
     """Translate the baseline of a control group."""
     fixed = spec.WhichOneof("policy") == "fixed"
     return core.PolicySpec(FixedSpec(spec.fixed.offer_id) if fixed else UniformSpec())
+
+
+def shortlist_of(spec: ShortlistSpec) -> tuple[int, int]:
+    """Return the length of a shortlist, and how many of it are drawn from the lower ranks."""
+    size = spec.size or MAX_SHORTLIST
+    return size, spec.random if spec.HasField("random") else math.ceil(_RANDOM_SHARE * size)
 
 
 def reward_spec(spec: RewardSpec) -> rewards.RewardSpec:

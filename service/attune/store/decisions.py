@@ -1,12 +1,14 @@
 """Stored decisions: read one back, wherever it stands, with the outcomes it has so far."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from attune.errors import NotFoundError
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.client import Store
 from attune.store.keys import PlacementKeys
+from attune.store.offer_set import OfferSet, offers_of
+from attune.store.offer_sets import OfferSets
 from attune.v1.decision_service_pb2 import (
     DECISION_STATE_CLOSED,
     DECISION_STATE_DEFERRED,
@@ -49,6 +51,7 @@ class LoggedInteraction:
         outcomes: What came of it within the window, earliest first; of a revision, all that has come of it.
         late: What came after the window, but before the decision was logged: only final rewards count it.
         revises: Of a revision, the position of the entry whose reward it corrects; else empty.
+        offer_set: The set of offers that the decision names; None where it names none, or where it is lost.
     """
 
     position: str
@@ -56,6 +59,12 @@ class LoggedInteraction:
     outcomes: list[RecordedOutcome]
     late: Sequence[RecordedOutcome] = ()
     revises: str = ""
+    offer_set: OfferSet | None = None
+
+    @property
+    def offers(self) -> Sequence[bytes]:
+        """The offers that could be drawn, see `attune.store.offer_set.offers_of`; many entries share them."""
+        return offers_of(self.decision, self.offer_set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,7 @@ class StoredDecision:
     """A decision and its outcomes, read back.
 
     Attributes:
-        record: The decision.
+        record: The decision, with its offers.
         outcomes: Those within the reward window so far, earliest first.
         state: Where it stands.
     """
@@ -79,12 +88,13 @@ class Decisions:
     def __init__(self, store: Store) -> None:
         """Read through this client."""
         self._store = store
+        self._offer_sets = OfferSets(store)
 
     async def get(self, keys: PlacementKeys, event_id: str) -> StoredDecision:
         """Read a decision.
 
         Raises:
-            NotFoundError: There is none with this id, or it was forgotten.
+            NotFoundError: There is none with this id, or it was forgotten, or its offers are lost.
             StoreUnavailableError: The store did not answer in time.
         """
         async with self._store.reaching():
@@ -95,7 +105,7 @@ class Decisions:
             raise _unknown(keys, event_id)
         if not value.startswith(_TOMBSTONE):
             state = DECISION_STATE_DEFERRED if due_ms is None else DECISION_STATE_PENDING
-            record = DecisionRecord.FromString(value)
+            record = await self._whole(keys, DecisionRecord.FromString(value))
             return StoredDecision(record, outcomes_of(recorded, record.decided_at_ms), state)
         return await self.closed(keys, value)
 
@@ -128,7 +138,7 @@ class Decisions:
             tombstone: `@` and the position, as the event key holds it.
 
         Raises:
-            NotFoundError: The training log does not reach back that far.
+            NotFoundError: The training log does not reach back that far, or the decision's offers are lost.
             StoreUnavailableError: The store did not answer in time.
         """
         position = tombstone.removeprefix(_TOMBSTONE)
@@ -137,7 +147,7 @@ class Decisions:
         if not entries:
             raise NotFoundError(f"event_id: expected a decision in the training log, got trimmed position {position!r}")
         logged = interaction_of(*entries[0])
-        return StoredDecision(logged.decision, logged.outcomes, DECISION_STATE_CLOSED)
+        return StoredDecision(await self._whole(keys, logged.decision), logged.outcomes, DECISION_STATE_CLOSED)
 
     async def slots(self, keys: PlacementKeys, event_ids: Sequence[str]) -> dict[str, int]:
         """Count the slots of decisions, in one round trip unless they are very large.
@@ -173,16 +183,43 @@ class Decisions:
             value: What `Journal.append` returned.
 
         Raises:
-            NotFoundError: The training log does not reach back that far.
+            NotFoundError: The training log does not reach back that far, or the decision's offers are lost.
             StoreUnavailableError: The store did not answer in time.
         """
         if value.startswith(_TOMBSTONE):
             return (await self.closed(keys, value)).record
-        return DecisionRecord.FromString(value)
+        return await self._whole(keys, DecisionRecord.FromString(value))
+
+    async def _whole(self, keys: PlacementKeys, record: DecisionRecord) -> DecisionRecord:
+        await self._offer_sets.fill(keys, [record])
+        if record.offer_set and not record.offers:
+            raise NotFoundError(f'event_id: expected a decision whose offers are known, got "{record.event_id}"')
+        return record
 
 
 def _unknown(keys: PlacementKeys, event_id: str) -> NotFoundError:
     return NotFoundError(f'event_id: expected a decision of placement "{keys.name}", got "{event_id}"')
+
+
+async def logged(
+    offer_sets: OfferSets, keys: PlacementKeys, entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]
+) -> list[LoggedInteraction]:
+    """Decode entries of the training log, with the sets of offers that they name.
+
+    Args:
+        offer_sets: Where sets are found.
+        keys: The placement's keys.
+        entries: Stream id and fields of each.
+
+    Raises:
+        StoreUnavailableError: The store did not answer in time.
+    """
+    decoded = [interaction_of(*entry) for entry in entries]
+    sets = await offer_sets.sets_of(keys, [entry.decision for entry in decoded])
+    # Not into the decisions: a portion of the log would hold each offer as often as it could be drawn.
+    return [
+        each if found is None else replace(each, offer_set=found) for each, found in zip(decoded, sets, strict=True)
+    ]
 
 
 def interaction_of(position: bytes, entry: Mapping[bytes, bytes]) -> LoggedInteraction:

@@ -1,10 +1,9 @@
 """The training log: decisions move into it when their reward window closes, learners read it in order."""
 
-from collections.abc import Iterator
-
 from attune.store.client import Store
-from attune.store.decisions import LoggedInteraction, interaction_of
+from attune.store.decisions import LoggedInteraction, logged
 from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
+from attune.store.offer_sets import OfferSets
 
 BEGINNING = "0-0"
 """The position before the first entry."""
@@ -24,6 +23,7 @@ class Interactions:
     def __init__(self, store: Store) -> None:
         """Work through this client."""
         self._store = store
+        self._offer_sets = OfferSets(store)
 
     async def join(self, keys: PlacementKeys, most: int, *, revise: bool = False) -> int:
         """Move decisions whose window has closed into the training log, the earliest first.
@@ -42,11 +42,15 @@ class Interactions:
             StoreUnavailableError: The store did not answer in time; some may have been moved.
         """
         joined = 0
-        for due in await self._due(keys, most):
+        due = [event_id.decode() for event_id in await self._store.run("due", [keys.due], [most])]
+        while due:
             touched = [keys.spec, keys.due, keys.counts, keys.interactions]
             for event_id in due:
                 touched += (keys.event(event_id), keys.outcomes(event_id))
-            joined += await self._store.run("join", touched, [TOMBSTONE_TTL_S, int(revise), *due])
+            args = [TOMBSTONE_TTL_S, int(revise), _PORTION_BYTES, *due]
+            seen, moved = await self._store.run("join", touched, args)
+            joined += moved
+            due = due[seen:]
         return joined
 
     async def after(self, keys: PlacementKeys, position: str, most: int) -> list[LoggedInteraction]:
@@ -62,28 +66,4 @@ class Interactions:
         """
         async with self._store.reaching():
             entries = await self._store.redis.xrange(keys.interactions, f"({position}", "+", count=most)
-        return [interaction_of(*entry) for entry in entries]
-
-    async def _due(self, keys: PlacementKeys, most: int) -> list[list[str]]:
-        """Return what is due, in portions that the store can move without keeping others waiting."""
-        due = [event_id.decode() for event_id in await self._store.run("due", [keys.due], [most])]
-        if not due:
-            return []
-        async with self._store.reaching():
-            pipeline = self._store.redis.pipeline(transaction=False)
-            for event_id in due:
-                pipeline.strlen(keys.event(event_id))
-            sizes = await pipeline.execute()
-        return list(_portions(due, sizes))
-
-
-def _portions(event_ids: list[str], sizes: list[int]) -> Iterator[list[str]]:
-    portion: list[str] = []
-    total = 0
-    for event_id, size in zip(event_ids, sizes, strict=True):
-        if portion and total + size > _PORTION_BYTES:
-            yield portion
-            portion, total = [], 0
-        portion.append(event_id)
-        total += size
-    yield portion
+        return await logged(self._offer_sets, keys, entries)

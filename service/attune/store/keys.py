@@ -18,11 +18,26 @@ PLACEMENTS = "attune:placements"
 LEARNERS = "attune:learners"
 """Sorted set: learners, as `host:pid`, by the time they are forgotten unless they are heard of, ms by Redis TIME."""
 
+CATALOG_OFFERS = "attune:{:catalog}:offers"
+"""Hash: offer id -> storage.v1.CatalogRecord. No expiry. No placement can have the name in the hash tag."""
+
+CATALOG_CHANGES = "attune:{:catalog}:changes"
+"""Sorted set: id of every offer by the catalogue's revision that changed it last. No expiry."""
+
+CATALOG_DELETED = "attune:{:catalog}:deleted"
+"""Sorted set: ids of offers that were deleted, by the revision that did; only so many of the latest. No expiry."""
+
+CATALOG_HEAD = "attune:{:catalog}:head"
+"""Hash: `revision` of the catalogue, `forgotten`: up to which revision deletions are forgotten. No expiry."""
+
 TOMBSTONE_TTL_S = 30 * 24 * 3600
 """How long a closed decision can still be asked for, and how long its outcomes are told apart from unknown ones."""
 
 DEFERRED_TTL_S = 7 * 24 * 3600
 """How long a deferred decision waits to be activated."""
+
+OFFER_SETS_NOTED_S = 3600
+"""How long it takes at most until a use of a set of offers is noted again."""
 
 UNCOMMITTED_TTL_S = 600
 """How long weights are kept that were written but, because their learner died, never committed."""
@@ -90,6 +105,27 @@ class PlacementKeys:
         `p` is empty when the decision was not logged yet: then its entry of the log has the outcome. No expiry.
         """
         return self._key("late")
+
+    @property
+    def offers(self) -> str:
+        """Hash: digest -> attune.v1.Offer, serialised: offers of the catalogue as decisions drew from them.
+
+        No expiry; what no decision can name any more goes with `attune export --trim`. The same holds for `offersets`.
+        """
+        return self._key("offers")
+
+    @property
+    def offersets(self) -> str:
+        """Hash: digest -> storage.v1.OfferSetRecord: which of `offers` decisions drew from, and parts of such sets."""
+        return self._key("offersets")
+
+    @property
+    def offersets_used(self) -> str:
+        """Sorted set: the fields of `offers` and `offersets`, by until when they were in use, ms by Redis TIME.
+
+        Of a set, at most OFFER_SETS_NOTED_S before its last use. What it consists of is never earlier in it. No expiry.
+        """
+        return self._key("offersets:used")
 
     @property
     def exported(self) -> str:

@@ -3,40 +3,193 @@
 A decision that draws from the catalogue does not hold the offers: it names a set of them. Sets and offers are stored
 under digests of what they are, in the placement's own keys, before the first decision names them, and never change; so
 whoever reads a decision later, from the log or anywhere else, sees the offers as they were.
+
+    catalogue --register--> offers, then parts, then the set --digest--> decision
+    decision --fill, sets_of--> the offers that it was drawn from
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from hashlib import blake2b
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from math import inf
 
-DIGEST_BYTES = 16
+from attune.errors import InvalidInputError, NotFoundError
+from attune.storage.v1.records_pb2 import DecisionRecord
+from attune.store.client import Store
+from attune.store.kept_sets import KeptSets
+from attune.store.keys import OFFER_SETS_NOTED_S, PlacementKeys
+from attune.store.offer_set import OfferSet, offer_digest, offer_set_of, offers_of
+from attune.store.set_records import offer_digests_of, record_of, records_of
 
+__all__ = ["OfferSet", "OfferSets", "offer_digest", "offer_set_of"]
 
-@dataclass(frozen=True, slots=True)
-class OfferSet:
-    """Offers that decisions draw from.
+_MOST_PER_CALL = 1000
+_MOST_BYTES_PER_CALL = 1 << 20
 
-    Attributes:
-        digest: Of the whole set, DIGEST_BYTES.
-        offer_digests: Of each offer, DIGEST_BYTES, in their order.
-        offers: A serialised attune.v1.Offer each.
-    """
-
-    digest: bytes
-    offer_digests: Sequence[bytes]
-    offers: Sequence[bytes]
-
-
-def offer_digest(offer: bytes) -> bytes:
-    """Return the digest of a serialised offer."""
-    return blake2b(offer, digest_size=DIGEST_BYTES).digest()
+# Sets and offers of all placements of this process: what is called by the same digest is the same.
+_KEPT = KeptSets()
 
 
-def offer_set_of(offers: Sequence[bytes], offer_digests: Sequence[bytes]) -> OfferSet:
-    """Return the set of some offers.
+@dataclass(slots=True)
+class _Noted:
+    """What this process has registered for a placement: until when (monotonic, seconds) nothing is to be done."""
 
-    Args:
-        offers: A serialised attune.v1.Offer each, in the order of their ids.
-        offer_digests: The digest of each.
-    """
-    return OfferSet(blake2b(b"".join(offer_digests), digest_size=DIGEST_BYTES).digest(), offer_digests, offers)
+    created_at_ms: int
+    until_s: dict[bytes, float] = field(default_factory=dict)
+
+
+class OfferSets:
+    """Writes the sets that are about to be drawn from, and reads those that were."""
+
+    def __init__(self, store: Store, kept: KeptSets = _KEPT) -> None:
+        """Work through this client, and keep what was read here."""
+        self._store = store
+        self._kept = kept
+        self._noted: dict[str, _Noted] = {}
+
+    async def register(self, keys: PlacementKeys, offer_set: OfferSet, created_at_ms: int = 0) -> None:
+        """Write a set unless it is there, and note that it is in use. From then on decisions may name it.
+
+        To be called again while it is in use: that costs nothing, but for once in OFFER_SETS_NOTED_S.
+
+        Args:
+            keys: Of the placement that draws from it.
+            offer_set: At least one offer.
+            created_at_ms: When the placement was created: what a former one of the same name had is gone.
+
+        Raises:
+            NotFoundError: The placement is gone.
+            StoreUnavailableError: The store did not answer in time; decisions must not name the set yet.
+        """
+        now_s = time.monotonic()
+        noted = self._noted.get(keys.name)
+        if noted is None or noted.created_at_ms != created_at_ms:
+            noted = self._noted[keys.name] = _Noted(created_at_ms)
+        if noted.until_s.get(offer_set.digest, -inf) > now_s:
+            return
+        noted.until_s = {digest: until_s for digest, until_s in noted.until_s.items() if until_s > now_s}
+        try:
+            await self._register(keys, offer_set, noted.until_s, now_s + OFFER_SETS_NOTED_S)
+        except NotFoundError:
+            self._noted.pop(keys.name, None)
+            raise
+
+    def forget(self, keys: PlacementKeys) -> None:
+        """Register everything again when it is asked for next: the store has lost something."""
+        self._noted.pop(keys.name, None)
+
+    async def fill(self, keys: PlacementKeys, records: Sequence[DecisionRecord]) -> None:
+        """Put the offers into decisions that only name them, so that they are whole.
+
+        A decision whose offers are lost stays without any.
+
+        Args:
+            keys: The placement's keys.
+            records: Its decisions; of many, `sets_of` needs far less memory.
+
+        Raises:
+            StoreUnavailableError: The store did not answer in time.
+        """
+        for record, offer_set in zip(records, await self.sets_of(keys, records), strict=True):
+            if record.offer_set and not record.offers:
+                with suppress(InvalidInputError):
+                    record.offers.extend(offers_of(record, offer_set))
+
+    async def sets_of(self, keys: PlacementKeys, records: Sequence[DecisionRecord]) -> list[OfferSet | None]:
+        """Return the sets that decisions name.
+
+        Args:
+            keys: The placement's keys.
+            records: Its decisions.
+
+        Returns:
+            For each decision, None where it names none, or where the store has lost it.
+
+        Raises:
+            StoreUnavailableError: The store did not answer in time.
+        """
+        named = dict.fromkeys(record.offer_set for record in records if record.offer_set)
+        if not named:
+            return [None] * len(records)
+        sets = {digest: self._kept.get(digest) for digest in named}
+        if missing := [digest for digest, offer_set in sets.items() if offer_set is None]:
+            sets |= await self._read(keys, missing)
+        return [sets.get(record.offer_set) for record in records]
+
+    async def _register(
+        self, keys: PlacementKeys, offer_set: OfferSet, until_s: dict[bytes, float], next_s: float
+    ) -> None:
+        stale = {
+            digest: offer
+            for digest, offer in zip(offer_set.offer_digests, offer_set.offers, strict=True)
+            if digest not in until_s
+        }
+        missing = await self._keep(keys, keys.offers, dict.fromkeys(stale, b""))
+        await self._keep(keys, keys.offers, {digest: stale[digest] for digest in missing})
+        until_s |= dict.fromkeys(stale, next_s)
+        # The set itself is the last one: whoever finds it finds all that it consists of.
+        records = records_of(offer_set.digest, offer_set.offer_digests)
+        written = {digest: each.SerializeToString() for digest, each in records.items() if digest not in until_s}
+        await self._keep(keys, keys.offersets, written)
+        until_s |= dict.fromkeys(written, next_s)
+
+    async def _keep(self, keys: PlacementKeys, where: str, values: Mapping[bytes, bytes]) -> list[bytes]:
+        """Note and write values, in their order; return those that are empty and are not there."""
+        missing: list[bytes] = []
+        for chunk in _chunks(values.items()):
+            # What a set consists of may have been noted an hour before the set is: it stays for two.
+            args: list[str | bytes | int] = [2000 * OFFER_SETS_NOTED_S]
+            for item in chunk:
+                args += item
+            numbers = await self._store.run("keep_offers", [keys.spec, where, keys.offersets_used], args)
+            missing += [chunk[number - 1][0] for number in numbers]
+        return missing
+
+    async def _read(self, keys: PlacementKeys, digests: Sequence[bytes]) -> dict[bytes, OfferSet | None]:
+        """Read sets; None for those that are not whole."""
+        lists = await self._offer_digests(keys, digests)
+        wanted = dict.fromkeys(digest for listed in lists.values() for digest in listed or ())
+        offers = {digest: self._kept.offer(digest) for digest in wanted}
+        lost = [digest for digest, offer in offers.items() if offer is None]
+        offers |= await self._values(keys.offers, lost)
+        return {digest: self._whole(digest, listed, offers) for digest, listed in lists.items()}
+
+    def _whole(self, digest: bytes, listed: Sequence[bytes], found: Mapping[bytes, bytes | None]) -> OfferSet | None:
+        offers = [offer for each in listed if (offer := found[each]) is not None]
+        if not listed or len(offers) < len(listed):
+            return None
+        offer_set = OfferSet(digest, self._kept.shared(listed), offers)
+        self._kept.add(offer_set)
+        return offer_set
+
+    async def _offer_digests(self, keys: PlacementKeys, digests: Sequence[bytes]) -> dict[bytes, Sequence[bytes]]:
+        """Read which offers sets have; none where that is lost."""
+        records = {digest: record_of(value) for digest, value in (await self._values(keys.offersets, digests)).items()}
+        wanted = dict.fromkeys(part for record in records.values() for part in record.parts)
+        parts = {part: record_of(value) for part, value in (await self._values(keys.offersets, wanted)).items()}
+        return {digest: offer_digests_of(record, parts) for digest, record in records.items()}
+
+    async def _values(self, where: str, digests: Collection[bytes]) -> dict[bytes, bytes | None]:
+        """Read fields of a hash; None for those that are not there."""
+        found: dict[bytes, bytes | None] = {}
+        wanted = list(digests)
+        for i in range(0, len(wanted), _MOST_PER_CALL):
+            portion = wanted[i : i + _MOST_PER_CALL]
+            async with self._store.reaching():
+                found |= zip(portion, await self._store.redis.hmget(where, portion), strict=True)
+        return found
+
+
+def _chunks(items: Iterable[tuple[bytes, bytes]]) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Yield items in portions that the store can take without keeping others waiting."""
+    chunk: list[tuple[bytes, bytes]] = []
+    size = 0
+    for item in items:
+        if chunk and (len(chunk) == _MOST_PER_CALL or size + len(item[1]) > _MOST_BYTES_PER_CALL):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(item)
+        size += len(item[1])
+    if chunk:
+        yield chunk

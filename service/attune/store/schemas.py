@@ -1,18 +1,33 @@
 """What the schema guard needs from the store: a sample of the newest decisions, and a place for what it knows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
-from attune.errors import FencedError
+from attune.errors import FencedError, InvalidInputError
 from attune.storage.v1.records_pb2 import DecisionRecord, FindingsRecord
 from attune.store.client import Store
 from attune.store.keys import PlacementKeys
+from attune.store.offer_set import OfferSet, offers_of
+from attune.store.offer_sets import OfferSets
 from attune.store.versions import Lease
 
 _TOMBSTONE = b"@"
+
+
+@dataclass(frozen=True, slots=True)
+class SampledDecision:
+    """A decision of a sample.
+
+    Attributes:
+        record: The decision.
+        offers: What it could draw, serialised, in the order of the pmf.
+    """
+
+    record: DecisionRecord
+    offers: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +40,7 @@ class Sample:
     """
 
     until_ms: int
-    decisions: list[DecisionRecord]
+    decisions: list[SampledDecision]
 
 
 class Schemas:
@@ -34,6 +49,7 @@ class Schemas:
     def __init__(self, store: Store) -> None:
         """Work through this client."""
         self._store = store
+        self._offer_sets = OfferSets(store)
 
     async def sample(self, keys: PlacementKeys, window_ms: int, since_ms: int | None, most: int) -> Sample:
         """Read the newest decisions whose reward window is still open: asked twice a second, it sees any window.
@@ -65,7 +81,9 @@ class Schemas:
             return Sample(now_ms, [])
         async with self._store.reaching():
             values = await self._store.redis.mget([keys.event(event_id.decode()) for event_id in reversed(newest)])
-        return Sample(now_ms, list(_readable(values)))
+        records = list(_readable(values))
+        sets = await self._offer_sets.sets_of(keys, records)
+        return Sample(now_ms, list(_whole(zip(records, sets, strict=True))))
 
     async def state(self, keys: PlacementKeys) -> bytes | None:
         """Return the guard's state, None before anything was written."""
@@ -92,3 +110,9 @@ def _readable(values: Iterable[bytes | None]) -> Iterator[DecisionRecord]:
         if value and not value.startswith(_TOMBSTONE):
             with suppress(DecodeError):
                 yield DecisionRecord.FromString(value)
+
+
+def _whole(decisions: Iterable[tuple[DecisionRecord, OfferSet | None]]) -> Iterator[SampledDecision]:
+    for record, offer_set in decisions:
+        with suppress(InvalidInputError):
+            yield SampledDecision(record, offers_of(record, offer_set))

@@ -9,9 +9,10 @@ from enum import Enum
 
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, PlacementRecord, VersionRecord
 from attune.store.client import Store
-from attune.store.decisions import LoggedInteraction, RecordedOutcome, interaction_of
+from attune.store.decisions import LoggedInteraction, RecordedOutcome, logged
 from attune.store.interactions import BEGINNING, order
 from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
+from attune.store.offer_sets import OfferSets
 
 _TRIMMED_PER_CALL = 10_000
 _READ_PER_CALL = 64
@@ -77,6 +78,7 @@ class TrainingLog:
     def __init__(self, store: Store) -> None:
         """Work through this client."""
         self._store = store
+        self._offer_sets = OfferSets(store)
 
     async def extent(self, keys: PlacementKeys) -> Extent:
         """Return how far the log reaches now."""
@@ -106,7 +108,7 @@ class TrainingLog:
             pipeline = self._store.redis.pipeline(transaction=True)
             pipeline.xrange(keys.interactions, f"({position}", "+", count=most).hget(keys.exported, "trimmed")
             entries, trimmed = await pipeline.execute()
-        return [interaction_of(*entry) for entry in entries], (trimmed or BEGINNING.encode()).decode()
+        return await logged(self._offer_sets, keys, entries), (trimmed or BEGINNING.encode()).decode()
 
     async def late_after(self, keys: PlacementKeys, position: str, most: int) -> list[LateEntry]:
         """Read late outcomes in order.

@@ -61,10 +61,12 @@ class DecisionRecord(_message.Message):
     def __init__(self, event_id: _Optional[str] = ..., decided_at_ms: _Optional[int] = ..., context: _Optional[bytes] = ..., offers: _Optional[_Iterable[bytes]] = ..., pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[_decision_service_pb2.Mode, str]] = ..., request_digest: _Optional[bytes] = ..., later_slots: _Optional[_Iterable[_Union[SlotRecord, _Mapping]]] = ..., imported: _Optional[bool] = ..., offer_set: _Optional[bytes] = ..., offer_positions: _Optional[_Iterable[int]] = ..., shortlisted_from: _Optional[int] = ...) -> None: ...
 
 class OfferSetRecord(_message.Message):
-    __slots__ = ("offers",)
+    __slots__ = ("offers", "parts")
     OFFERS_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
     offers: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, offers: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    parts: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, offers: _Optional[_Iterable[bytes]] = ..., parts: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class CatalogRecord(_message.Message):
     __slots__ = ("offer", "revision", "changed_at_ms")

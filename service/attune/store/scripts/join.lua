@@ -1,15 +1,17 @@
 -- Moves decisions whose reward window has closed into the training log, together with their outcomes.
 -- KEYS: spec, due, counts, interactions, then the event key and the outcomes key of each decision
--- ARGV: seconds to keep tombstones; 1 where late outcomes count at once, else 0; then the event_id of each decision
--- Returns how many were moved. Decisions that are not due, or were moved before, are left alone.
+-- ARGV: seconds to keep tombstones; 1 where late outcomes count at once, else 0; bytes of decisions after which to stop,
+--   so that nobody else is kept waiting; then the event_id of each decision
+-- Returns how many it looked at, and how many of them were moved. Decisions that are not due, or were moved before, are
+--   left alone.
 if redis.call('EXISTS', KEYS[1]) == 0 then
-  return 0
+  return {#ARGV - 3, 0}
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local joined = 0
-for i = 1, #ARGV - 2 do
-  local event, outcomes, event_id = KEYS[2 * i + 3], KEYS[2 * i + 4], ARGV[i + 2]
+local seen, joined, moved_bytes = 0, 0, 0
+for i = 1, #ARGV - 3 do
+  local event, outcomes, event_id = KEYS[2 * i + 3], KEYS[2 * i + 4], ARGV[i + 3]
   local due = redis.call('ZSCORE', KEYS[2], event_id)
   if due and tonumber(due) <= now then
     local record = redis.call('GET', event)
@@ -27,11 +29,16 @@ for i = 1, #ARGV - 2 do
       redis.call('SET', event, '@' .. position, 'EX', ARGV[1])
       redis.call('EXPIRE', outcomes, ARGV[1])
       joined = joined + 1
+      moved_bytes = moved_bytes + #record
     end
     redis.call('ZREM', KEYS[2], event_id)
+  end
+  seen = i
+  if moved_bytes >= tonumber(ARGV[3]) then
+    break
   end
 end
 if joined > 0 then
   redis.call('HINCRBY', KEYS[3], 'interactions', joined)
 end
-return joined
+return {seen, joined}

@@ -3,6 +3,7 @@
 What a decider does with a store is seen in tests/contract and tests/integration.
 """
 
+from collections.abc import Sequence
 from itertools import permutations
 from random import Random
 from typing import Any
@@ -11,11 +12,11 @@ from uuid import RFC_4122, UUID
 import pytest
 
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.serving import decider
-from attune.serving.decider import new_event_id
+from attune.serving.identity import new_event_id, request_digest
 from attune.serving.situation import situation_of, without
 from attune.v1.decision_service_pb2 import DecideRequest
 from attune.v1.features_pb2 import Features, Offer, Tags, Vector
+from attune_models.types import Situation
 
 NOW_MS = 1_700_000_000_000
 LATEST_MS = (1 << 48) - 1
@@ -79,7 +80,7 @@ def request(context: bytes = b"", offers: list[bytes] | None = None, **fields: A
 def digest_of(asked: DecideEnvelope) -> bytes:
     offers = list(asked.offers)
     situation, _ = without(situation_of(asked.context, offers), offers, set(asked.excluded_offer_ids))
-    return decider._digest(asked, situation)  # noqa: SLF001 - what tells a repeated request from another one
+    return request_digest(asked, situation)
 
 
 def test_the_order_of_map_entries_in_the_context_does_not_matter() -> None:
@@ -168,3 +169,26 @@ def test_what_could_be_read_as_another_field_is_not() -> None:
         request(offers=[A, B, C]),
     ]
     assert len({digest_of(each) for each in asked}) == len(asked)
+
+
+def of_catalog(known: Sequence[str], **fields: Any) -> bytes:
+    """Return the digest of a request for offers of a catalogue in which these are known."""
+    situation = Situation("device=mobile", known, [f"={offer_id}" for offer_id in known])
+    return request_digest(request(offers=[], **fields), situation)
+
+
+def test_a_request_for_offers_of_the_catalogue_is_the_same_when_the_catalogue_has_changed() -> None:
+    assert of_catalog(["a", "b"]) == of_catalog(["a"])
+    assert of_catalog(["a", "b"], offer_ids=["a", "b"]) == of_catalog(["a"], offer_ids=["a", "b"])
+
+
+def test_what_is_asked_of_the_catalogue_is_part_of_the_digest() -> None:
+    asked: list[dict[str, Any]] = [
+        {},
+        {"offer_ids": ["a", "b"]},
+        {"offer_ids": ["b", "a"]},
+        {"channel": "email"},
+        {"offer_ids": ["a", "b"], "channel": "email"},
+        {"excluded_offer_ids": ["a"]},
+    ]
+    assert len({of_catalog(["a", "b"], **fields) for fields in asked}) == len(asked)

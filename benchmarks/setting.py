@@ -1,0 +1,148 @@
+"""Everything that is measured, running at once: the service, an empty server and three daemons, and what loads them."""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from os import getpid
+from pathlib import Path
+
+import grpc
+from tests.support.service import RunningService
+
+from attune.store import data_dir
+from attune.store.client import Store
+from attune.store.keys import PlacementKeys
+from attune.store.versions import Versions
+from attune.v1.decision_service_pb2 import DecideRequest
+from benchmarks import workload
+from benchmarks.measure import Loaded, Target
+from benchmarks.processes import Processes, empty_server, pin_apart
+from benchmarks.targets import (
+    DECIDE,
+    DECIDE_BATCH,
+    DecideTarget,
+    OutcomesTarget,
+    Service,
+    empty,
+    learn,
+    name_decisions,
+)
+from benchmarks.vw_daemon import DaemonTarget, daemon, examples
+
+DAEMON_SIZES = (10, 50, 200)
+_TIMEOUT_S = 10.0
+# The daemon prints six digits.
+_SAME = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What can be loaded.
+
+    Attributes:
+        empty: The call that does nothing.
+        inline: `Decide` with inline offers.
+        catalogue: `Decide` with offers of the catalogue, by how many there are.
+        rows: All of them, and everything else that is loaded in closed loop, in the order of the table.
+        processes: Process ids by role.
+        pinning: What was pinned to which core, in words.
+    """
+
+    empty: Target
+    inline: Target
+    catalogue: dict[int, Target]
+    rows: Sequence[Loaded]
+    processes: dict[str, int]
+    pinning: str
+
+
+@contextmanager
+def running() -> Iterator[Setting]:
+    """Starts everything, and lets the service learn; ends it again."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="attune-bench-")))
+        running_service = stack.enter_context(RunningService(directory / "data"))
+        idle = stack.enter_context(empty_server())
+        channel = stack.enter_context(grpc.insecure_channel(running_service.address))
+        pids = running_service.children()
+        service = Service(Processes(running_service.address, pids["server"], pids["store"]), channel)
+        numbers = workload.days()
+        inline, catalogue, batches = _decisions(service, numbers)
+        daemons = [_daemon(stack, service, directory, n_offers, numbers) for n_offers in DAEMON_SIZES]
+        name_decisions(service)
+        nothing = empty(idle)
+        recording = [OutcomesTarget(f"RecordOutcomes, {batch} a call", service, batch) for batch in (1, workload.BATCH)]
+        compared = [each for pair in zip(batches, [target for target, _ in daemons], strict=True) for each in pair]
+        asked = [pid for _, pids_of_daemon in daemons for pid in pids_of_daemon]
+        others = [running_service.pid, pids["store"], pids["learner"], getpid()]
+        pinning = pin_apart([pids["server"], idle.server, *asked], others)
+        rows = [nothing, inline, *catalogue.values(), *compared, *recording]
+        yield Setting(nothing, inline, catalogue, rows, pids, pinning)
+
+
+def _decisions(service: Service, numbers: Iterator[float]) -> tuple[Target, dict[int, Target], list[Target]]:
+    """Returns what loads decisions: with inline offers, of the catalogue by size, in batches."""
+    service.put_catalogue()
+
+    def messages(requests: Sequence[DecideRequest]) -> Iterator[bytes]:
+        return workload.ever_other(requests, numbers)
+
+    def decide(placement: str, name: str, n_offers: int, requests: Sequence[DecideRequest]) -> Target:
+        learn(service, placement, n_offers, messages(requests))
+        return DecideTarget(name, DECIDE, service, placement, n_offers, messages(requests))
+
+    n_inline = workload.INLINE_OFFERS
+    inline = decide(workload.INLINE, f"Decide, K = {n_inline} inline", n_inline, workload.inline_requests())
+    catalogue, batches = {}, []
+    for size in workload.SIZES:
+        requests, placement = workload.catalogue_requests(size), workload.by_catalogue(size)
+        catalogue[size] = decide(placement, f"Decide, K = {size:,}", size, requests)
+        if size in DAEMON_SIZES:
+            several = workload.ever_other(workload.batches(requests), numbers)
+            name = f"DecideBatch of {workload.BATCH}, K = {size:,}"
+            batches.append(DecideTarget(name, DECIDE_BATCH, service, placement, size, several))
+    return inline, catalogue, batches
+
+
+def _daemon(
+    stack: ExitStack, service: Service, directory: Path, n_offers: int, numbers: Iterator[float]
+) -> tuple[DaemonTarget, list[int]]:
+    """Starts a daemon on the weights that a placement serves with; returns what loads it, and its process ids."""
+    placement = workload.by_catalogue(n_offers)
+    model = directory / f"{placement}.model"
+    model.write_bytes(asyncio.run(_weights(data_dir.locate(directory / "data").url, placement)))
+    address, pid = stack.enter_context(daemon(model))
+    target = DaemonTarget(address, pid, n_offers, numbers)
+    _check_same(service, target, n_offers)
+    return target, [pid]
+
+
+async def _weights(url: str, placement: str) -> bytes:
+    store = Store(url, _TIMEOUT_S)
+    try:
+        versions, keys = Versions(store), PlacementKeys(placement)
+        head = await versions.head(keys)
+        if head is None:
+            raise RuntimeError(f"{placement}: expected a version, got none")
+        return await versions.weights(keys, head)
+    finally:
+        await store.close()
+
+
+def _check_same(service: Service, target: DaemonTarget, n_offers: int) -> None:
+    """Asks both the same.
+
+    Raises:
+        RuntimeError: They state other probabilities.
+    """
+    days = next(workload.days())
+    request = workload.catalogue_requests(n_offers)[0]
+    request.context.numeric["tenure_days"] = days
+    ours = service.probabilities(request)
+    theirs = target.probabilities(next(examples(n_offers, iter([days]))), n_offers)
+    by_id = sorted(zip((offer.id for offer in workload.offers(n_offers)), theirs, strict=True))
+    worst = max(abs(ours[offer_id] - probability) for offer_id, probability in by_id)
+    if not worst < _SAME:
+        raise RuntimeError(f"{target.name}: expected the probabilities of the service, got some that differ by {worst}")

@@ -1,0 +1,91 @@
+"""What is wrong with a request for decisions: ids and sizes.
+
+Features are checked where they are encoded, in `attune.serving.situation`: looking at each of them twice would cost
+more than deciding.
+"""
+
+from collections.abc import Iterator
+
+from attune.api.validation import MAX_OFFERS, MAX_SLOTS, SURELY_SHORT, id_violations, refuse
+from attune.errors import InvalidInputError, Violation
+from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
+
+MAX_BATCH = 1000
+
+
+def check_decide(request: DecideEnvelope) -> None:
+    """Check ids and sizes of a request; its context and offers are looked into later.
+
+    Raises:
+        InvalidInputError: With every violation.
+    """
+    if not _is_surely_valid(request):
+        refuse(_decide_violations(request))
+
+
+def checked_batch(batch: DecideBatchEnvelope) -> list[DecideEnvelope | InvalidInputError]:
+    """Return the requests of a batch, or what is wrong with one in its place.
+
+    Raises:
+        InvalidInputError: There are none, or too many.
+    """
+    n_requests = len(batch.requests)
+    if not 1 <= n_requests <= MAX_BATCH:
+        refuse([Violation("requests", f"expected 1 to {MAX_BATCH} requests, got {n_requests}")])
+    return list(map(_checked, batch.requests))
+
+
+def _checked(request: DecideEnvelope) -> DecideEnvelope | InvalidInputError:
+    try:
+        check_decide(request)
+    except InvalidInputError as error:
+        return error
+    return request
+
+
+def _is_surely_valid(request: DecideEnvelope) -> bool:
+    """Tell whether a request is one of those that come all the time: looking closer costs ten times as much."""
+    return (
+        0 < len(request.placement) <= SURELY_SHORT
+        and len(request.event_id) <= SURELY_SHORT
+        and len(request.customer_id) <= SURELY_SHORT
+        and len(request.channel) <= SURELY_SHORT
+        and request.slots <= 1
+        and request.ranking_size <= MAX_OFFERS
+        and len(request.offers) <= MAX_OFFERS
+        and not request.offer_ids
+        and not request.excluded_offer_ids
+    )
+
+
+def _decide_violations(request: DecideEnvelope) -> Iterator[Violation]:
+    yield from id_violations("placement", request.placement)
+    for field in ("event_id", "customer_id", "channel"):
+        if value := getattr(request, field):
+            yield from id_violations(field, value)
+    if request.slots > MAX_SLOTS:
+        yield Violation("slots", f"expected 0 to {MAX_SLOTS}, got {request.slots}")
+    if request.ranking_size > MAX_OFFERS:
+        yield Violation("ranking_size", f"expected 0 to {MAX_OFFERS}, got {request.ranking_size}")
+    if len(request.excluded_offer_ids) > MAX_OFFERS:
+        yield Violation(
+            "excluded_offer_ids", f"expected at most {MAX_OFFERS} ids, got {len(request.excluded_offer_ids)}"
+        )
+    if len(request.offers) > MAX_OFFERS:
+        yield Violation("offers", f"expected at most {MAX_OFFERS} offers, got {len(request.offers)}")
+    yield from _offer_ids_violations(request)
+
+
+def _offer_ids_violations(request: DecideEnvelope) -> Iterator[Violation]:
+    n_ids = len(request.offer_ids)
+    if n_ids and request.offers:
+        yield Violation("offer_ids", f"expected none beside offers, got {n_ids}")
+    if n_ids > MAX_OFFERS:
+        yield Violation("offer_ids", f"expected at most {MAX_OFFERS} ids, got {n_ids}")
+        return
+    first: dict[str, int] = {}
+    for i, offer_id in enumerate(request.offer_ids):
+        yield from id_violations(f"offer_ids[{i}]", offer_id)
+        if (seen := first.setdefault(offer_id, i)) != i:
+            said = f'expected an id of its own, got "{offer_id[:80]}" as in offer_ids[{seen}]'
+            yield Violation(f"offer_ids[{i}]", said)

@@ -1,0 +1,48 @@
+"""What tells one decision from another: its event id, and a digest of what was asked."""
+
+from hashlib import blake2b
+from random import Random
+
+from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune_models.types import Situation
+
+
+def new_event_id(now_ms: int, random: Random) -> str:
+    """Return a UUIDv7 (RFC 9562, 2024): time-ordered, so that ids of one moment lie together in a store.
+
+    Args:
+        now_ms: Milliseconds since the epoch.
+        random: Gives the 74 random bits.
+    """
+    version_and_high = 0x7000 | random.getrandbits(12)
+    variant_and_low = 0x8 << 60 | random.getrandbits(62)
+    digits = f"{(now_ms << 16 | version_and_high) << 64 | variant_and_low:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def request_digest(request: DecideEnvelope, situation: Situation) -> bytes:
+    """Return the digest that tells a repeated request from another one with the same event_id.
+
+    It is of what was asked, not of its bytes: the order of a map's entries may change from one sending to the next. And
+    not of what the catalogue has: a request is the same when an offer has changed in between.
+
+    Args:
+        request: The request.
+        situation: What is eligible for it.
+
+    Returns:
+        8 bytes.
+    """
+    excluded = sorted(set(request.excluded_offer_ids))
+    asked: tuple[object, ...]
+    if request.offers:
+        asked = (request.customer_id, excluded, situation.context, situation.actions)
+    else:
+        named = ("catalog", list(request.offer_ids), request.channel)
+        asked = (request.customer_id, excluded, situation.context, named)
+    # Only where they are asked for: digests of a former release stay what they are.
+    if request.slots > 1:
+        asked += (request.slots,)
+    if request.deferred:
+        asked += ("deferred",)
+    return blake2b(repr(asked).encode(), digest_size=8).digest()

@@ -1,0 +1,392 @@
+"""The live offers of placements: what of the catalogue may be drawn, and that it is stored before it is."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from attune.errors import StoreUnavailableError
+from attune.metrics import ServingMetrics
+from attune.serving.catalog import POLL_S, LiveCatalog
+from attune.serving.live import LivePlacements
+from attune.storage.v1.records_pb2 import DecisionRecord
+from attune.store.catalog import Catalog
+from attune.store.client import Store
+from attune.store.kept_sets import KeptSets
+from attune.store.keys import CATALOG_CHANGES, CATALOG_HEAD, CATALOG_OFFERS, PlacementKeys
+from attune.store.offer_sets import OfferSets
+from attune.store.placements import Placements
+from attune.store.versions import Versions
+from attune.tasks import end
+from attune.v1.features_pb2 import Offer
+from attune_models.features import encode_action
+from catalog_offers import apply, at_ms, catalog_offer, live_catalog
+
+HOME = PlacementKeys("home")
+
+
+def drawn(live: LiveCatalog, placement: str = "home") -> Sequence[str]:
+    """Ids of what a placement may draw; none where there is nothing."""
+    offers = live.offers(placement)
+    return [] if offers is None else offers.actions.action_ids
+
+
+async def in_store(store: Store, live: LiveCatalog, placement: str = "home") -> list[str]:
+    """Ids of the offers that somebody finds who reads a decision that names what may be drawn now."""
+    offers = live.offers(placement)
+    assert offers is not None
+    record = DecisionRecord(offer_set=offers.offer_set.digest)
+    await OfferSets(store, KeptSets()).fill(PlacementKeys(placement), [record])
+    return [Offer.FromString(offer).id for offer in record.offers]
+
+
+async def store_ms(store: Store) -> int:
+    return (await Catalog(store).changes(0)).now_ms
+
+
+async def until_drawn(live: LiveCatalog, placement: str, ids: Sequence[str]) -> None:
+    while drawn(live, placement) != ids:  # noqa: ASYNC110 - the product has no event for it: it is asked
+        await asyncio.sleep(POLL_S / 10)
+
+
+async def evalsha_calls(store: Store) -> int:
+    return int((await store.redis.info("commandstats"))["cmdstat_evalsha"]["calls"])
+
+
+async def test_every_placement_may_draw_what_names_none_and_what_names_it(store: Store) -> None:
+    await apply(store, "home", "mail", "app")
+    named = [catalog_offer("c", placements=["home", "not_yet"]), catalog_offer("a", placements=["mail"])]
+    await Catalog(store).put([catalog_offer("b"), *named])
+    live, _ = await live_catalog(store)
+    assert live.offers("home") is None
+    await live.refresh()
+    assert [drawn(live, name) for name in ("home", "mail", "app")] == [["b", "c"], ["a", "b"], ["b"]]
+    assert live.offers("not_yet") is None, "it is not applied"
+
+
+async def test_what_may_be_drawn_is_in_the_store_and_encoded(store: Store) -> None:
+    await apply(store, "home")
+    await Catalog(store).put([catalog_offer("b", price=2.5), catalog_offer("a")])
+    live, _ = await live_catalog(store)
+    await live.refresh()
+    offers = live.offers("home")
+    assert offers is not None
+    assert await in_store(store, live) == list(offers.actions.action_ids) == ["a", "b"]
+    whole = [Offer.FromString(offer) for offer in offers.offer_set.offers]
+    assert list(offers.actions.actions) == [encode_action(offer) for offer in whole]
+    assert offers.position_of == {"a": 0, "b": 1}
+
+
+async def test_processes_make_the_same_set_of_the_same_catalogue(store: Store) -> None:
+    """However they came to know it."""
+    await apply(store, "home")
+    first, _ = await live_catalog(store)
+    for name in "cab":
+        await Catalog(store).put([catalog_offer(name), catalog_offer("x", price=ord(name))])
+        await first.refresh()
+    await Catalog(store).delete(["x"])
+    await first.refresh()
+    second, _ = await live_catalog(store)
+    await second.refresh()
+    sets = [offers.offer_set for live in (first, second) if (offers := live.offers("home"))]
+    assert len(sets) == 2
+    assert sets[0] == sets[1]
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["told what has changed", "compared"])
+async def test_changes_and_deletions_are_followed(store: Store, *, whole: bool) -> None:
+    await apply(store, "home")
+    catalog = Catalog(store)
+    await catalog.put([catalog_offer(name) for name in "abc"])
+    live, _ = await live_catalog(store)
+    await live.refresh()
+    before = live.offers("home")
+    await catalog.put([catalog_offer("b", price=7.0), catalog_offer("d")])
+    await catalog.delete(["a"])
+    if whole:  # as after a failover that has lost what the process knows last
+        await store.redis.hset(CATALOG_HEAD, "forgotten", live.copy.revision + 1)
+    await live.refresh()
+    after = live.offers("home")
+    assert before is not None
+    assert after is not None
+    assert list(after.actions.action_ids) == ["b", "c", "d"]
+    assert Offer.FromString(after.offer_set.offers[0]).features.numeric["price"] == 7.0
+    assert after.actions.actions[1] is before.actions.actions[2], "what has not changed is not encoded again"
+    assert list(before.actions.action_ids) == ["a", "b", "c"], "a decision that is being made keeps what it has"
+    assert await in_store(store, live) == ["b", "c", "d"]
+
+
+async def test_only_what_changes_for_a_placement_is_made_anew(store: Store) -> None:
+    """Policies are prepared for an object: they would have to begin anew."""
+    await apply(store, "home", "mail")
+    catalog = Catalog(store)
+    await catalog.put([catalog_offer("h", placements=["home"]), catalog_offer("m", placements=["mail"])])
+    live, _ = await live_catalog(store)
+    await live.refresh()
+    before = {name: live.offers(name) for name in ("home", "mail")}
+    await live.refresh()
+    assert {name: live.offers(name) for name in before} == before
+    await catalog.put([catalog_offer("m", price=9.0, placements=["mail"])])
+    await live.refresh()
+    assert live.offers("home") is before["home"]
+    assert live.offers("mail") is not before["mail"]
+
+
+async def test_what_the_policy_does_not_see_changes_nothing_for_it(store: Store) -> None:
+    await apply(store, "home")
+    catalog = Catalog(store)
+    await catalog.put([catalog_offer("a"), catalog_offer("b")])
+    live, _ = await live_catalog(store)
+    await live.refresh()
+    before = live.offers("home")
+    await catalog.put([catalog_offer("a", tags=["summer"])])
+    await live.refresh()
+    assert live.offers("home") is before
+    await catalog.put([catalog_offer("a", channels=["mail"])])
+    await live.refresh()
+    after = live.offers("home")
+    assert before is not None
+    assert after is not None
+    assert (after.actions, after.offer_set) == (before.actions, before.offer_set)
+    assert (after.channels, list(after.everywhere)) == ({"mail": [0, 1]}, [1])
+
+
+async def test_placements_that_no_offer_names_share_what_they_draw_from(store: Store) -> None:
+    await apply(store, "home", "mail", "app")
+    await Catalog(store).put([catalog_offer("a"), catalog_offer("b", placements=["app"])])
+    live, _ = await live_catalog(store)
+    await live.refresh()
+    assert live.offers("home") is live.offers("mail")
+    assert await in_store(store, live, "mail") == ["a"]
+    await Catalog(store).put([catalog_offer("b", placements=["mail"])])
+    await live.refresh()
+    assert [drawn(live, name) for name in ("home", "mail", "app")] == [["a"], ["a", "b"], ["a"]]
+    await Catalog(store).put([catalog_offer("b")])
+    await live.refresh()
+    assert [drawn(live, name) for name in ("home", "mail", "app")] == [["a", "b"]] * 3
+
+
+async def test_offers_come_and_go_by_the_store_s_clock(store: Store) -> None:
+    await apply(store, "home")
+    now_ms = await store_ms(store)
+    hour = 3_600_000
+    await Catalog(store).put(
+        [
+            catalog_offer("always"),
+            catalog_offer("over", ends_at=at_ms(now_ms - 1)),
+            catalog_offer("now", starts_at=at_ms(now_ms - hour), ends_at=at_ms(now_ms + hour)),
+            catalog_offer("soon", starts_at=at_ms(now_ms + 400)),
+            catalog_offer("ending", starts_at=at_ms(now_ms), ends_at=at_ms(now_ms + 400)),
+            catalog_offer("next year", starts_at=at_ms(now_ms + 365 * 24 * hour)),
+        ]
+    )
+    live, _ = await live_catalog(store)
+    await live.refresh()
+    assert drawn(live) == ["always", "ending", "now"]
+    await asyncio.sleep((now_ms + 401 - await store_ms(store)) / 1000)
+    await live.refresh()
+    assert drawn(live) == ["always", "now", "soon"]
+    assert await in_store(store, live) == ["always", "now", "soon"]
+
+
+async def test_channels_have_their_offers_and_those_without_channels(store: Store) -> None:
+    await apply(store, "home")
+    offers = {"a": ["mail", "app"], "b": [], "c": ["app"], "d": []}
+    await Catalog(store).put([catalog_offer(name, channels=channels) for name, channels in offers.items()])
+    live, _ = await live_catalog(store)
+    await live.refresh()
+    at_home = live.offers("home")
+    assert at_home is not None
+    assert at_home.channels == {"mail": [0, 1, 3], "app": [0, 1, 2, 3]}
+    assert list(at_home.everywhere) == [1, 3]
+    assert at_home.channels.get("sms", at_home.everywhere) == [1, 3]
+
+
+async def test_nothing_live_is_nothing(store: Store) -> None:
+    await apply(store, "home")
+    live, _ = await live_catalog(store)
+    await live.refresh()
+    assert live.offers("home") is None
+    await Catalog(store).put([catalog_offer("a", ends_at=at_ms(1))])
+    await live.refresh()
+    assert live.offers("home") is None
+    await Catalog(store).put([catalog_offer("a")])
+    await live.refresh()
+    assert drawn(live) == ["a"]
+    await Catalog(store).delete(["a"])
+    await live.refresh()
+    assert live.offers("home") is None
+
+
+async def test_a_placement_that_is_created_anew_gets_its_set_before_it_is_drawn_from(store: Store) -> None:
+    """What the former one of the name had is gone with it: a decision that names its set would be lost."""
+    await apply(store, "home")
+    await Catalog(store).put([catalog_offer("a")])
+    live, placements = await live_catalog(store)
+    await live.refresh()
+    await Placements(store).delete("home")
+    await apply(store, "home", now_ms=1)
+    await placements.refresh(["home"])
+    assert live.offers("home") is None
+    await live.refresh()
+    assert await in_store(store, live) == ["a"]
+
+
+async def test_a_placement_that_is_gone_is_no_obstacle(store: Store) -> None:
+    """This process may not know yet."""
+    await apply(store, "home", "mail")
+    await Catalog(store).put([catalog_offer("a")])
+    live, placements = await live_catalog(store)
+    await Placements(store).delete("home")
+    await live.refresh()
+    assert (live.offers("home"), drawn(live, "mail")) == (None, ["a"])
+    await placements.refresh(["home"])
+    await live.refresh()
+    assert (live.offers("home"), drawn(live, "mail")) == (None, ["a"])
+
+
+async def test_what_the_store_has_lost_is_written_again(store: Store) -> None:
+    await apply(store, "home")
+    await Catalog(store).put([catalog_offer("a")])
+    live, _ = await live_catalog(store)
+    await live.refresh()
+    await store.redis.delete(HOME.offers, HOME.offersets, CATALOG_OFFERS, CATALOG_CHANGES, CATALOG_HEAD)
+    await Catalog(store).put([catalog_offer("a"), catalog_offer("b")])
+    await store.redis.hset(CATALOG_HEAD, "revision", live.copy.revision - 1)
+    await live.refresh()
+    assert await in_store(store, live) == ["a", "b"]
+
+
+async def test_what_the_store_has_lost_is_written_again_whoever_notices_first(store: Store) -> None:
+    """A listing looks at the store, too."""
+    await apply(store, "home")
+    await Catalog(store).put([catalog_offer("a")])
+    live, _ = await live_catalog(store)
+    await live.refresh()
+    await store.redis.delete(HOME.offers, HOME.offersets)
+    await store.redis.hset(CATALOG_HEAD, "revision", live.copy.revision - 1)
+    await live.copy.refresh()
+    await live.refresh()
+    assert await in_store(store, live) == ["a"]
+
+
+async def test_how_many_offers_are_live_can_be_watched(store: Store) -> None:
+    await apply(store, "home", "mail")
+    metrics = ServingMetrics()
+    placements = LivePlacements(Placements(store), Versions(store), metrics)
+    live = LiveCatalog(Catalog(store), OfferSets(store), placements, metrics)
+
+    async def watched() -> dict[str, float]:
+        await placements.refresh(["home", "mail"])
+        await live.refresh()
+        samples = (sample for family in metrics.registry.collect() for sample in family.samples)
+        return {one.labels["placement"]: one.value for one in samples if one.name == "attune_live_offers"}
+
+    assert await watched() == {"home": 0, "mail": 0}
+    await Catalog(store).put([catalog_offer("a"), catalog_offer("b", placements=["mail"])])
+    assert await watched() == {"home": 1, "mail": 2}
+    await Catalog(store).delete(["b"])
+    assert await watched() == {"home": 1, "mail": 1}
+    await Placements(store).delete("mail")
+    assert await watched() == {"home": 1}
+
+
+async def test_while_the_store_is_away_what_was_known_is_drawn_from(store: Store) -> None:
+    await apply(store, "home")
+    await Catalog(store).put([catalog_offer("a")])
+    live, _ = await live_catalog(store)
+    await live.refresh()
+    head = await store.redis.hgetall(CATALOG_HEAD)
+    await store.redis.set(CATALOG_HEAD, "no hash")  # what is asked is refused
+    with pytest.raises(StoreUnavailableError):
+        await live.refresh()
+    await live.catch_up()
+    assert drawn(live) == ["a"]
+    await store.redis.delete(CATALOG_HEAD)
+    await store.redis.hset(CATALOG_HEAD, mapping=head)
+    await Catalog(store).put([catalog_offer("b")])
+    await live.refresh()
+    assert drawn(live) == ["a", "b"]
+
+
+async def test_a_damaged_offer_is_left_out_and_named(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    await apply(store, "home")
+    await Catalog(store).put([catalog_offer("a"), catalog_offer("b")])
+    await store.redis.hset(CATALOG_OFFERS, "a", b"\xff\xff")
+    live, _ = await live_catalog(store)
+    await live.refresh()
+    assert drawn(live) == ["b"]
+    assert 'offer "a": 2 bytes in the store are none' in caplog.text
+
+
+async def test_a_placement_on_a_server_that_is_away_does_not_hold_up_the_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a cluster, each server fails alone."""
+    await apply(store, "a_home", "mail")
+    live, _ = await live_catalog(store)
+    await Catalog(store).put([catalog_offer("a")])
+    register = OfferSets.register
+
+    async def partly(sets: OfferSets, keys: PlacementKeys, *args: object) -> None:
+        if keys.name == "a_home":
+            raise StoreUnavailableError("away")
+        await register(sets, keys, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(OfferSets, "register", partly)
+    with pytest.raises(StoreUnavailableError):
+        await live.refresh()
+    assert (live.offers("a_home"), drawn(live, "mail")) == (None, ["a"])
+    monkeypatch.undo()
+    await live.refresh()
+    assert drawn(live, "a_home") == ["a"]
+
+
+async def test_following_sees_changes_and_new_placements_within_a_second(store: Store) -> None:
+    await apply(store, "home")
+    live, placements = await live_catalog(store)
+    following = [asyncio.create_task(live.follow()), asyncio.create_task(placements.follow())]
+    try:
+        async with asyncio.timeout(1):
+            await Catalog(store).put([catalog_offer("a")])
+            await until_drawn(live, "home", ["a"])
+        async with asyncio.timeout(1):
+            await apply(store, "mail")
+            await until_drawn(live, "mail", ["a"])
+    finally:
+        await end(*following)
+
+
+@pytest.mark.one_server
+async def test_nothing_new_costs_one_call(store: Store) -> None:
+    await apply(store, "home", "mail")
+    await Catalog(store).put([catalog_offer("a")])
+    live, _ = await live_catalog(store)
+    await live.refresh()
+    before = await evalsha_calls(store)
+    for _ in range(5):
+        await live.refresh()
+    assert await evalsha_calls(store) - before == 5
+
+
+@pytest.mark.one_server
+async def test_while_thousands_of_offers_are_read_other_things_happen(store: Store) -> None:
+    """Decisions would have to wait: reading and encoding 10,000 offers takes half a second."""
+    await apply(store, "home")
+    for hundred in range(20):
+        await Catalog(store).put([catalog_offer(f"{hundred}-{i}", tags=["t"]) for i in range(100)])
+    live, _ = await live_catalog(store)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    calls, task = await evalsha_calls(store), asyncio.create_task(others())
+    await live.refresh()
+    await end(task)
+    n_calls = await evalsha_calls(store) - calls
+    assert len(drawn(live)) == 2000
+    assert turns > 10, f"while {n_calls} calls were made"
