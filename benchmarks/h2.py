@@ -25,6 +25,8 @@ _HUGE_WINDOW = 2**31 - 1
 _GRANT = 2**29  # our receive window is topped up each time this much has come
 # Our settings forbid the server a header table, so it has to spell out the status of every call.
 _STATUS_OK = b"grpc-status\x010"
+_MAX_CONCURRENT_STREAMS = 3
+_SETTING = struct.Struct(">HI")
 _SETTINGS_SENT = struct.pack(">HIHIHI", 1, 0, 2, 0, 4, _HUGE_WINDOW)  # table size 0, no push, stream window
 _SAMPLED_EVERY = 2_000  # stream ids; every 1,000th call of a connection
 _STALLED_S = 10.0
@@ -57,7 +59,14 @@ class Load:
 
 
 def closed_loop(
-    address: str, method: str, messages: Iterable[bytes], *, seconds: float, connections: int, in_flight: int
+    address: str,
+    method: str,
+    messages: Iterable[bytes],
+    *,
+    seconds: float,
+    connections: int,
+    in_flight: int,
+    keeps_to_streams: bool = True,
 ) -> Load:
     """Keeps calls in flight: as one ends, the next starts.
 
@@ -68,13 +77,14 @@ def closed_loop(
         seconds: For how long calls are started; the last ones are waited for.
         connections: HTTP/2 connections.
         in_flight: Calls in flight per connection.
+        keeps_to_streams: Whether calls wait when the server takes no more at a time, as every client lets them.
 
     Returns:
         What came of it.
     """
     load = Load()
     bodies = _endless(messages)
-    peers = [_Connection(address, method, load) for _ in range(connections)]
+    peers = [_Connection(address, method, load, keeps_to_streams=keeps_to_streams) for _ in range(connections)]
     with _measured(load, peers) as began:
         for peer in peers:
             peer.start([(began, body) for body in itertools.islice(bodies, in_flight)])
@@ -123,7 +133,7 @@ def open_loop(
 class _Connection:
     """One HTTP/2 connection; knows what is in flight on it and writes down what came of it."""
 
-    def __init__(self, address: str, method: str, load: Load) -> None:
+    def __init__(self, address: str, method: str, load: Load, *, keeps_to_streams: bool = True) -> None:
         host, _, port = address.rpartition(":")
         self._load = load
         self._headers, self._next_headers = _header_blocks(address, method)
@@ -131,6 +141,8 @@ class _Connection:
         self._started: dict[int, float] = {}
         self._waiting: deque[tuple[float, bytes]] = deque()
         self._window = _WINDOW
+        self._keeps_to_streams = keeps_to_streams
+        self._most_open = _HUGE_WINDOW
         self._ungranted = 0
         self._rest = b""
         self._socket = socket.create_connection((host, int(port)), timeout=_STALLED_S)
@@ -155,14 +167,14 @@ class _Connection:
         return len(self._started) + len(self._waiting)
 
     def start(self, calls: Iterable[tuple[float, bytes]]) -> None:
-        """Starts calls, or keeps them until the server's window has room.
+        """Starts calls, or keeps them until the server's window has room and it takes one more call at a time.
 
         Args:
             calls: For each call its intended start, in seconds of `time.perf_counter`, and its request.
         """
         self._waiting.extend(calls)
         frames = []
-        while self._waiting and self._window >= len(self._waiting[0][1]) + 5:
+        while self._waiting and self._window >= len(self._waiting[0][1]) + 5 and len(self._started) < self._most_open:
             began, message = self._waiting.popleft()
             self._started[self._stream] = began
             self._window -= len(message) + 5
@@ -198,7 +210,10 @@ class _Connection:
             self._handle(word & 0xFF, flags, stream, came[at + 9 : stop], now)
             at = stop
         self._rest = came[at:]
-        return before - len(self._started)
+        ended = before - len(self._started)
+        if self._waiting:
+            self.start(())
+        return ended
 
     def _handle(self, kind: int, flags: int, stream: int, payload: bytes, now: float) -> None:
         """Handles a frame."""
@@ -222,18 +237,22 @@ class _Connection:
             self._window += int.from_bytes(payload)
             self.start(())
         elif kind in {_PING, _SETTINGS} and not flags & _ACK:
+            if kind == _SETTINGS and self._keeps_to_streams:
+                self._most_open = dict(_SETTING.iter_unpack(payload)).get(_MAX_CONCURRENT_STREAMS, self._most_open)
             self._socket.sendall(_frame(kind, _ACK, 0, payload if kind == _PING else b""))
         elif kind == _GOAWAY:
             raise ConnectionError(f"the server sent GOAWAY: {payload!r}")
 
     def _end(self, stream: int, now: float, failure: str) -> None:
-        """Writes down that a call ended."""
-        latency_s = now - self._started.pop(stream)
+        """Writes down that a call ended; a server that refuses one may send RST_STREAM after its status."""
+        began = self._started.pop(stream, None)
+        if began is None:
+            return
         if failure:
             self._load.failures.append(failure)
         else:
             self._load.calls += 1
-            self._load.latencies_s.append(latency_s)
+            self._load.latencies_s.append(now - began)
         if self._ungranted > _GRANT:
             self._socket.sendall(_frame(_WINDOW_UPDATE, 0, 0, self._ungranted.to_bytes(4)))
             self._ungranted = 0

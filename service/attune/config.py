@@ -91,12 +91,21 @@ class ServerSettings:
             the processes, give or take a tenth; 0 for never.
         metrics_address: Where the server's metrics can be fetched over HTTP, host:port; empty for nowhere. Of several
             processes, each has the port after its predecessor's.
+        max_queue: Calls of each of `Decide`, `DecideBatch` and `RecordOutcomes` that may wait until a process turns to
+            them.
+        max_streams: Calls that one connection may have under way; a client makes the next one wait.
+        max_in_progress: Decisions that may be in progress in one process, and as many outcomes.
+        max_wait_ms: Milliseconds that a process may be behind and still take calls.
     """
 
     address: str = field(default="127.0.0.1:50051", metadata=_ADDRESS)
     workers: int = field(default=1, metadata=_between(1, 64))
     drain_s: float = field(default=5.0, metadata=_between(0, 3600, "seconds"))
     max_connection_age_s: float = field(default=300.0, metadata=_between(0, 86_400, "seconds"))
+    max_queue: int = field(default=64, metadata=_between(1, 100_000))
+    max_streams: int = field(default=32, metadata=_between(1, 100_000))
+    max_in_progress: int = field(default=4096, metadata=_between(1, 1_000_000))
+    max_wait_ms: int = field(default=1000, metadata=_between(1, 600_000, "milliseconds"))
     metrics_address: str = field(default="", metadata=_ADDRESS_OR_NONE)
 
 
@@ -110,12 +119,16 @@ class StoreSettings:
         data_dir: Directory of the embedded store.
         decision_timeout_ms: Milliseconds that a decision may wait for the store.
         timeout_ms: Milliseconds that anything else may wait for the store.
+        max_waiting: Decisions that may wait for the store in one process, and as many outcomes.
+        max_waiting_mb: Their size in megabytes.
     """
 
     url: str = field(default="", metadata=_STORE_URL)
     data_dir: str = field(default="attune-data", metadata=_PATH)
     decision_timeout_ms: int = field(default=100, metadata=_between(1, 60_000, "milliseconds"))
     timeout_ms: int = field(default=2000, metadata=_between(10, 600_000, "milliseconds"))
+    max_waiting: int = field(default=10_000, metadata=_between(1, 10_000_000))
+    max_waiting_mb: int = field(default=64, metadata=_between(1, 100_000, "megabytes"))
 
 
 @dataclass(frozen=True, slots=True)

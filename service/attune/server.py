@@ -15,14 +15,16 @@ from typing import Any
 
 import grpc
 import uvloop
+from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from attune import config, telemetry
+from attune.api.admission import Admission, Admitted, Lag, Limits
 from attune.api.catalog import CatalogServicer
 from attune.api.decisions import DecisionServicer
-from attune.api.methods import handler
+from attune.api.methods import handler, with_own_queue
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
 from attune.child import EX_CONFIG, EX_UNAVAILABLE, READY_VARIABLE
@@ -36,6 +38,7 @@ from attune.serving.catalog import LiveCatalog
 from attune.serving.decider import Decider
 from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
+from attune.store.batch import Bounds
 from attune.store.catalog import Catalog
 from attune.store.challengers import Challengers
 from attune.store.client import Store
@@ -63,6 +66,13 @@ _CATALOG = catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"]
 _READ_AS: dict[str, type[Message]] = {"Decide": DecideEnvelope, "DecideBatch": DecideBatchEnvelope}
 _SERVICES = (_DECISIONS.full_name, _REWARDS.full_name, _PLACEMENTS.full_name, _CATALOG.full_name)
 
+# The methods that are loaded heavily, with how many decisions or outcomes a request asks for.
+_SIZES: dict[str, Callable[[Any], int]] = {
+    "Decide": lambda _: 1,
+    "DecideBatch": lambda batch: len(batch.requests),
+    "RecordOutcomes": lambda request: len(request.outcomes),
+}
+
 _log = logging.getLogger(__name__)
 
 
@@ -71,6 +81,11 @@ def new_grpc_server(settings: ServerSettings) -> grpc.aio.Server:
     return grpc.aio.server(
         options=[
             *_connection_age(settings),
+            # What waits beyond this is ended in C, for a tenth of what it costs to look at it in Python: by the time a
+            # busy process could refuse a call with a status of its own, it could almost have answered it.
+            ("grpc.server.max_pending_requests", settings.max_queue),
+            ("grpc.server.max_pending_requests_hard_limit", settings.max_queue),
+            ("grpc.max_concurrent_streams", settings.max_streams),
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             # Several processes share the port, which the supervisor holds against everybody else.
             ("grpc.so_reuseport", 1),
@@ -125,10 +140,12 @@ async def _serve(settings: Settings) -> None:
         following_catalog = asyncio.create_task(catalog.follow())
         stack.push_async_callback(end, following_catalog)
 
-        pipe = Pipe(settings.store.url, settings.store.decision_timeout_ms / 1000)
-        stack.callback(pipe.close)
-        journal = Journal(pipe, metrics, offers_lost=offer_sets.forget)
+        bounds = Bounds(settings.store.max_waiting, settings.store.max_waiting_mb << 20)
+        pipe = _pipe(stack, settings.store.url, settings.store.decision_timeout_ms)
+        journal = Journal(pipe, metrics, bounds, offers_lost=offer_sets.forget)
         stack.push_async_callback(journal.close)
+        outcomes = Outcomes(_pipe(stack, settings.store.url, settings.store.timeout_ms), metrics, bounds)
+        stack.push_async_callback(outcomes.close)
         server = new_grpc_server(settings.server)
         decisions = Decisions(store)
         decider, explainer = Decider(live, catalog.offers, journal, decisions), Explainer(versions)
@@ -136,10 +153,14 @@ async def _serve(settings: Settings) -> None:
         placement_servicer = PlacementServicer(
             placements, versions, Generations(store), Challengers(store), live=live, catalog=catalog
         )
+        reward_servicer = RewardServicer(live, outcomes, decisions, metrics)
+        doors = _Doors(settings.server, _lag(stack), metrics)
+        doors.add(server, _DECISIONS, decision_servicer, journal.waited_s)
+        doors.add(server, _REWARDS, reward_servicer, outcomes.waited_s)
         server.add_generic_rpc_handlers(
             [
                 handler(_DECISIONS, decision_servicer, _READ_AS, metrics),
-                handler(_REWARDS, RewardServicer(live, Outcomes(store), decisions, metrics), metrics=metrics),
+                handler(_REWARDS, reward_servicer, metrics=metrics),
                 handler(_PLACEMENTS, placement_servicer, metrics=metrics),
                 handler(_CATALOG, CatalogServicer(offers, catalog), metrics=metrics),
             ]
@@ -165,6 +186,44 @@ async def _drain(server: grpc.aio.Server, address: str, drain_s: float) -> None:
     await clients_gone(int(address.rpartition(":")[2]), min(drain_s, LEAVING_S))
     await server.stop(max(0.0, until_s - asyncio.get_running_loop().time()))
     _log.info("stopped")
+
+
+def _pipe(stack: AsyncExitStack, url: str, timeout_ms: int) -> Pipe:
+    pipe = Pipe(url, timeout_ms / 1000)
+    stack.callback(pipe.close)
+    return pipe
+
+
+def _lag(stack: AsyncExitStack) -> Lag:
+    lag = Lag()
+    stack.push_async_callback(end, asyncio.create_task(lag.follow()))
+    return lag
+
+
+class _Doors:
+    """Give the methods that are loaded heavily queues of their own: the others are answered whatever comes."""
+
+    def __init__(self, settings: ServerSettings, lag: Lag, metrics: ServingMetrics) -> None:
+        """Let in as much as the settings say."""
+        self._limits = Limits(settings.max_in_progress, settings.max_wait_ms / 1000)
+        self._lag = lag
+        self._metrics = metrics
+
+    def add(
+        self, server: grpc.aio.Server, service: ServiceDescriptor, servicer: object, stored_s: Callable[[], float]
+    ) -> None:
+        """Register the methods of a service whose requests have a size.
+
+        Args:
+            server: Where to register them.
+            service: The service.
+            servicer: Serves it.
+            stored_s: For how long what waits for the store on its behalf has been waiting, in seconds.
+        """
+        admission = Admission(self._limits, self._lag, stored_s, self._metrics.refused)
+        admitted = {name: Admitted(admission, _SIZES[name]) for name in _SIZES if name in service.methods_by_name}
+        methods = with_own_queue(service, servicer, admitted, _READ_AS, self._metrics)
+        server.add_registered_method_handlers(service.full_name, methods)
 
 
 async def _learn(settings: Settings) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from attune.errors import NotFoundError, StoreUnavailableError
+from attune.errors import NotFoundError, OverloadedError, StoreUnavailableError
 from attune.metrics import ServingMetrics
 from attune.storage.v1.records_pb2 import OutcomeRecord
+from attune.store.batch import Bounds
 from attune.store.client import Store
 from attune.store.decisions import Decisions
 from attune.store.journal import DEFERRED, Entry, Journal
@@ -112,6 +113,59 @@ async def test_a_caller_that_went_away_does_not_take_others_along(pipe: Pipe, ho
     await asyncio.sleep(0)
     gone.cancel()
     assert await stays is None
+
+
+async def test_what_nobody_waits_for_any_more_is_not_written(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
+    journal = Journal(pipe)
+    gone = asyncio.ensure_future(journal.append(home, WINDOW_MS, "gone", b"record"))
+    all_gone = asyncio.ensure_future(journal.append_many(home, WINDOW_MS, [("gone1", b"record"), ("gone2", b"record")]))
+    stays = asyncio.ensure_future(journal.append(home, WINDOW_MS, "stays", b"record"))
+    await asyncio.sleep(0)
+    gone.cancel()
+    all_gone.cancel()
+    assert await stays is None
+    assert await store.redis.zrange(home.due, 0, -1) == [b"stays"]
+    alone = asyncio.ensure_future(journal.append(home, WINDOW_MS, "alone", b"record"))
+    await asyncio.sleep(0)
+    alone.cancel()
+    await journal.close()
+    assert await store.redis.zrange(home.due, 0, -1) == [b"stays"]
+
+
+@pytest.mark.parametrize("bounds", [Bounds(entries=10), Bounds(size_bytes=10 * 1000)], ids=["number", "size"])
+async def test_what_waits_for_the_store_is_bounded(
+    store: Store, pipe: Pipe, home: PlacementKeys, bounds: Bounds
+) -> None:
+    metrics = ServingMetrics()
+    journal = Journal(pipe, metrics, bounds)
+    entries = [(f"e{i}", b"x" * 1000) for i in range(15)]
+    answers = await asyncio.gather(
+        *(journal.append(home, WINDOW_MS, *entry) for entry in entries),
+        journal.append_many(home, WINDOW_MS, entries[:2]),
+        return_exceptions=True,
+    )
+    assert answers[:10] == [None] * 10
+    many = answers.pop()
+    assert isinstance(many, list)
+    assert [type(answer) for answer in [*answers[10:], *many]] == [OverloadedError] * 7
+    assert "waiting for the store, got 10, 10000 bytes; nothing was written" in str(answers[10])
+    assert metrics.registry.get_sample_value("attune_calls_refused_total", {"reason": "journal"}) == 6
+    assert await store.redis.zcard(home.due) == 10
+    assert await journal.append(home, WINDOW_MS, "later", b"record") is None
+
+
+@pytest.mark.one_server
+async def test_how_long_the_store_lets_wait_is_known(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
+    journal = Journal(pipe)
+    await journal.append(home, WINDOW_MS, "e1", b"record")
+    assert journal.waited_s() < 0.05  # nothing waits, or what did has just been answered
+    await store.redis.execute_command("CLIENT", "PAUSE", "200", "ALL")
+    waits = asyncio.ensure_future(journal.append(home, WINDOW_MS, "e2", b"record"))
+    await asyncio.sleep(0.1)
+    assert 0.05 < journal.waited_s() < 1.0
+    assert await waits is None
+    await journal.close()
+    assert journal.waited_s() == 0.0
 
 
 async def test_a_store_that_is_away_refuses_at_once_after_the_first_failure(tmp_path: Path) -> None:

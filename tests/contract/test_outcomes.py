@@ -5,8 +5,9 @@ import asyncio
 import pytest
 from redis.crc import key_slot
 
-from attune.errors import NotFoundError
+from attune.errors import NotFoundError, OverloadedError
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
+from attune.store.batch import Bounds
 from attune.store.client import Store
 from attune.store.decisions import Decisions
 from attune.store.interactions import BEGINNING, Interactions
@@ -36,6 +37,60 @@ async def test_an_outcome_counts_once(store: Store, pipe: Pipe, home: PlacementK
     assert await outcomes.record(home, [outcome("e1", value=7)]) == [Recorded.DUPLICATE]
     assert [o.record.value for o in (await Decisions(store).get(home, "e1")).outcomes] == [1.0]
     assert await store.redis.hget(home.counts, "outcomes") == b"1"
+
+
+async def test_outcomes_of_several_callers_share_a_call_and_each_gets_its_own_answers(
+    store: Store, pipe: Pipe, home: PlacementKeys
+) -> None:
+    for i in range(20):
+        await decide(pipe, home, f"e{i}")
+    outcomes = Outcomes(pipe)
+    await store.redis.config_resetstat()
+    recorded = await asyncio.gather(
+        *(outcomes.record(home, [outcome(f"e{i}"), outcome(f"e{i // 2}", "buy"), outcome("nobody")]) for i in range(20))
+    )
+    # The second caller of each pair says again what the first one said.
+    second = [[Recorded.ACCEPTED, Recorded.DUPLICATE][i % 2] for i in range(20)]
+    assert recorded == [[Recorded.ACCEPTED, status, Recorded.UNKNOWN_EVENT] for status in second]
+    stats = await store.redis.info("commandstats")
+    # The second one where the store had not seen the script yet; of a cluster, another server may be asked.
+    assert sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "eval")) <= 2
+    assert await store.redis.hget(home.counts, "outcomes") == b"30"
+    await outcomes.close()
+
+
+async def test_a_caller_that_went_away_does_not_take_others_along(
+    store: Store, pipe: Pipe, home: PlacementKeys
+) -> None:
+    await decide(pipe, home, "e1")
+    outcomes = Outcomes(pipe)
+    gone = asyncio.ensure_future(outcomes.record(home, [outcome("e1", "gone")]))
+    stays = asyncio.ensure_future(outcomes.record(home, [outcome("e1", "stays")]))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await stays == [Recorded.ACCEPTED]
+    assert await store.redis.hkeys(home.outcomes("e1")) == [b"stays"]
+
+
+async def test_outcomes_that_wait_for_the_store_are_bounded(pipe: Pipe, home: PlacementKeys) -> None:
+    await decide(pipe, home, "e1")
+    outcomes = Outcomes(pipe, bounds=Bounds(entries=3))
+    answers = await asyncio.gather(
+        *(outcomes.record(home, [outcome("e1", f"{i}a"), outcome("e1", f"{i}b")]) for i in range(3)),
+        return_exceptions=True,
+    )
+    assert answers[:2] == [[Recorded.ACCEPTED] * 2] * 2
+    assert isinstance(answers[2], OverloadedError)
+    assert await outcomes.record(home, [outcome("e1", "later")]) == [Recorded.ACCEPTED]
+
+
+async def test_outcomes_of_a_deleted_placement_fail_for_every_caller(
+    store: Store, pipe: Pipe, home: PlacementKeys
+) -> None:
+    await store.redis.delete(home.spec)
+    outcomes = Outcomes(pipe)
+    answers = await asyncio.gather(*(outcomes.record(home, [outcome("e1")]) for _ in range(3)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [NotFoundError] * 3
 
 
 async def test_an_outcome_of_an_unknown_event_writes_nothing(store: Store, home: PlacementKeys) -> None:

@@ -30,6 +30,7 @@ def test_a_server_counts_what_it_answers() -> None:
     metrics.received("home", [OUTCOME_STATUS_ACCEPTED, OUTCOME_STATUS_LATE, OUTCOME_STATUS_ACCEPTED])
     metrics.refused_snapshot("home")
     metrics.lost_store()
+    metrics.refused("busy")
     metrics.serves("home", 7)
     metrics.draws_from("home", 12)
     assert samples(metrics) == {
@@ -40,6 +41,7 @@ def test_a_server_counts_what_it_answers() -> None:
         'attune_outcomes_total{placement="home",status="late"}': 1,
         'attune_snapshots_refused_total{placement="home"}': 1,
         "attune_journal_outages_total": 1,
+        'attune_calls_refused_total{reason="busy"}': 1,
         'attune_serving_version{placement="home"}': 7,
         'attune_live_offers{placement="home"}': 12,
     }

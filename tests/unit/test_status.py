@@ -15,6 +15,7 @@ from attune.errors import (
     FencedError,
     InvalidInputError,
     NotFoundError,
+    OverloadedError,
     StoreUnavailableError,
     Violation,
 )
@@ -98,6 +99,7 @@ async def test_an_answer_passes(failing: tuple[Failing, DecisionServiceStub]) ->
         (NotFoundError("placement: expected x, got y"), grpc.StatusCode.NOT_FOUND),  # named, but not there
         (AlreadyExistsError("event_id: expected x, got y"), grpc.StatusCode.ALREADY_EXISTS),  # taken
         (StoreUnavailableError("the store is out of reach"), grpc.StatusCode.UNAVAILABLE),  # try again later
+        (OverloadedError("there is too much to do"), grpc.StatusCode.RESOURCE_EXHAUSTED),  # try again, but not at once
         (FencedError("another learner"), grpc.StatusCode.FAILED_PRECONDITION),  # expected, without a code of its own
         (ExpectedError("größe: 😀"), grpc.StatusCode.FAILED_PRECONDITION),  # Unicode passes
     ],

@@ -14,6 +14,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from attune.api.admission import Admitted
 from attune.api.status import answers
 from attune.errors import InvalidInputError, Violation
 from attune.metrics import ServingMetrics
@@ -40,11 +41,40 @@ def handler(
     return grpc.method_handlers_generic_handler(service.full_name, methods)
 
 
+def with_own_queue(
+    service: ServiceDescriptor,
+    servicer: object,
+    admitted: Mapping[str, Admitted],
+    read_as: Mapping[str, type[Message]] | None = None,
+    metrics: ServingMetrics | None = None,
+) -> "dict[str, grpc.RpcMethodHandler[Any, Any]]":
+    """Return what serves methods that are loaded heavily, to be registered with the server one by one.
+
+    Calls of a registered method wait in a queue of their own: when that one is full, others are still served.
+
+    Args:
+        service: The service.
+        servicer: As for `handler`.
+        admitted: How calls are let in, by method.
+        read_as: As for `handler`.
+        metrics: Where errors are counted.
+    """
+    metrics = metrics or ServingMetrics()
+    return {
+        name: _method(service.methods_by_name[name], servicer, (read_as or {}).get(name), metrics, how)
+        for name, how in admitted.items()
+    }
+
+
 def _method(
-    method: MethodDescriptor, servicer: object, request_class: type[Message] | None, metrics: ServingMetrics
+    method: MethodDescriptor,
+    servicer: object,
+    request_class: type[Message] | None,
+    metrics: ServingMetrics,
+    admitted: Admitted | None = None,
 ) -> "grpc.RpcMethodHandler[Any, Any]":
     return grpc.unary_unary_rpc_method_handler(
-        answers(getattr(servicer, method.name), partial(metrics.failed, method.name)),
+        answers(getattr(servicer, method.name), partial(metrics.failed, method.name), admitted),
         request_deserializer=_reader(request_class or GetMessageClass(method.input_type), method.input_type.full_name),
         response_serializer=GetMessageClass(method.output_type).SerializeToString,
     )

@@ -5,6 +5,7 @@ what to do, with a `google.rpc.BadRequest` where fields are to blame. Anything e
 to the client, so it is logged under an id, and the client gets the id.
 """
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2, status_pb2
 
+from attune.api.admission import Admitted
 from attune.errors import (
     AlreadyExistsError,
     ExpectedError,
@@ -41,13 +43,16 @@ _log = logging.getLogger(__name__)
 
 
 def answers(
-    method: Callable[[Any], Awaitable[Any]], failed: Callable[[str], None] = lambda _: None
+    method: Callable[[Any], Awaitable[Any]],
+    failed: Callable[[str], None] = lambda _: None,
+    admitted: Admitted | None = None,
 ) -> Callable[[Any, Any], Awaitable[Any]]:
     """Make a servicer's method answer errors with a status.
 
     Args:
         method: Takes a request and returns the response.
         failed: Called with the name of the status code of every error.
+        admitted: How calls are let in; None lets in every one.
 
     Returns:
         What grpc calls, with the request, or the error of reading it, and the call's context.
@@ -58,9 +63,14 @@ def answers(
         if isinstance(request, InvalidInputError):
             return await _abort(context, request, failed)
         try:
-            return await method(request)
+            if admitted is None:
+                return await method(request)
+            return await _let_in(admitted, method, request, context)
         except ExpectedError as error:
             await _abort(context, error, failed)
+        except asyncio.CancelledError:  # by the caller, or at its deadline: nobody waits for an answer
+            failed(grpc.StatusCode.CANCELLED.name)
+            raise
         except Exception:  # noqa: BLE001 - the outermost place: what is not caught here reaches the client as text
             error_id = uuid.uuid4().hex[:12]
             _log.exception("error %s in %s", error_id, method.__qualname__)
@@ -70,6 +80,20 @@ def answers(
             )
 
     return answering
+
+
+async def _let_in(
+    admitted: Admitted,
+    method: Callable[[Any], Awaitable[Any]],
+    request: Any,
+    context: "grpc.aio.ServicerContext[Any, Any]",
+) -> Any:
+    size = admitted.size_of(request)
+    admitted.admission.enter(size, context.time_remaining())
+    try:
+        return await method(request)
+    finally:
+        admitted.admission.leave(size)
 
 
 def code_of(error: ExpectedError) -> grpc.StatusCode:

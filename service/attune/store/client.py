@@ -44,6 +44,7 @@ class Store:
             timeout_s: How long connecting, and each answer, may take, in seconds.
         """
         self.place = redacted(url)
+        self.timeout_s = timeout_s
         # Any: redis-py declares every answer as bytes | str, whatever the client was told to decode.
         self.redis: Any
         self.redis, self._sentinel = _clients(parse(url), timeout_s)
@@ -70,7 +71,11 @@ class Store:
                     await self.redis.connection_pool.disconnect(inuse_connections=False)
                 raise
 
-    async def ping(self) -> None:
+    def shard(self, key: str) -> str:  # noqa: ARG002 - as of a pipe
+        """Return what a key shares with those that are out of reach together with it: here, with every other."""
+        return ""
+
+    async def ping(self, key: str = "") -> None:  # noqa: ARG002 - as of a pipe
         """Ask for a sign of life.
 
         Raises:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from attune.errors import OverloadedError, StoreUnavailableError
 from attune.metrics import ServingMetrics
-from attune.store.batcher import Batcher, Bounds, Events
+from attune.store.batch import Bounds, Events
+from attune.store.batcher import Batcher
 from attune.store.keys import DEFERRED_TTL_S, PlacementKeys
 from attune.store.pipe import Pipe
 
@@ -59,10 +60,10 @@ class Journal:
         events = Events(
             failing="decisions are not journaled",
             working="decisions are journaled again",
-            lost_store=metrics.lost_store,
             overflowed=lambda: metrics.refused("journal"),
+            lost_store=metrics.lost_store,
         )
-        self._batcher: Batcher[int, Entry, bytes | None] = Batcher(pipe, self._write, events, bounds)
+        self._batcher: Batcher[int, Entry, bytes | None] = Batcher(pipe, self._write, events, bounds, fails_fast=True)
 
     async def append(
         self, keys: PlacementKeys, window_ms: int, event_id: str, record: bytes, offer_set: bytes = b""
@@ -108,6 +109,10 @@ class Journal:
         except (StoreUnavailableError, OverloadedError) as error:
             return [error] * len(entries)
         return found if _NO_SET not in found else [self._lost(keys) if each == _NO_SET else each for each in found]
+
+    def waited_s(self) -> float:
+        """Return for how long what waits for the store has been waiting, in seconds; 0 where nothing does."""
+        return self._batcher.waited_s()
 
     async def close(self) -> None:
         """Wait until everything that was appended has been answered."""
