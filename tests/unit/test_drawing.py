@@ -38,10 +38,10 @@ class _Steep(UniformPolicy):
 class _Broken(UniformPolicy):
     """Has no probabilities, and no scores."""
 
-    def pmf(self, situation: Situation) -> Pmf:
+    def pmf(self, situation: Situation) -> Pmf:  # noqa: ARG002 - part of what a policy is
         raise PolicyError("expected a distribution, got none")
 
-    def scores(self, situation: Situation) -> NDArray[np.float64] | None:
+    def scores(self, situation: Situation) -> NDArray[np.float64] | None:  # noqa: ARG002 - part of what a policy is
         raise PolicyError("expected scores, got none")
 
 
