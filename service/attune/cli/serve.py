@@ -41,7 +41,8 @@ LearnerMetricsAddress = Annotated[
 ]
 NoLearner = Annotated[bool, typer.Option("--no-learner", help="Only serve; `attune learn` learns elsewhere.")]
 Apply = Annotated[
-    list[Path] | None, typer.Option(help="Apply this file of placements or offers before the first decision; repeatable.")
+    list[Path] | None,
+    typer.Option(help="Apply this file of placements or offers before the first decision; repeatable."),
 ]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
 LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error (default: info).")]
