@@ -11,8 +11,9 @@ from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.batch import Bounds
 from attune.store.client import Store
 from attune.store.decisions import Decisions
-from attune.store.journal import DEFERRED, Journal
+from attune.store.journal import DEFERRED, Entry, Journal
 from attune.store.keys import DEFERRED_TTL_S, PlacementKeys
+from attune.store.offer_sets import OfferSets, offer_digest, offer_set_of
 from attune.store.outcomes import NewOutcome, Outcomes
 from attune.store.pipe import Pipe
 from servers import every_key
@@ -66,7 +67,7 @@ async def test_many_decisions_of_one_caller_share_a_call_and_keep_their_order(
     journal = Journal(pipe)
     await journal.append(home, WINDOW_MS, "e7", b"first")
     await store.redis.config_resetstat()
-    answers = await journal.append_many(home, WINDOW_MS, [(f"e{i}", b"%d" % i) for i in range(1000)])
+    answers = await journal.append_many(home, WINDOW_MS, [Entry(f"e{i}", b"%d" % i) for i in range(1000)])
     assert answers == [None] * 7 + [b"first"] + [None] * 992
     assert await script_calls(store) <= 1  # of a cluster, another server may be asked
     assert await store.redis.hget(home.counts, "decisions") == b"1000"
@@ -75,19 +76,19 @@ async def test_many_decisions_of_one_caller_share_a_call_and_keep_their_order(
 
 async def test_many_decisions_that_do_not_fit_one_call_take_several(pipe: Pipe, home: PlacementKeys) -> None:
     journal = Journal(pipe)
-    entries = [(f"e{i % 2500}", b"%04d" % i + b"x" * 1000) for i in range(3000)]
+    entries = [Entry(f"e{i % 2500}", b"%04d" % i + b"x" * 1000) for i in range(3000)]
     single, answers = await asyncio.gather(
         journal.append(home, WINDOW_MS, "e0", b"before"), journal.append_many(home, WINDOW_MS, entries)
     )
     assert single is None
-    assert answers == [b"before"] + [None] * 2499 + [b"before"] + [record for _, record in entries[1:500]]
+    assert answers == [b"before"] + [None] * 2499 + [b"before"] + [each.record for each in entries[1:500]]
 
 
 async def test_many_decisions_of_a_deleted_placement_get_an_error_each(
     store: Store, pipe: Pipe, home: PlacementKeys
 ) -> None:
     await store.redis.delete(home.spec)
-    answers = await Journal(pipe).append_many(home, WINDOW_MS, [("e1", b"record"), ("e2", b"record")])
+    answers = await Journal(pipe).append_many(home, WINDOW_MS, [Entry("e1", b"record"), Entry("e2", b"record")])
     assert [type(answer) for answer in answers] == [NotFoundError, NotFoundError]
 
 
@@ -117,7 +118,8 @@ async def test_a_caller_that_went_away_does_not_take_others_along(pipe: Pipe, ho
 async def test_what_nobody_waits_for_any_more_is_not_written(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     journal = Journal(pipe)
     gone = asyncio.ensure_future(journal.append(home, WINDOW_MS, "gone", b"record"))
-    all_gone = asyncio.ensure_future(journal.append_many(home, WINDOW_MS, [("gone1", b"record"), ("gone2", b"record")]))
+    many = [Entry("gone1", b"record"), Entry("gone2", b"record")]
+    all_gone = asyncio.ensure_future(journal.append_many(home, WINDOW_MS, many))
     stays = asyncio.ensure_future(journal.append(home, WINDOW_MS, "stays", b"record"))
     await asyncio.sleep(0)
     gone.cancel()
@@ -137,7 +139,7 @@ async def test_what_waits_for_the_store_is_bounded(
 ) -> None:
     metrics = ServingMetrics()
     journal = Journal(pipe, metrics, bounds)
-    entries = [(f"e{i}", b"x" * 1000) for i in range(15)]
+    entries = [Entry(f"e{i}", b"x" * 1000) for i in range(15)]
     answers = await asyncio.gather(
         *(journal.append(home, WINDOW_MS, *entry) for entry in entries),
         journal.append_many(home, WINDOW_MS, entries[:2]),
@@ -256,3 +258,26 @@ async def test_activations_at_once_open_one_window(store: Store, pipe: Pipe, hom
     opened = await asyncio.gather(*(Decisions(store).activate(home, WINDOW_MS, "later") for _ in range(5)))
     assert sorted(opened) == [False, False, False, False, True]
     assert await store.redis.hget(home.counts, "decisions") == b"1"
+
+
+async def test_a_decision_is_not_written_without_the_offers_it_names(
+    store: Store, pipe: Pipe, home: PlacementKeys
+) -> None:
+    """Whatever was lost: the others are written, and whoever registers sets is told to do so again."""
+    offers = [b"\n\x01a", b"\n\x01b"]
+    offer_set, sets = offer_set_of(offers, list(map(offer_digest, offers))), OfferSets(store)
+    journal = Journal(pipe, offers_lost=sets.forget)
+    await sets.register(home, offer_set)
+    assert await journal.append(home, WINDOW_MS, "before", b"record", offer_set.digest) is None
+    await store.redis.delete(home.offersets)
+    with pytest.raises(StoreUnavailableError, match="lost the offers"):
+        await journal.append(home, WINDOW_MS, "lost", b"record", offer_set.digest)
+    both = [Entry("inline", b"record"), Entry("lost", b"record", offer_set.digest)]
+    answers = await journal.append_many(home, WINDOW_MS, both)
+    assert (answers[0], type(answers[1])) == (None, StoreUnavailableError)
+    assert await store.redis.exists(home.event("lost")) == 0
+    # What is there already is found, with or without them.
+    assert await journal.append(home, WINDOW_MS, "before", b"again", offer_set.digest) == b"record"
+    await sets.register(home, offer_set)
+    assert await journal.append(home, DEFERRED, "lost", b"record", offer_set.digest) is None
+    assert await store.redis.hget(home.counts, "decisions") == b"2"

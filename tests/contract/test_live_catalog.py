@@ -270,6 +270,20 @@ async def test_what_the_store_has_lost_is_written_again_whoever_notices_first(st
     assert await in_store(store, live) == ["a"]
 
 
+async def test_what_a_decision_has_found_lost_is_written_again(store: Store) -> None:
+    """The journal tells of it: the catalogue has no news."""
+    await apply(store, "home")
+    await Catalog(store).put([catalog_offer("a")])
+    placements, sets = LivePlacements(Placements(store), Versions(store)), OfferSets(store)
+    await placements.refresh(["home"])
+    live = LiveCatalog(Catalog(store), sets, placements)
+    await live.refresh()
+    await store.redis.delete(HOME.offers, HOME.offersets)
+    sets.forget(HOME)
+    await live.refresh()
+    assert await in_store(store, live) == ["a"]
+
+
 async def test_how_many_offers_are_live_can_be_watched(store: Store) -> None:
     await apply(store, "home", "mail")
     metrics = ServingMetrics()

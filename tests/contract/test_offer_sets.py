@@ -47,9 +47,9 @@ async def calls(store: Store) -> int:
 async def test_a_decision_has_the_offers_of_the_set_it_names(store: Store, home: PlacementKeys, count: int) -> None:
     offers = catalogue(count)
     await OfferSets(store).register(home, set_of(offers))
-    last = count - 1
-    found = await read(store, home, naming(set_of(offers)), naming(set_of(offers), [last, 0]))
-    assert found == [offers, [offers[last], offers[0]]]
+    backwards = list(reversed(range(count)))
+    found = await read(store, home, naming(set_of(offers)), naming(set_of(offers), backwards))
+    assert found == [offers, offers[::-1]]
 
 
 async def test_sets_and_decisions_of_other_times_are_told_apart(store: Store, home: PlacementKeys) -> None:
@@ -81,6 +81,22 @@ async def test_registering_again_costs_nothing(store: Store, home: PlacementKeys
     assert await calls(store) == 0
 
 
+async def test_the_use_of_a_set_and_all_it_consists_of_is_noted_again_in_time(
+    store: Store, home: PlacementKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sets, offer_set = OfferSets(store), set_of(catalogue(300))
+    with monkeypatch.context() as at_once:
+        at_once.setattr("attune.store.offer_sets.OFFER_SETS_NOTED_S", 0)
+        await sets.register(home, offer_set)
+    members = await store.redis.zrange(home.offersets_used, 0, -1)
+    assert len(members) > 301
+    await store.redis.zadd(home.offersets_used, dict.fromkeys(members, 0))
+    await sets.register(home, offer_set)
+    seconds, _ = await store.redis.time()
+    hour_from_now = (int(seconds) + 3600) * 1000
+    assert await store.redis.zcount(home.offersets_used, hour_from_now, "+inf") == len(members)
+
+
 async def test_what_was_read_once_is_not_read_again(store: Store, home: PlacementKeys) -> None:
     offer_set = set_of(catalogue(300))
     await OfferSets(store).register(home, offer_set)
@@ -104,10 +120,10 @@ async def test_a_set_of_which_something_is_lost_is_none(store: Store, home: Plac
     assert found == [list(whole.offers), [], []]
 
 
-async def test_positions_that_the_set_does_not_have_give_no_offers(store: Store, home: PlacementKeys) -> None:
+async def test_positions_that_cannot_be_give_no_offers(store: Store, home: PlacementKeys) -> None:
     offer_set = set_of(catalogue(3))
     await OfferSets(store).register(home, offer_set)
-    assert await read(store, home, naming(offer_set, [0, 3])) == [[]]
+    assert await read(store, home, naming(offer_set, [0, 3]), naming(offer_set, [1, 1])) == [[], []]
 
 
 async def test_a_placement_that_is_gone_gets_no_sets(store: Store) -> None:
@@ -132,3 +148,61 @@ async def test_what_the_store_has_lost_is_written_again_on_demand(store: Store, 
     sets.forget(home)
     await sets.register(home, offer_set)
     assert await read(store, home, naming(offer_set)) == [list(offer_set.offers)]
+
+
+DAY_MS = 24 * 3600 * 1000
+
+
+async def age(store: Store, keys: PlacementKeys, offer_set: OfferSet, days: float) -> None:
+    """Make it so that a set, and what it consists of, was used so long ago."""
+    seconds, _ = await store.redis.time()
+    members = [offer_set.digest, *offer_set.offer_digests]
+    await store.redis.zadd(keys.offersets_used, dict.fromkeys(members, int(seconds) * 1000 - days * DAY_MS))
+
+
+async def kept(store: Store, keys: PlacementKeys) -> list[int]:
+    return [
+        await store.redis.hlen(keys.offers),
+        await store.redis.hlen(keys.offersets),
+        await store.redis.zcard(keys.offersets_used),
+    ]
+
+
+async def test_sets_that_nothing_can_name_are_removed_with_their_offers(store: Store, home: PlacementKeys) -> None:
+    sets, old, new = OfferSets(store), set_of(catalogue(10, price=1.0)), set_of(catalogue(10, price=2.0))
+    await sets.register(home, old)
+    await age(store, home, old, days=131)
+    await sets.register(home, new)
+    for digest in new.offer_digests[1:]:  # they are in the new set, too: used within the hour
+        await store.redis.zadd(home.offersets_used, {digest: 0})
+    await OfferSets(store).register(home, new)
+    assert await sets.trim(home) == 2
+    assert await read(store, home, naming(new), naming(old)) == [list(new.offers), []]
+    assert await kept(store, home) == [10, 1, 11]
+
+
+async def test_sets_that_may_be_named_stay(store: Store, home: PlacementKeys) -> None:
+    """A decision may be pending, or the oldest entry of the log, for as long as nobody learns or trims."""
+    sets, old = OfferSets(store), set_of(catalogue(3))
+    await sets.register(home, old)
+    await age(store, home, old, days=129)
+    assert await sets.trim(home) == 0
+    await age(store, home, old, days=200)
+    seconds, _ = await store.redis.time()
+    due = {"e": int(seconds) * 1000 - 100 * DAY_MS}
+    await store.redis.zadd(home.due, due)
+    assert await sets.trim(home) == 0
+    await store.redis.delete(home.due)
+    await store.redis.xadd(home.interactions, {"d": b""}, id=f"{due['e']}-0")
+    assert await sets.trim(home) == 0
+    await store.redis.xtrim(home.interactions, maxlen=0)
+    assert await sets.trim(home) == 4
+    assert await kept(store, home) == [0, 0, 0]
+
+
+async def test_many_are_removed_in_portions(store: Store, home: PlacementKeys) -> None:
+    offer_set = set_of(catalogue(2500))
+    await OfferSets(store).register(home, offer_set)
+    await store.redis.zadd(home.offersets_used, dict.fromkeys(await store.redis.zrange(home.offersets_used, 0, -1), 0))
+    assert await OfferSets(store).trim(home) > 2500
+    assert await kept(store, home) == [0, 0, 0]

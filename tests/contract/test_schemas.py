@@ -47,7 +47,7 @@ async def test_each_decision_is_seen_once_whatever_the_window(
         await decided(pipe, home, window_ms, *(f"e{number}{i}" for i in range(3)))
         sample = await schemas.sample(home, window_ms, since, 10)
         since = sample.until_ms
-        seen += [decision.event_id for decision in sample.decisions]
+        seen += [decision.record.event_id for decision in sample.decisions]
         await asyncio.sleep(0.003)  # what is decided in the very millisecond of a look may be missed
     assert seen == [f"e{number}{i}" for number in range(3) for i in range(3)]
 
@@ -58,7 +58,7 @@ async def test_of_many_decisions_the_newest_are_seen(store: Store, pipe: Pipe, h
     await store.redis.set(home.event("e17"), b"\xff")  # damaged
     now_ms = (await Schemas(store).sample(home, 60_000, None, 4)).until_ms
     sample = await Schemas(store).sample(home, 60_000, now_ms - 10_000, 20)
-    assert [decision.event_id for decision in sample.decisions][-3:] == ["e15", "e16", "e19"]
+    assert [decision.record.event_id for decision in sample.decisions][-3:] == ["e15", "e16", "e19"]
 
 
 async def test_a_shorter_window_does_not_hide_later_decisions(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
@@ -68,7 +68,7 @@ async def test_a_shorter_window_does_not_hide_later_decisions(store: Store, pipe
     await decided(pipe, home, 90 * DAY_MS, "long")
     assert (await schemas.sample(home, 1000, since, 10)).decisions == []
     await decided(pipe, home, 1000, "short")
-    assert [each.event_id for each in (await schemas.sample(home, 1000, since, 10)).decisions] == ["short"]
+    assert [each.record.event_id for each in (await schemas.sample(home, 1000, since, 10)).decisions] == ["short"]
 
 
 async def test_only_the_holder_of_the_lease_writes(store: Store, home: PlacementKeys) -> None:

@@ -8,7 +8,7 @@ from socket import create_server
 import pytest
 
 from client import Client, refused
-from messages import decide, offers, outcome, reward
+from messages import decide, kept, offers, outcome, reward
 from service import PATIENT, RunningService, wait_until
 
 
@@ -32,7 +32,8 @@ def test_what_happened_is_counted(tmp_path: Path) -> None:
         client.apply("home", reward=reward(1, max=2.0))
         client.decide_all(decide("home", f"e{i}", offers("a", "b")) for i in range(20))
         client.record(*(outcome("home", f"e{i}", value=float(i)) for i in range(5)), outcome("home", "unknown"))
-        refused(client.decisions.Decide, decide("home", "", []))
+        refused(client.decisions.Decide, decide("home", "", offers("a", "a")))
+        client.put(kept("a"), kept("b"), kept("c", placements=["elsewhere"]))
         refused(client.decisions.Decide, decide("nowhere", "", offers("a")))
         status = client.wait_learned("home", 20)
         assert (status.clipped_rewards, status.refused_interactions) == (2, 0)
@@ -47,6 +48,7 @@ def test_what_happened_is_counted(tmp_path: Path) -> None:
         assert seen['attune_errors_total{code="NOT_FOUND",method="Decide"}'] == 1
         assert seen['attune_outcomes_total{placement="home",status="accepted"}'] == 5
         assert seen['attune_outcomes_total{placement="home",status="unknown_event"}'] == 1
+        assert seen['attune_live_offers{placement="home"}'] == 2
         assert not any("nowhere" in name for name in seen)
         learned = scraped(learning)
         assert learned['attune_interactions_learned_total{placement="home"}'] == 20

@@ -2,8 +2,19 @@
 
 import pytest
 
+from attune.api.validation import MAX_WINDOW_S
 from attune.errors import NotFoundError
-from attune.store.keys import CATALOG_CHANGES, CATALOG_DELETED, CATALOG_HEAD, CATALOG_OFFERS, PlacementKeys
+from attune.store.keys import (
+    CATALOG_CHANGES,
+    CATALOG_DELETED,
+    CATALOG_HEAD,
+    CATALOG_OFFERS,
+    DEFERRED_TTL_S,
+    OFFER_SETS_KEPT_S,
+    OFFER_SETS_NOTED_S,
+    TOMBSTONE_TTL_S,
+    PlacementKeys,
+)
 
 
 def test_every_key_of_a_placement_carries_its_hash_tag() -> None:
@@ -34,3 +45,7 @@ def test_the_catalogue_s_keys_are_in_one_cluster_slot_that_no_placement_can_name
     assert all(key.startswith("attune:{:catalog}:") for key in made)
     with pytest.raises(NotFoundError):
         PlacementKeys(":catalog")
+
+
+def test_offers_stay_longer_than_any_decision_that_can_name_them() -> None:
+    assert OFFER_SETS_KEPT_S > MAX_WINDOW_S + DEFERRED_TTL_S + TOMBSTONE_TTL_S + 2 * OFFER_SETS_NOTED_S

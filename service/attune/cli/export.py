@@ -88,5 +88,7 @@ def _say(name: str, to: Path, exported: "Exported", trimmed: int | None) -> None
     )
     if exported.missing_up_to:
         typer.echo(f"The log was trimmed before: what came up to {exported.missing_up_to} is in an earlier export only")
+    if exported.damaged:
+        typer.echo(f"{exported.damaged:,} interactions are left out: the offers that they name are lost (see the log)")
     if trimmed is not None:
         typer.echo(f"{name}: {trimmed:,} interactions were removed from the store")

@@ -14,8 +14,7 @@ from attune.store.decisions import RecordedOutcome
 from attune.store.outcomes import MAX_OUTCOMES_PER_DECISION
 from attune.v1.features_pb2 import Features
 
-MAX_OFFERS = 20_000
-"""As many as a catalogue holds."""
+MAX_OFFERS = 1000
 MAX_SLOTS = 20
 SUM_TOLERANCE = 1e-4
 """Personalizer logs probabilities as float32."""

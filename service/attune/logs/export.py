@@ -4,12 +4,14 @@ What has been exported is what the names of the files say; see `attune.logs.part
 disk, the store is told how far: trimming happens behind that.
 """
 
+import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from attune.errors import SettingError
+from attune.errors import InvalidInputError, SettingError
 from attune.logs.destination import Destination
 from attune.logs.formats import Format
 from attune.logs.parts import Parts
@@ -21,6 +23,8 @@ from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import BEGINNING, order
 from attune.store.keys import PlacementKeys
 from attune.store.training_log import LateEntry, TrainingLog
+
+_log = logging.getLogger(__name__)
 
 _READ_BYTES = 1 << 20
 _MOST_PER_READ = 1000
@@ -49,6 +53,7 @@ class Exported:
         position: Position up to which the directory holds the training log.
         late_position: The same for late outcomes.
         missing_up_to: Position up to which entries were trimmed before this directory was begun; empty when it has all.
+        damaged: Interactions that were left out, because the offers that they name are lost.
     """
 
     interactions: int
@@ -57,6 +62,7 @@ class Exported:
     position: str
     late_position: str
     missing_up_to: str
+    damaged: int = 0
 
 
 class Exporter:
@@ -88,12 +94,18 @@ class Exporter:
         _check_ends(begun, extent.last)
         _check_ends(begun_late, extent.last_late)
         rewards = reward_spec(self._spec)
+        damaged: list[str] = []
 
         def interaction_rows(entry: LoggedInteraction) -> list[Mapping[str, Any]]:
             """Return a row for each slot of an entry."""
             if entry.revises:
                 return []  # the entry that it corrects is there, and what corrects it is among the late outcomes
-            return [self._form.interaction(self._name, row) for row in rows_of(entry, rewards)]
+            try:
+                return [self._form.interaction(self._name, row) for row in rows_of(entry, rewards)]
+            except InvalidInputError as error:
+                damaged.append(entry.position)
+                _log.warning("interaction %s cannot be exported: %s", entry.position, error)
+                return []
 
         def late_rows(entry: LateEntry) -> list[Mapping[str, Any]]:
             """Return the row of a late outcome."""
@@ -111,7 +123,7 @@ class Exporter:
         await self._log.note_exported(self._keys, position, late_position)
         missing = extent.trimmed if begun == BEGINNING != extent.trimmed else ""
         files = interactions.files + late.files
-        return Exported(interactions.entries, late.entries, files, position, late_position, missing)
+        return Exported(interactions.entries, late.entries, files, position, late_position, missing, len(damaged))
 
     async def _read(self, position: str, most: int) -> tuple[list[LoggedInteraction], int]:
         entries, trimmed = await self._log.after(self._keys, position, most)
@@ -120,7 +132,7 @@ class Exporter:
                 f"--to: the directory ends at position {position}, but the log was trimmed up to {trimmed} behind an "
                 "export to another directory: a hole would remain. Export to that one, or to a new one"
             )
-        return entries, sum(entry.decision.ByteSize() for entry in entries)
+        return entries, sum(map(_size_bytes, entries))
 
     async def _read_late(self, position: str, most: int) -> tuple[list[LateEntry], int]:
         outcomes = await self._log.late_after(self._keys, position, most)
@@ -196,7 +208,7 @@ async def _portions(
     read: Callable[[str, int], Awaitable[tuple[list[_E], int]]], after: str, last: str
 ) -> AsyncIterator[list[_E]]:
     """Yield the entries after a position up to another one, in portions of about as many bytes each."""
-    most = 16
+    most = 1  # one alone may have all offers of a large catalogue
     while order(after) < order(last):
         entries, size_bytes = await read(after, most)
         if not entries:
@@ -204,6 +216,14 @@ async def _portions(
         yield [entry for entry in entries if order(entry.position) <= order(last)]
         after = entries[-1].position
         most = min(max(1, _READ_BYTES * len(entries) // max(1, size_bytes)), 2 * most, _MOST_PER_READ)
+
+
+def _size_bytes(entry: LoggedInteraction) -> int:
+    size = entry.decision.ByteSize()
+    if entry.offer_set is not None:
+        with contextlib.suppress(InvalidInputError):
+            size += sum(map(len, entry.offers))
+    return size
 
 
 def _check_ends(begun: str, last: str) -> None:

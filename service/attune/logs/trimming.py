@@ -1,6 +1,7 @@
 """Trimming: what was exported and learned from, by the newest version and all challengers, leaves the store.
 
-What is trimmed can no longer be learned from by a spec that comes later, and `GetDecision` no longer finds it.
+What is trimmed can no longer be learned from by a spec that comes later, and `GetDecision` no longer finds it. Offers
+of the catalogue that only trimmed decisions could draw leave the store in the end, too.
 """
 
 from attune.errors import NotFoundError
@@ -9,6 +10,7 @@ from attune.store.challengers import Challengers
 from attune.store.client import Store
 from attune.store.interactions import order
 from attune.store.keys import PlacementKeys
+from attune.store.offer_sets import OfferSets
 from attune.store.placements import Placements
 from attune.store.training_log import TrainingLog
 from attune.store.versions import Versions, specs_of, training_of
@@ -36,6 +38,7 @@ async def trim(store: Store, name: str) -> int:
         learned_to = await _learned_to(store, keys, PlacementRecord.FromString(spec), head)
         removed = await log.trim(keys, spec, head, learned_to)
         total += removed or 0
+    await OfferSets(store).trim(keys)
     return total
 
 

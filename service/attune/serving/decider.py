@@ -26,7 +26,7 @@ from attune.serving.live import LivePlacement, LivePlacements
 from attune.serving.situation import context_of
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import Decisions
-from attune.store.journal import DEFERRED, Journal
+from attune.store.journal import DEFERRED, Entry, Journal
 from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE
 from attune_models.types import Situation
@@ -111,7 +111,11 @@ class Decider:
         record = unwritten.drawn.record
         try:
             found: bytes | Exception | None = await self._journal.append(
-                unwritten.live.keys, unwritten.window_ms, record.event_id, record.SerializeToString()
+                unwritten.live.keys,
+                unwritten.window_ms,
+                record.event_id,
+                record.SerializeToString(),
+                record.offer_set,
             )
         except StoreUnavailableError as error:
             found = error
@@ -174,7 +178,7 @@ class Decider:
         found = await self._journal.append_many(
             group[0].live.keys,
             group[0].window_ms,
-            [(record.event_id, record.SerializeToString()) for record in records],
+            [Entry(record.event_id, record.SerializeToString(), record.offer_set) for record in records],
         )
         return [await _caught(self._answer(each, value)) for each, value in zip(group, found, strict=True)]
 

@@ -146,8 +146,8 @@ class Decisions:
             entries = await self._store.redis.xrange(keys.interactions, position, position)
         if not entries:
             raise NotFoundError(f"event_id: expected a decision in the training log, got trimmed position {position!r}")
-        logged = interaction_of(*entries[0])
-        return StoredDecision(await self._whole(keys, logged.decision), logged.outcomes, DECISION_STATE_CLOSED)
+        entry = interaction_of(*entries[0])
+        return StoredDecision(await self._whole(keys, entry.decision), entry.outcomes, DECISION_STATE_CLOSED)
 
     async def slots(self, keys: PlacementKeys, event_ids: Sequence[str]) -> dict[str, int]:
         """Count the slots of decisions, in one round trip unless they are very large.

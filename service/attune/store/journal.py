@@ -5,7 +5,8 @@ calls, and what happens when the store does not keep up or is away: `attune.stor
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from attune.errors import OverloadedError, StoreUnavailableError
 from attune.metrics import ServingMetrics
@@ -18,11 +19,42 @@ DEFERRED = 0
 """Stands for the reward window of a decision that is to be activated first."""
 
 
+_NO_SET = b"!"
+
+
+class Entry(NamedTuple):
+    """A decision that is to be written.
+
+    Attributes:
+        event_id: Its id.
+        record: A serialised storage.v1.DecisionRecord.
+        offer_set: The digest of the set of offers that it names, empty where it names none.
+    """
+
+    event_id: str
+    record: bytes
+    offer_set: bytes = b""
+
+
 class Journal:
     """Writes decisions into the store."""
 
-    def __init__(self, pipe: Pipe, metrics: ServingMetrics | None = None, bounds: Bounds | None = None) -> None:
-        """Write through a client whose time limit is the longest that a decision may wait."""
+    def __init__(
+        self,
+        pipe: Pipe,
+        metrics: ServingMetrics | None = None,
+        bounds: Bounds | None = None,
+        offers_lost: Callable[[PlacementKeys], None] = lambda _: None,
+    ) -> None:
+        """Prepare to write.
+
+        Args:
+            pipe: A client whose time limit is the longest that a decision may wait.
+            metrics: What is told of outages.
+            bounds: How much may wait.
+            offers_lost: Called when a decision names a set of offers that the store does not have.
+        """
+        self._offers_lost = offers_lost
         metrics = metrics or ServingMetrics()
         self._pipe = pipe
         events = Events(
@@ -31,11 +63,11 @@ class Journal:
             overflowed=lambda: metrics.refused("journal"),
             lost_store=metrics.lost_store,
         )
-        self._batcher: Batcher[int, tuple[str, bytes], bytes | None] = Batcher(
-            pipe, self._write, events, bounds, fails_fast=True
-        )
+        self._batcher: Batcher[int, Entry, bytes | None] = Batcher(pipe, self._write, events, bounds, fails_fast=True)
 
-    async def append(self, keys: PlacementKeys, window_ms: int, event_id: str, record: bytes) -> bytes | None:
+    async def append(
+        self, keys: PlacementKeys, window_ms: int, event_id: str, record: bytes, offer_set: bytes = b""
+    ) -> bytes | None:
         """Write a decision unless there is one with its id.
 
         Args:
@@ -43,34 +75,40 @@ class Journal:
             window_ms: Its reward window in milliseconds; `DEFERRED` for a decision whose window does not open yet.
             event_id: The decision's id.
             record: A serialised storage.v1.DecisionRecord.
+            offer_set: The digest of the set of offers that it names, empty where it names none.
 
         Returns:
             None when it was written, else what was there: a record, or `@` and a position in the training log.
 
         Raises:
             NotFoundError: The placement is gone.
-            StoreUnavailableError: The store did not answer in time; the decision may or may not have been written.
+            StoreUnavailableError: The store did not answer in time; the decision may or may not have been written. Or
+                the store does not have the set of offers; the decision was not written, because nobody could read it.
             OverloadedError: Too much waits for the store; the decision was not written.
         """
-        return await self._batcher.add(keys, window_ms, (event_id, record), len(record))
+        found = await self._batcher.add(keys, window_ms, Entry(event_id, record, offer_set), len(record))
+        if found == _NO_SET:
+            raise self._lost(keys)
+        return found
 
     async def append_many(
-        self, keys: PlacementKeys, window_ms: int, entries: Sequence[tuple[str, bytes]]
+        self, keys: PlacementKeys, window_ms: int, entries: Sequence[Entry]
     ) -> list[bytes | Exception | None]:
         """Write decisions, each unless there is one with its id; in one script call where they fit, in their order.
 
         Args:
             keys: The placement's keys.
             window_ms: Their reward window in milliseconds, or `DEFERRED`.
-            entries: Id and serialised storage.v1.DecisionRecord of each.
+            entries: The decisions.
 
         Returns:
             For each what `append` would have returned, or the error that it would have raised.
         """
         try:
-            return await self._batcher.add_many(keys, window_ms, [(entry, len(entry[1])) for entry in entries])
+            found = await self._batcher.add_many(keys, window_ms, [(entry, len(entry.record)) for entry in entries])
         except (StoreUnavailableError, OverloadedError) as error:
             return [error] * len(entries)
+        return found if _NO_SET not in found else [self._lost(keys) if each == _NO_SET else each for each in found]
 
     def waited_s(self) -> float:
         """Return for how long what waits for the store has been waiting, in seconds; 0 where nothing does."""
@@ -80,13 +118,15 @@ class Journal:
         """Wait until everything that was appended has been answered."""
         await self._batcher.close()
 
-    async def _write(
-        self, keys: PlacementKeys, window_ms: int, entries: Sequence[tuple[str, bytes]]
-    ) -> Sequence[bytes | None]:
+    def _lost(self, keys: PlacementKeys) -> StoreUnavailableError:
+        self._offers_lost(keys)
+        return StoreUnavailableError("the store has lost the offers that were drawn from: try again in a moment")
+
+    async def _write(self, keys: PlacementKeys, window_ms: int, entries: Sequence[Entry]) -> Sequence[bytes | None]:
         until_s = asyncio.get_running_loop().time() + self._pipe.timeout_s
         deadline_ms = await self._pipe.store_ms(until_s, keys.spec)
         prefix = keys.event("")
-        touched = [keys.spec, keys.due, keys.counts, *[prefix + event_id for event_id, _ in entries]]
+        touched = [keys.spec, keys.due, keys.counts, keys.offersets, *[prefix + entry.event_id for entry in entries]]
         args: list[str | bytes | int] = [window_ms, deadline_ms, DEFERRED_TTL_S]
         for entry in entries:
             args += entry

@@ -36,6 +36,13 @@ TOMBSTONE_TTL_S = 30 * 24 * 3600
 DEFERRED_TTL_S = 7 * 24 * 3600
 """How long a deferred decision waits to be activated."""
 
+OFFER_SETS_KEPT_S = 130 * 24 * 3600
+"""How long offers that decisions drew from stay after that, and after the oldest entry of the log that may name them.
+
+Longer than the longest reward window, DEFERRED_TTL_S and TOMBSTONE_TTL_S together: a decision may have been deferred,
+then pending, and an entry that revises it is as much younger.
+"""
+
 OFFER_SETS_NOTED_S = 3600
 """How long it takes at most until a use of a set of offers is noted again."""
 
@@ -110,7 +117,7 @@ class PlacementKeys:
     def offers(self) -> str:
         """Hash: digest -> attune.v1.Offer, serialised: offers of the catalogue as decisions drew from them.
 
-        No expiry; what no decision can name any more goes with `attune export --trim`. The same holds for `offersets`.
+        No expiry; what no decision can name any more goes with `attune export --trim`. So it is with `offersets`.
         """
         return self._key("offers")
 

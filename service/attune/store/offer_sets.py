@@ -18,7 +18,7 @@ from attune.errors import InvalidInputError, NotFoundError
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.client import Store
 from attune.store.kept_sets import KeptSets
-from attune.store.keys import OFFER_SETS_NOTED_S, PlacementKeys
+from attune.store.keys import OFFER_SETS_KEPT_S, OFFER_SETS_NOTED_S, PlacementKeys
 from attune.store.offer_set import OfferSet, offer_digest, offer_set_of, offers_of
 from attune.store.set_records import offer_digests_of, record_of, records_of
 
@@ -33,10 +33,25 @@ _KEPT = KeptSets()
 
 @dataclass(slots=True)
 class _Noted:
-    """What this process has registered for a placement: until when (monotonic, seconds) nothing is to be done."""
+    """What this process has registered for a placement: until when nothing is to be done, in monotonic seconds.
+
+    Nothing of it has to be done before `first_s`.
+    """
 
     created_at_ms: int
     until_s: dict[bytes, float] = field(default_factory=dict)
+    first_s: float = inf
+
+    def expire(self, now_s: float) -> None:
+        """Forget what is to be done again."""
+        if now_s >= self.first_s:
+            self.until_s = {digest: until_s for digest, until_s in self.until_s.items() if until_s > now_s}
+            self.first_s = min(self.until_s.values(), default=inf)
+
+    def add(self, digests: Iterable[bytes], until_s: float) -> None:
+        """Take note of what was done."""
+        self.until_s.update(dict.fromkeys(digests, until_s))
+        self.first_s = min(self.first_s, until_s)
 
 
 class OfferSets:
@@ -66,11 +81,11 @@ class OfferSets:
         noted = self._noted.get(keys.name)
         if noted is None or noted.created_at_ms != created_at_ms:
             noted = self._noted[keys.name] = _Noted(created_at_ms)
-        if noted.until_s.get(offer_set.digest, -inf) > now_s:
+        noted.expire(now_s)
+        if offer_set.digest in noted.until_s:
             return
-        noted.until_s = {digest: until_s for digest, until_s in noted.until_s.items() if until_s > now_s}
         try:
-            await self._register(keys, offer_set, noted.until_s, now_s + OFFER_SETS_NOTED_S)
+            await self._register(keys, offer_set, noted, now_s + OFFER_SETS_NOTED_S)
         except NotFoundError:
             self._noted.pop(keys.name, None)
             raise
@@ -117,22 +132,36 @@ class OfferSets:
             sets |= await self._read(keys, missing)
         return [sets.get(record.offer_set) for record in records]
 
-    async def _register(
-        self, keys: PlacementKeys, offer_set: OfferSet, until_s: dict[bytes, float], next_s: float
-    ) -> None:
-        stale = {
-            digest: offer
-            for digest, offer in zip(offer_set.offer_digests, offer_set.offers, strict=True)
-            if digest not in until_s
-        }
+    async def trim(self, keys: PlacementKeys) -> int:
+        """Remove offers, and sets of them, that nothing in the log, or on its way there, can name any more.
+
+        Args:
+            keys: The placement's keys.
+
+        Returns:
+            How many were removed.
+
+        Raises:
+            NotFoundError: The placement is gone.
+            StoreUnavailableError: The store did not answer in time; some may have been removed.
+        """
+        touched = [keys.spec, keys.offers, keys.offersets, keys.offersets_used, keys.interactions, keys.due]
+        total, removed = 0, _MOST_PER_CALL
+        while removed == _MOST_PER_CALL:
+            removed = await self._store.run("trim_offers", touched, [1000 * OFFER_SETS_KEPT_S, _MOST_PER_CALL])
+            total += removed
+        return total
+
+    async def _register(self, keys: PlacementKeys, offer_set: OfferSet, noted: _Noted, until_s: float) -> None:
+        known, offers = noted.until_s, offer_set.offers
+        stale = {digest: offers[i] for i, digest in enumerate(offer_set.offer_digests) if digest not in known}
         missing = await self._keep(keys, keys.offers, dict.fromkeys(stale, b""))
         await self._keep(keys, keys.offers, {digest: stale[digest] for digest in missing})
-        until_s |= dict.fromkeys(stale, next_s)
+        noted.add(stale, until_s)
         # The set itself is the last one: whoever finds it finds all that it consists of.
-        records = records_of(offer_set.digest, offer_set.offer_digests)
-        written = {digest: each.SerializeToString() for digest, each in records.items() if digest not in until_s}
-        await self._keep(keys, keys.offersets, written)
-        until_s |= dict.fromkeys(written, next_s)
+        records = records_of(offer_set.digest, offer_set.offer_digests, noted.until_s)
+        await self._keep(keys, keys.offersets, {digest: each.SerializeToString() for digest, each in records.items()})
+        noted.add(records, until_s)
 
     async def _keep(self, keys: PlacementKeys, where: str, values: Mapping[bytes, bytes]) -> list[bytes]:
         """Note and write values, in their order; return those that are empty and are not there."""

@@ -4,7 +4,7 @@ So a changed offer costs one part and a list of parts, not a list of all offers.
 of the digests of its offers, parts as well: sets share them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import blake2b
 
 from google.protobuf.message import DecodeError
@@ -23,16 +23,19 @@ def digest_of(offer_digests: Sequence[bytes]) -> bytes:
     return blake2b(b"".join(offer_digests), digest_size=DIGEST_BYTES).digest()
 
 
-def records_of(digest: bytes, offer_digests: Sequence[bytes]) -> dict[bytes, OfferSetRecord]:
+def records_of(
+    digest: bytes, offer_digests: Sequence[bytes], known: Collection[bytes] = ()
+) -> dict[bytes, OfferSetRecord]:
     """Return what a set is stored as, by digest: parts, if it has several, then the set.
 
     Args:
         digest: Of the set.
         offer_digests: Of its offers, in their order; at least one.
+        known: Digests of parts that are not needed.
     """
     parts = {digest_of(part): part for part in _parts(offer_digests)}
-    records = {each: OfferSetRecord(offers=part) for each, part in parts.items()}
-    if digest not in records:
+    records = {each: OfferSetRecord(offers=part) for each, part in parts.items() if each not in known}
+    if digest not in parts:
         records[digest] = OfferSetRecord(parts=parts)
     return records
 
@@ -63,7 +66,8 @@ def offer_digests_of(record: OfferSetRecord, parts: Mapping[bytes, OfferSetRecor
 
 def _parts(offer_digests: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     begins = 0
-    for i, digest in enumerate(offer_digests, 1):
-        if digest[0] < _ENDS_BELOW or i - begins == _LONGEST_PART or i == len(offer_digests):
-            yield offer_digests[begins:i]
-            begins = i
+    ends = [i for i, digest in enumerate(offer_digests, 1) if digest[0] < _ENDS_BELOW]
+    for end in [*ends, len(offer_digests)]:
+        for at in range(begins, end, _LONGEST_PART):
+            yield offer_digests[at : min(at + _LONGEST_PART, end)]
+        begins = end

@@ -1,8 +1,10 @@
 -- Writes decisions that are not there yet.
--- KEYS: spec, due, counts, then the event key of each decision
+-- KEYS: spec, due, counts, offersets, then the event key of each decision
 -- ARGV: reward window in ms, or 0 for deferred decisions, whose window has not opened; time in ms until which this may
---       be done; seconds to keep deferred decisions; then event_id and record of each decision
--- Returns for each decision: false when it was written, else what was there: a record, or "@<stream id>".
+--       be done; seconds to keep deferred decisions; then of each decision event_id, record, and the digest of the set of
+--       offers that it names, empty where it names none
+-- Returns for each decision: false when it was written, else what was there: a record, or "@<stream id>"; or "!" when
+-- it was not written because the set is not there: nobody could read it.
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return redis.error_reply('NOPLACEMENT')
 end
@@ -14,10 +16,15 @@ if now > tonumber(ARGV[2]) then
 end
 local is_deferred = ARGV[1] == '0'
 local due = string.format('%.0f', now + ARGV[1])
-local found, due_args = {}, {}
-for i = 4, #KEYS do
-  local event_id, record = ARGV[2 * i - 4], ARGV[2 * i - 3]
-  if is_deferred and redis.call('SET', KEYS[i], record, 'NX', 'EX', ARGV[3]) then
+local found, due_args, is_set_there = {}, {}, {[''] = true}
+for i = 5, #KEYS do
+  local event_id, record, set = ARGV[3 * i - 11], ARGV[3 * i - 10], ARGV[3 * i - 9]
+  if is_set_there[set] == nil then
+    is_set_there[set] = redis.call('HEXISTS', KEYS[4], set) == 1
+  end
+  if not is_set_there[set] then
+    found[#found + 1] = redis.call('GET', KEYS[i]) or '!'
+  elseif is_deferred and redis.call('SET', KEYS[i], record, 'NX', 'EX', ARGV[3]) then
     found[#found + 1] = false
   elseif not is_deferred and redis.call('SET', KEYS[i], record, 'NX') then
     due_args[#due_args + 1] = due
