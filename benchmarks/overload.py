@@ -20,8 +20,8 @@ from tests.support.service import RunningService
 from attune.v1.placement_service_pb2 import ApplyPlacementRequest
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 from benchmarks import h2, machine, workload
-from benchmarks.targets import DECIDE
 from benchmarks.processes import cpu_s, pin_apart
+from benchmarks.targets import DECIDE
 
 FLEET = 32
 UNLOADED, OVERLOADED = 0.5, 3.0
