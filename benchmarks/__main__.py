@@ -1,8 +1,9 @@
 """`python -m benchmarks` (`make bench`): what deciding costs, next to an empty call and next to `vw --daemon`.
 
-First what needs no service, as long as nothing else runs: an evaluation, the policies, a replay, the learner, the memory
-of pending decisions. Then it starts the real service, an empty server and daemons, loads all of them in turn, and prints
-what it saw; the same goes to `benchmarks/results.md` and, for programs, `benchmarks/results.json`. Linux only.
+First what needs no service, as long as nothing else runs: an evaluation, the policies, a replay, the learner, the
+memory of pending decisions. Then it starts the real service, an empty server and daemons, loads all of them in turn,
+and prints what it saw; the same goes to `benchmarks/results.md` and, for programs, `benchmarks/results.json`. Linux
+only.
 """
 
 import argparse

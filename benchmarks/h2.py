@@ -225,7 +225,9 @@ class _Connection:
             if stream % _SAMPLED_EVERY == 1:
                 self._load.samples.append(payload[5:])
         elif kind == _RST_STREAM:
-            self._end(stream, now, f"RST_STREAM {payload.hex()}")
+            # A server that has answered without reading the request to its end resets what has ended already.
+            if stream in self._started:
+                self._end(stream, now, f"RST_STREAM {payload.hex()}")
         else:
             self._handle_control(kind, flags, stream, payload)
 

@@ -34,11 +34,12 @@ from attune.store.outcomes import NewOutcome, Outcomes
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.versions import Versions
+from attune.tasks import pause
 from attune.v1.decision_service_pb2 import MODE_LEARNED
 from attune_models.types import Interaction
 from attune_models.vw import VwPolicy, VwSpec
+from attune_models.vw_places import pairs_of
 from attune_models.vw_spec import arguments
-from attune_models.vw_terms import pairs_of
 from benchmarks import workload
 
 SIZES = (10, 50)
@@ -118,8 +119,11 @@ class Race:
         stopping, versions = asyncio.Event(), Versions(self._store)
         cpu, wall = time.process_time(), time.perf_counter()
         working = asyncio.create_task(learner.run(stopping))
-        while (head := await versions.head(self._keys)) is None or head.interactions < self._made:
-            await asyncio.sleep(_LOOK_S)
+        learned = 0
+        while learned < self._made:
+            await pause(stopping, _LOOK_S)
+            head = await versions.head(self._keys)
+            learned = head.interactions if head else 0
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         stopping.set()
         await working
@@ -142,12 +146,9 @@ class Race:
         versions = Versions(self._store)
         head = await versions.head(self._keys)
         assert head is not None
-        with tempfile.TemporaryDirectory() as directory:
-            file = Path(directory, "model")
-            self._bare.save(str(file))
-            policies = [VwPolicy(VwSpec()), VwPolicy(VwSpec())]
-            policies[0].loads(await versions.weights(self._keys, head))
-            policies[1].loads(file.read_bytes())
+        policies = [VwPolicy(VwSpec()), VwPolicy(VwSpec())]
+        policies[0].loads(await versions.weights(self._keys, head))
+        policies[1].loads(_saved(self._bare))
         return policies[0].dumps() == policies[1].dumps()
 
     def _record(self, number: int) -> DecisionRecord:
@@ -198,9 +199,19 @@ async def _turn(race: Race) -> tuple[float, float, float, float]:
     return *await race.learner(), *await race.bare()
 
 
+def _saved(workspace: vowpalwabbit.Workspace) -> bytes:
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory, "model")
+        workspace.save(str(file))
+        return file.read_bytes()
+
+
 def _labelled(interaction: Interaction) -> list[str]:
     seen = interaction.situation
-    lines = [f"shared |c {seen.context} |p {pairs_of(seen.context)}", *(f"|o {action}" for action in seen.actions)]
+    lines = [
+        f"shared |c {seen.context} |p {' '.join(pairs_of(seen.context.split(' ')))}",
+        *(f"|o {action}" for action in seen.actions),
+    ]
     # A weight of 1, as our policy gives it: SquareCB's regression is a plain one.
     cost = -interaction.reward if interaction.reward else 0.0
     lines[1 + interaction.chosen] = f"0:{cost!r}:1.0 {lines[1 + interaction.chosen]}"
@@ -218,11 +229,10 @@ def markdown(costs: Sequence[LearnerCost]) -> str:
     lines = [
         "## The learner, beside a bare loop of `vw.learn`",
         "",
-        f"{TURNS} turns each in alternation, {N_DECISIONS:,} decisions a turn; both learn the same weights, bit for bit.",
+        f"{TURNS} turns each in alternation, {N_DECISIONS:,} decisions a turn; both learn the same, bit for bit.",
         "The learner joins, reads, learns and commits; its rate is on the wall, waiting for the store included.",
         "",
-        "| K | learner, per second | `vw.learn`, per second | learner / bare | min to max | "
-        "learner CPU us | bare CPU us | by CPU |",
+        "| K | learner, per second | bare, per second | learner / bare | min to max | CPU us | bare CPU us | by CPU |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         *rows,
     ]

@@ -78,7 +78,9 @@ class Target:
     connections = 4
     in_flight = 16
 
-    def __init__(self, name: str, method: str, processes: Processes, messages: Iterator[bytes], per_call: int = 1):
+    def __init__(
+        self, name: str, method: str, processes: Processes, messages: Iterator[bytes], per_call: int = 1
+    ) -> None:
         """Loads the method of the server in `processes` with these requests."""
         self.name, self.method, self.processes, self.per_call = name, method, processes, per_call
         self._messages = messages
@@ -114,7 +116,7 @@ class Target:
         shares = (0.5, 0.9, 0.99, 0.999)
         quantiles = [1e3 * ordered[int(share * len(ordered))] for share in shares]
         unlogged = load.calls * self.per_call - done
-        return Latency(done / seconds, load.calls, unlogged, *quantiles, max_ms=1e3 * ordered[-1])
+        return Latency(done / seconds, load.calls, unlogged, *quantiles, 1e3 * ordered[-1])
 
     def counted(self, load: h2.Load) -> int:
         """Returns how many things of a run count.

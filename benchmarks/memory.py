@@ -19,7 +19,7 @@ from tests.support.service import RunningService
 from benchmarks import workload
 from benchmarks.measure import Target
 from benchmarks.processes import Processes, resident_bytes
-from benchmarks.targets import DECIDE, DecideTarget, Service, learn
+from benchmarks.targets import DECIDE, Asked, DecideTarget, Service, learn
 
 N_OFFERS = 50
 ASKED_BYTES = 1_000_000
@@ -83,11 +83,11 @@ def measure(warm_up_s: float, seconds: float) -> Growth:
 
 def _target(service: Service) -> DecideTarget:
     service.put_catalogue()
-    placement, numbers = workload.by_catalogue(N_OFFERS), workload.days()
+    asked, numbers = Asked(workload.by_catalogue(N_OFFERS), N_OFFERS), workload.days()
     requests = workload.catalogue_requests(N_OFFERS)
-    learn(service, placement, N_OFFERS, workload.ever_other(requests, numbers))
+    learn(service, asked, workload.ever_other(requests, numbers))
     name = f"Decide, K = {N_OFFERS}"
-    return DecideTarget(name, DECIDE, service, placement, N_OFFERS, workload.ever_other(requests, numbers))
+    return DecideTarget(name, DECIDE, service, asked, workload.ever_other(requests, numbers))
 
 
 def _loaded(target: Target, seconds: float, rate: float) -> int:
@@ -105,7 +105,7 @@ def markdown(growth: Growth) -> str:
         for role, each in roles.items()
     ]
     lines = [
-        f"{growth.decisions:,} decisions in {minutes:.1f} minutes, {growth.rate:,.0f} per second: half of the saturated rate.",
+        f"{growth.decisions:,} decisions in {minutes:.1f} minutes, {growth.rate:,.0f} per second: half of saturation.",
         "",
         "| process | MB after the warm-up | MB in the end | grown, last minute less first |",
         "| --- | --- | --- | --- |",

@@ -16,9 +16,10 @@ from attune.store.client import Store
 from attune.store.embedded import EmbeddedStore
 from attune.store.journal import Journal
 from attune.store.keys import PlacementKeys
-from attune.store.set_records import DIGEST_BYTES
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
+from attune.store.set_records import DIGEST_BYTES
+from attune.v1.decision_service_pb2 import MODE_LEARNED
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import Placement
 from attune_models.types import FeatureSet
@@ -52,7 +53,7 @@ def records(n_offers: int, *, inline: bool) -> list[DecisionRecord]:
             pmf=[random.random() for _ in range(n_offers)],
             chosen=i % n_offers,
             policy_version=100,
-            mode=1,
+            mode=MODE_LEARNED,
             request_digest=bytes(8),
         )
         for i in range(N_DECISIONS)

@@ -1,6 +1,7 @@
 """Turns measurements into the text that is printed and written to `results.md`."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from statistics import median
 
 from benchmarks import evaluation, learner_speed, policy_cost, replay, requirements
@@ -33,9 +34,9 @@ def _throughput(results: Results) -> str:
     lines = [
         f"## Closed loop: {n_runs} runs of {results.seconds:g} s each, all rows in turn, then again",
         "",
-        "Contexts have 4 features and are all different; offers have 4 features. Of batches, everything is by decision or",
-        "outcome. Every decision that counts is in the store with its probabilities, every outcome too; the daemon stores",
-        "nothing. Medians, and in brackets the lowest and the highest run. CPU in microseconds for each.",
+        "Contexts have 4 features and are all different; offers have 4 features. Of batches, everything is by decision",
+        "or outcome. Every decision that counts is in the store with its probabilities, every outcome too; the daemon",
+        "stores nothing. Medians, and in brackets the lowest and the highest run. CPU in microseconds for each.",
         "",
         *_table(
             "what is done",
@@ -75,7 +76,7 @@ def _spread(runs: Sequence[Throughput], value: Callable[[Throughput], float], fo
 
 def _further_offers(results: Results) -> str:
     lines = ["What a further offer of the catalogue costs, in microseconds of server CPU, median of the runs:", ""]
-    for small, large in zip(SIZES, SIZES[1:], strict=False):
+    for small, large in pairwise(SIZES):
         runs = zip(results.catalogue(small), results.catalogue(large), strict=True)
         each = median((more.server_us - fewer.server_us) / (large - small) for fewer, more in runs)
         lines.append(f"- from {small:,} to {large:,} offers: {each:.2f}")
@@ -113,7 +114,10 @@ def _second_opinions(results: Results) -> str:
     lines = ["## The same closed loop by h2load, one request again and again", ""]
     lines += _table("what is done", "per second", "client CPU")
     return "\n".join(
-        [*lines, *(f"| {name} | {run.rate:,.0f} | {run.client_us:.0f} |" for name, run in results.second_opinions.items())]
+        [
+            *lines,
+            *(f"| {name} | {run.rate:,.0f} | {run.client_us:.0f} |" for name, run in results.second_opinions.items()),
+        ]
     )
 
 

@@ -22,6 +22,7 @@ from benchmarks.processes import Processes, empty_server, pin_apart
 from benchmarks.targets import (
     DECIDE,
     DECIDE_BATCH,
+    Asked,
     DecideTarget,
     OutcomesTarget,
     Service,
@@ -89,20 +90,22 @@ def _decisions(service: Service, numbers: Iterator[float]) -> tuple[Target, dict
     def messages(requests: Sequence[DecideRequest]) -> Iterator[bytes]:
         return workload.ever_other(requests, numbers)
 
-    def decide(placement: str, name: str, n_offers: int, requests: Sequence[DecideRequest]) -> Target:
-        learn(service, placement, n_offers, messages(requests))
-        return DecideTarget(name, DECIDE, service, placement, n_offers, messages(requests))
+    def decide(name: str, asked: Asked, requests: Sequence[DecideRequest]) -> Target:
+        learn(service, asked, messages(requests))
+        return DecideTarget(name, DECIDE, service, asked, messages(requests))
 
     n_inline = workload.INLINE_OFFERS
-    inline = decide(workload.INLINE, f"Decide, K = {n_inline} inline", n_inline, workload.inline_requests())
-    catalogue, batches = {}, []
+    brought = Asked(workload.INLINE, n_inline)
+    inline = decide(f"Decide, K = {n_inline} inline", brought, workload.inline_requests())
+    catalogue: dict[int, Target] = {}
+    batches: list[Target] = []
     for size in workload.SIZES:
-        requests, placement = workload.catalogue_requests(size), workload.by_catalogue(size)
-        catalogue[size] = decide(placement, f"Decide, K = {size:,}", size, requests)
+        requests, asked = workload.catalogue_requests(size), Asked(workload.by_catalogue(size), size)
+        catalogue[size] = decide(f"Decide, K = {size:,}", asked, requests)
         if size in DAEMON_SIZES:
             several = workload.ever_other(workload.batches(requests), numbers)
             name = f"DecideBatch of {workload.BATCH}, K = {size:,}"
-            batches.append(DecideTarget(name, DECIDE_BATCH, service, placement, size, several))
+            batches.append(DecideTarget(name, DECIDE_BATCH, service, asked, several))
     return inline, catalogue, batches
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import grpc
 
@@ -38,6 +39,14 @@ _TRIES = 5
 _CHECKED = 10  # decisions of a sampled batch
 _MOST_PUT = 500
 _MANY = 200  # from more offers than that on, a lesson takes so long that fewer have to do
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What decisions are asked for: a placement, and among how many offers."""
+
+    placement: str
+    n_offers: int
 
 
 class Service:
@@ -90,7 +99,7 @@ class Service:
         stored = self._decisions.GetDecision(GetDecisionRequest(placement=request.placement, event_id=reply.event_id))
         return {eligible.offer.id: eligible.probability for eligible in stored.decision.offers}
 
-    def check(self, placement: str, reply: DecideResponse, n_offers: int, version: int) -> None:
+    def check(self, asked: Asked, reply: DecideResponse, version: int) -> None:
         """Compares an answer with what is stored.
 
         Raises:
@@ -98,26 +107,26 @@ class Service:
         """
         if not reply.logged:
             return
-        stored = self._decisions.GetDecision(GetDecisionRequest(placement=placement, event_id=reply.event_id)).decision
-        expected = (version, MODE_LEARNED, list(stored.choices), n_offers)
+        stored = self._decisions.GetDecision(
+            GetDecisionRequest(placement=asked.placement, event_id=reply.event_id)
+        ).decision
+        expected = (version, MODE_LEARNED, list(stored.choices), asked.n_offers)
         got = (reply.policy_version, reply.mode, list(reply.choices), len(stored.offers))
         if got != expected:
-            raise RuntimeError(f"{placement}: expected a decision as it is stored, {expected}, got {got}")
+            raise RuntimeError(f"{asked.placement}: expected a decision as it is stored, {expected}, got {got}")
 
 
 class DecideTarget(Target):
     """`Decide` or `DecideBatch`. After every run the service itself is asked how many decisions it recorded."""
 
-    def __init__(
-        self, name: str, method: str, service: Service, placement: str, n_offers: int, messages: Iterator[bytes]
-    ) -> None:
+    def __init__(self, name: str, method: str, service: Service, asked: Asked, messages: Iterator[bytes]) -> None:
         """Loads a placement that has learned; see `learn`."""
         is_batch = method == DECIDE_BATCH
         super().__init__(name, method, service.processes, messages, workload.BATCH if is_batch else 1)
         self._replies: Callable[[bytes], Sequence[DecideResponse]] = _of_batch if is_batch else _of_one
-        self._service, self._placement, self._n_offers = service, placement, n_offers
-        self._recorded = service.status(placement).decisions
-        self._version = service.status(placement).policy_version
+        self._service, self._asked, self._placement = service, asked, asked.placement
+        self._recorded = service.status(asked.placement).decisions
+        self._version = service.status(asked.placement).policy_version
         if is_batch:
             # As many decisions at a time as a pipelining client of the daemon has under way.
             self.connections, self.in_flight = 2, 4
@@ -133,7 +142,7 @@ class DecideTarget(Target):
         before, self._recorded = self._recorded, recorded
         for message in load.samples:
             for reply in self._replies(message)[:_CHECKED]:
-                self._service.check(self._placement, reply, self._n_offers, self._version)
+                self._service.check(self._asked, reply, self._version)
         return min(recorded - before, load.calls * self.per_call)
 
     def closed_loop(self, seconds: float) -> h2.Load:
@@ -153,6 +162,7 @@ class OutcomesTarget(Target):
     def __init__(self, name: str, service: Service, batch: int) -> None:
         """Loads with calls of so many outcomes."""
         super().__init__(name, RECORD_OUTCOMES, service.processes, workload.outcomes(_EVENTS, batch, name), batch)
+        self._recorded = 0
         self._service, self._placement = service, workload.by_catalogue(min(workload.SIZES))
         if batch > 1:
             self.connections, self.in_flight = 2, 4
@@ -182,11 +192,12 @@ def empty(processes: Processes) -> Target:
     return Target("empty call", empty_server.METHOD, processes, iter(lambda: b"", None))
 
 
-def learn(service: Service, placement: str, n_offers: int, messages: Iterator[bytes]) -> None:
+def learn(service: Service, asked: Asked, messages: Iterator[bytes]) -> None:
     """Applies a placement and lets it learn, so that a learned model is measured and not an empty one."""
+    placement = asked.placement
     service.apply(placement, _LEARNING_WINDOW_S)
     warm_up = Target(f"learning {placement}", DECIDE, service.processes, messages)
-    warm_up.counted(warm_up.closed_loop(_LEARNING_S if n_offers <= _MANY else _LEARNING_S / 4))
+    warm_up.counted(warm_up.closed_loop(_LEARNING_S if asked.n_offers <= _MANY else _LEARNING_S / 4))
     service.wait_until_learned(placement, service.status(placement).decisions)
     service.apply(placement)
 

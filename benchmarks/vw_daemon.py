@@ -1,8 +1,8 @@
 """`vw --daemon` on the same features and the same weights: what many use in place of a service like this one.
 
-Run as `python -m benchmarks.vw_daemon ARGUMENTS` it is the daemon: where there is no program `vw` on PATH, the same code
-is in the library that its Python package carries. That program makes a workspace from its arguments, which for a daemon
-opens the port and forks, and then drives the parser until it ends; so does this one.
+Run as `python -m benchmarks.vw_daemon ARGUMENTS` it is the daemon: where there is no program `vw` on PATH, the same
+code is in the library that its Python package carries. That program makes a workspace from its arguments, which for a
+daemon opens the port and forks, and then drives the parser until it ends; so does this one.
 """
 
 import os
@@ -23,8 +23,8 @@ from vowpalwabbit.pyvw import pylibvw
 
 from attune_models.features import encode, encode_action
 from attune_models.vw import VwSpec
+from attune_models.vw_places import pairs_of
 from attune_models.vw_spec import arguments
-from attune_models.vw_terms import pairs_of
 from benchmarks import workload
 from benchmarks.measure import WARM_UP_S, Throughput
 from benchmarks.processes import children, cpu_s, resident_bytes
@@ -117,7 +117,7 @@ class DaemonTarget:
         asked = answered = newlines = 0
         unsent: deque[bytes] = deque()
         with _connected(self._address) as peer:
-            peer.setblocking(False)
+            peer.settimeout(0)
             while True:
                 is_on = time.perf_counter() - began < seconds
                 while is_on and asked - answered <= (_PORTIONS - 1) * workload.BATCH:
@@ -144,7 +144,7 @@ def examples(n_offers: int, numbers: Iterator[float]) -> Iterator[bytes]:
     shared = []
     for context in workload.contexts():
         before, behind = workload.split(encoded := encode(context))
-        shared.append((f"shared |c {before}", f"{behind} |p {pairs_of(encoded)}\n{actions}\n"))
+        shared.append((f"shared |c {before}", f"{behind} |p {' '.join(pairs_of(encoded.split(' ')))}\n{actions}\n"))
     for before, behind in cycle(shared):
         yield f"{before}{next(numbers)!r}{behind}".encode()
 

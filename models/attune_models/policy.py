@@ -105,8 +105,12 @@ def build(spec: PolicySpec) -> Policy:
 def started(spec: PolicySpec) -> Policy:
     """Return a new policy that has learned its beliefs: one to choose, or to learn from the first interaction on."""
     policy = build(spec)
+    if not spec.beliefs:
+        return policy
     for interaction in pseudo_interactions(spec.beliefs):
         policy.learn(interaction)
+    # What has just been loaded is what chooses fast among known actions.
+    policy.loads(policy.dumps())
     return policy
 
 

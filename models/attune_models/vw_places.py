@@ -23,7 +23,8 @@ from attune_models.vw_explorations import Bag, Cover, Rnd
 from attune_models.vw_spec import CbType, Crossings, VwSpec, layout_of
 
 _CONSTANT = 11_650_396
-_FNV_PRIME = np.uint64(16_777_619)
+# An array: next to one, a number alone is looked at for long.
+_FNV_PRIME = np.array([16_777_619], np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Weights:
     def __init__(self, spec: VwSpec, weights: NDArray[np.float32]) -> None:
         """Take them as `attune_models.vw_file.read_weights` gives them."""
         self._weights = weights
-        self._mask = np.uint64((1 << spec.bits) - 1)
+        self._mask = np.array([(1 << spec.bits) - 1], np.uint64)
         self.regressions = _explained_regressions(spec)
 
     def at(self, places: NDArray[np.uint64]) -> NDArray[np.floating]:
@@ -101,15 +102,18 @@ class Places:
 
     def __init__(self, spec: VwSpec, hashing: Hashing) -> None:
         """Take the options from a spec."""
-        self._hashing = hashing
+        self._feature = hashing.feature
+        self._spaces = {space: hashing.space(space) for space in (*Crossed(spec).context, *Crossed(spec).action)}
         self._width = _width(spec)
         self.constant = np.uint64(_CONSTANT * self._width)
 
+    def of_name(self, namespace: str, name: str) -> int:
+        """Return where a name goes, as tokens have it before their number."""
+        return self._feature(name, self._spaces[namespace]) * self._width
+
     def of_names(self, namespace: str, names: Iterable[str]) -> NDArray[np.uint64]:
-        """Return where names go, as tokens have them before their number: shape (n_names,)."""
-        space, feature = self._hashing.space(namespace), self._hashing.feature
-        width = self._width
-        return np.array([feature(name, space) * width for name in names], np.uint64)
+        """Return where names go: shape (n_names,)."""
+        return np.array([self.of_name(namespace, name) for name in names], np.uint64)
 
 
 def split_numbers(tokens: Iterable[str]) -> tuple[list[str], list[float]]:

@@ -16,7 +16,6 @@ order, whatever was computed before it and with it.
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -158,6 +157,7 @@ class _Rows:
         own = table["o"]
         constant = weights.at(np.array([places.constant]))
         self.constant: NDArray[np.float64] = 0.0 - (own.sums(weights.at(own.places)[np.newaxis])[0] + constant)
+        self._nothing = np.zeros(len(self.constant))
         self._kept: dict[str, NDArray[np.float64]] = {}
         self._kept_before: dict[str, NDArray[np.float64]] = {}
 
@@ -167,37 +167,38 @@ class _Rows:
         try:
             return [kept[key] for key in keys]
         except KeyError:
-            found = {key: row for key in keys if (row := kept.get(key, self._kept_before.get(key))) is not None}
-        found |= self._computed([key for key in keys if key not in found])
-        self._keep(found)
-        return [found[key] for key in keys]
-
-    def _keep(self, rows: dict[str, NDArray[np.float64]]) -> None:
-        self._kept |= rows
-        if len(self._kept) * (self.constant.nbytes + _BYTES_BESIDE_NUMBERS) > _KEPT_BYTES:
-            self._kept, self._kept_before = {}, self._kept
-
-    def _computed(self, keys: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-        # Namespaces that are multiplied with the same ones go together: a call costs more than a few rows.
-        alike: dict[tuple[str, ...], tuple[list[str], list[NDArray[np.uint64]]]] = {}
-        for space, several in groupby(keys, lambda key: key.rpartition(" ")[0] or "c"):
-            names = list(several)
-            named, places = alike.setdefault(self._crossed[space], ([], []))
-            named += names
-            places.append(self._places.of_names(space, [name.rpartition(" ")[2] for name in names]))
-        rows: dict[str, NDArray[np.float64]] = {}
-        for others, (named, places) in alike.items():
-            rows |= zip(named, self._rewards(np.concatenate(places), others), strict=True)
+            self._find([key for key in keys if key not in kept])
+        rows = [kept[key] for key in keys]
+        if len(kept) * (self.constant.nbytes + _BYTES_BESIDE_NUMBERS) > _KEPT_BYTES:
+            self._kept, self._kept_before = {}, kept
         return rows
 
-    def _rewards(self, places: NDArray[np.uint64], others: Sequence[str]) -> list[NDArray[np.float64]]:
-        costs: NDArray[np.float64] = np.zeros((len(places), len(self.constant)))
-        for other in others:
-            costs += self._costs(places, self._table[other]) if other else self._weights.at(places)[:, np.newaxis]
-        # Rows of their own: a view would keep all of them.
-        return [0.0 - row for row in costs]
+    def _find(self, keys: Sequence[str]) -> None:
+        # Namespaces that are multiplied with the same ones go together: a call costs more than a few rows.
+        missing: dict[tuple[str, ...], dict[str, int]] = {}
+        for key in keys:
+            if (row := self._kept_before.get(key)) is not None:
+                self._kept[key] = row
+                continue
+            space, _, name = key.rpartition(" ")
+            place = self._places.of_name(space or "c", name)
+            missing.setdefault(self._crossed[space or "c"], {})[key] = place
+        for others, placed in missing.items():
+            costs = self._costs(np.array(list(placed.values()), np.uint64), others)
+            # Costs have the other sign; and each row is one of its own: a view would keep all of them.
+            self._kept.update(zip(placed, [self._nothing - row for row in costs], strict=True))
 
-    def _costs(self, places: NDArray[np.uint64], block: Block) -> NDArray[np.float64]:
+    def _costs(self, places: NDArray[np.uint64], others: Sequence[str]) -> NDArray[np.floating]:
+        parts = [
+            self._crossed_costs(places, self._table[other]) if other else self._weights.at(places)[:, np.newaxis]
+            for other in others
+        ]
+        costs = parts[0]
+        for more in parts[1:]:
+            costs = costs + more
+        return costs
+
+    def _crossed_costs(self, places: NDArray[np.uint64], block: Block) -> NDArray[np.float64]:
         step = max(1, _TERMS_AT_A_TIME // len(block.numbers))
         parts = [
             block.sums(self._weights.at(crossed_places(places[i : i + step], block.places)))

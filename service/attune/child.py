@@ -1,28 +1,41 @@
 """A process that the supervisor starts, hears from and keeps running.
 
 `Child` is one process of attune: it is handed its settings, and says through a pipe when it is ready. `Keeper` decides
-when something that has died is started again; it serves the children and the store alike.
+when something that has died is started again; it serves the children and the store alike. `until_ready` waits for a
+child at its first start, `stop` ends several of them at once.
 """
 
 import logging
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
 from attune import config
 from attune.config import Settings
-from attune.errors import StoreUnavailableError
+from attune.errors import AttuneError, StoreUnavailableError
 from attune.process import ONE_THREAD, bound, ending
 
 READY_VARIABLE = "ATTUNE_READY_FD"
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
 HEALTHY_S = 10.0  # after a life of this length the delay starts again from the first
+FIRST_STARTS = 5  # how often a process may die before it has ever been ready
+EX_UNAVAILABLE = 69  # <sysexits.h>
+EX_CONFIG = 78
 
 logger = logging.getLogger(__name__)
+
+
+class NeverReadyError(AttuneError):
+    """A process cannot be started; the reason is on stderr."""
+
+    def __init__(self, exit_code: int) -> None:
+        """Keep the exit code that it ended with."""
+        super().__init__(f"ended with exit code {exit_code}")
+        self.exit_code = exit_code
 
 
 class Child:
@@ -39,7 +52,7 @@ class Child:
             command: Program and arguments, the program as an absolute path.
         """
         self.name = name
-        self._command = command
+        self.command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: int | None = None
         self._heard = b""
@@ -54,7 +67,7 @@ class Child:
         try:
             # Ctrl-C goes to everyone in the session: in one of its own the child stops when the supervisor says so.
             self._process = subprocess.Popen(  # noqa: S603 - our own program
-                bound(self._command),
+                bound(self.command),
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, **ONE_THREAD, **handed_down},
                 start_new_session=True,
@@ -92,29 +105,49 @@ class Child:
         """Describe how the process ended, for example `was killed by SIGKILL`."""
         return "is not running" if self.exit_code is None else ending(self.exit_code)
 
-    def stop(self, timeout_s: float, *, hurry: Callable[[], bool]) -> None:
-        """Ask the process to end and wait for it.
-
-        Args:
-            timeout_s: Seconds after which it is killed.
-            hurry: Asked again and again; true kills it at once.
-        """
+    def ask_to_end(self) -> None:
+        """Ask the process to end, and do not wait for it."""
         self._stop_listening()
-        if self._process is None or not self.alive():
-            return
-        self._process.terminate()
-        deadline = time.monotonic() + timeout_s
-        while self.alive():
-            if time.monotonic() > deadline or hurry():
-                logger.warning("%s has not ended yet; killing it", self.name)
-                self._process.kill()
-                self._process.wait()
-            time.sleep(0.01)
+        if self._process is not None:
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """End the process without asking."""
+        if self._process is not None:
+            logger.warning("%s (pid %s) has not ended yet; killing it", self.name, self.pid)
+            self._process.kill()
+            self._process.wait()
 
     def _stop_listening(self) -> None:
         if self._pipe is not None:
             os.close(self._pipe)
             self._pipe = None
+
+
+def stop(
+    children: Iterable[Child],
+    timeout_s: float,
+    *,
+    hurry: Callable[[], bool],
+    wait: Callable[[], None] = lambda: time.sleep(0.01),
+) -> None:
+    """Ask processes to end, all at once, and wait for them.
+
+    Args:
+        children: The processes; those that do not run are left alone.
+        timeout_s: Seconds after which they are killed.
+        hurry: Asked again and again; true kills them at once.
+        wait: Called again and again while there are any.
+    """
+    left = list(children)
+    for child in left:
+        child.ask_to_end()
+    deadline = time.monotonic() + timeout_s
+    while left := [child for child in left if child.alive()]:
+        if time.monotonic() > deadline or hurry():
+            for child in left:
+                child.kill()
+        wait()
 
 
 class Kept(Protocol):
@@ -171,3 +204,35 @@ class Keeper:
         self._due = now + self._delay_s
         how = self._kept.last_ending()
         logger.warning("%s (pid %s) %s; starting it again in %g s", self._name, self._kept.pid, how, self._delay_s)
+
+
+def until_ready(child: Child, settings: Settings, wait: Callable[[], None]) -> Keeper:
+    """Wait until a process that was just started for the first time is ready.
+
+    Args:
+        child: The process.
+        settings: What it was started with, and is started with again.
+        wait: Called again and again in the meantime.
+
+    Returns:
+        Its keeper from now on.
+
+    Raises:
+        NeverReadyError: It ended, and starting it again would not help, or did not.
+    """
+    keeper = Keeper(child.name, lambda: child.start(settings), child)
+    while child.ready() is None:
+        wait()
+        if (code := child.exit_code) is not None:
+            _check_first_start(child, code, keeper.restarts + 1)
+            keeper.tend()
+    return keeper
+
+
+def _check_first_start(child: Child, code: int, starts: int) -> None:
+    """Give up on a process that has never been ready, where starting it again would not help."""
+    if code in {EX_UNAVAILABLE, EX_CONFIG}:
+        raise NeverReadyError(code)  # it has said why
+    if starts >= FIRST_STARTS:
+        logger.error("%s %s, %d times in a row", child.name, child.last_ending(), starts)
+        raise NeverReadyError(1)

@@ -24,6 +24,7 @@ MAX_PORT = 65535
 # The settings that can be given on the command line.
 FLAGS = {
     "server.address": "--address",
+    "server.workers": "--workers",
     "server.metrics_address": "--metrics-address",
     "learner.metrics_address": "--learner-metrics-address",
     "store.url": "--redis-url",
@@ -84,8 +85,12 @@ class ServerSettings:
 
     Attributes:
         address: Where to listen, host:port; port 0 takes a free one.
+        workers: Processes that serve.
         drain_s: Seconds that calls under way may take to finish when the server stops.
-        metrics_address: Where the server's metrics can be fetched over HTTP, host:port; empty for nowhere.
+        max_connection_age_s: Seconds after which a client is asked to connect anew, so that connections spread over
+            the processes, give or take a tenth; 0 for never.
+        metrics_address: Where the server's metrics can be fetched over HTTP, host:port; empty for nowhere. Of several
+            processes, each has the port after its predecessor's.
         max_queue: Calls of each of `Decide`, `DecideBatch` and `RecordOutcomes` that may wait until a process turns to
             them.
         max_streams: Calls that one connection may have under way; a client makes the next one wait.
@@ -94,7 +99,9 @@ class ServerSettings:
     """
 
     address: str = field(default="127.0.0.1:50051", metadata=_ADDRESS)
+    workers: int = field(default=1, metadata=_between(1, 64))
     drain_s: float = field(default=5.0, metadata=_between(0, 3600, "seconds"))
+    max_connection_age_s: float = field(default=300.0, metadata=_between(0, 86_400, "seconds"))
     max_queue: int = field(default=64, metadata=_between(1, 100_000))
     max_streams: int = field(default=32, metadata=_between(1, 100_000))
     max_in_progress: int = field(default=4096, metadata=_between(1, 1_000_000))

@@ -6,11 +6,16 @@ label has few values: placements are those that are applied, and what is deleted
 
 import asyncio
 import logging
+import socket
+import threading
 from collections import Counter as Tally
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, make_wsgi_app
 from prometheus_client.metrics import MetricWrapperBase
 
 from attune.errors import SettingError
@@ -127,13 +132,16 @@ class LearningMetrics:
 
 
 @asynccontextmanager
-async def published(registry: CollectorRegistry, address: str, setting: str) -> AsyncIterator[None]:
+async def published(
+    registry: CollectorRegistry, address: str, setting: str, *, shared: bool = False
+) -> AsyncIterator[None]:
     """Let metrics be fetched, from a thread of their own; at an empty address nothing is opened.
 
     Args:
         registry: What to publish.
         address: host:port, or empty.
         setting: Where the address is from, for the error message.
+        shared: Whether the address is held for us, and for whoever takes our place while we are still there.
 
     Raises:
         SettingError: Nobody can listen there.
@@ -143,9 +151,11 @@ async def published(registry: CollectorRegistry, address: str, setting: str) -> 
         return
     host, _, port = address.rpartition(":")
     try:
-        server, thread = start_http_server(int(port), host.strip("[]"), registry)
+        server = _http_server(host.strip("[]"), int(port), registry, shared=shared)
     except OSError as error:
         raise SettingError(f"{setting}: expected an address that is free to listen on, got {address}") from error
+    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+    thread.start()
     _log.info("metrics on http://%s:%d/metrics", host, server.server_port)
     try:
         yield
@@ -153,6 +163,26 @@ async def published(registry: CollectorRegistry, address: str, setting: str) -> 
         await asyncio.to_thread(server.shutdown)
         server.server_close()
         thread.join()
+
+
+class _HttpServer(ThreadingMixIn, WSGIServer):
+    """Answers each collector in a thread of its own."""
+
+    daemon_threads = True
+
+
+class _SilentHandler(WSGIRequestHandler):
+    """Writes no line for every request."""
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the base
+        """Write nothing."""
+
+
+def _http_server(host: str, port: int, registry: CollectorRegistry, *, shared: bool) -> WSGIServer:
+    """Return a server that listens; `prometheus_client.start_http_server` could not share its port."""
+    family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    kind = type("_HttpServerHere", (_HttpServer,), {"address_family": family, "allow_reuse_port": shared})
+    return make_server(str(where[0]), port, make_wsgi_app(registry), kind, handler_class=_SilentHandler)
 
 
 def _counter(registry: CollectorRegistry, name: str, text: str, labels: Iterable[str]) -> Counter:

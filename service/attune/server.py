@@ -27,9 +27,10 @@ from attune.api.decisions import DecisionServicer
 from attune.api.methods import handler, with_own_queue
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
-from attune.child import READY_VARIABLE
+from attune.child import EX_CONFIG, EX_UNAVAILABLE, READY_VARIABLE
 from attune.config import ServerSettings, Settings
 from attune.errors import SettingError, StoreUnavailableError
+from attune.goaway import clients_gone
 from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 from attune.learning.learners import Learners
 from attune.metrics import LearningMetrics, ServingMetrics, published
@@ -53,9 +54,10 @@ from attune.store.versions import Versions
 from attune.tasks import end
 from attune.v1 import catalog_service_pb2, decision_service_pb2, placement_service_pb2, reward_service_pb2
 
-EX_UNAVAILABLE = 69
-EX_CONFIG = 78
 MAX_MESSAGE_BYTES = 1 << 20
+CONNECTION_GRACE_S = 30
+# How long clients may take to leave before they are told that the server is gone: one trip there and back will do.
+LEAVING_S = 1.0
 
 _DECISIONS = decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"]
 _REWARDS = reward_service_pb2.DESCRIPTOR.services_by_name["RewardService"]
@@ -78,19 +80,35 @@ def new_grpc_server(settings: ServerSettings) -> grpc.aio.Server:
     """Return a server with attune's limits, without services."""
     return grpc.aio.server(
         options=[
+            *_connection_age(settings),
             # What waits beyond this is ended in C, for a tenth of what it costs to look at it in Python: by the time a
             # busy process could refuse a call with a status of its own, it could almost have answered it.
             ("grpc.server.max_pending_requests", settings.max_queue),
             ("grpc.server.max_pending_requests_hard_limit", settings.max_queue),
             ("grpc.max_concurrent_streams", settings.max_streams),
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-            # A second server on the same port must fail, not quietly take half of the connections.
-            ("grpc.so_reuseport", 0),
+            # Several processes share the port, which the supervisor holds against everybody else.
+            ("grpc.so_reuseport", 1),
             # Clients may ping every 10 s, with or without calls; the default answers that with too_many_pings.
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ]
     )
+
+
+def _connection_age(settings: ServerSettings) -> list[tuple[str, int]]:
+    """Ask clients now and then to connect anew, which gRPC does without disturbing a call.
+
+    The kernel chooses a process for a connection, not for a call: one that came while there were fewer processes would
+    stay where it is for ever.
+    """
+    if not settings.max_connection_age_s:
+        return []
+    return [
+        ("grpc.max_connection_age_ms", max(1, round(1000 * settings.max_connection_age_s))),
+        # Only streams last that long (who watches our health, or asks what services there are).
+        ("grpc.max_connection_age_grace_ms", 1000 * CONNECTION_GRACE_S),
+    ]
 
 
 def run_decisions(settings: Settings) -> int:
@@ -107,7 +125,7 @@ async def _serve(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         metrics = ServingMetrics()
         await stack.enter_async_context(
-            published(metrics.registry, settings.server.metrics_address, "server.metrics_address")
+            published(metrics.registry, settings.server.metrics_address, "server.metrics_address", shared=True)
         )
         store = await stack.enter_async_context(_store(settings))
         placements, versions = Placements(store), Versions(store)
@@ -159,7 +177,15 @@ async def _serve(settings: Settings) -> None:
         _say_ready(address)
         await stopping.wait()
         await state.enter_graceful_shutdown()
-        await server.stop(settings.server.drain_s)
+        await _drain(server, address, settings.server.drain_s)
+
+
+async def _drain(server: grpc.aio.Server, address: str, drain_s: float) -> None:
+    """Finish the calls under way, and stop."""
+    until_s = asyncio.get_running_loop().time() + drain_s
+    await clients_gone(int(address.rpartition(":")[2]), min(drain_s, LEAVING_S))
+    await server.stop(max(0.0, until_s - asyncio.get_running_loop().time()))
+    _log.info("stopped")
 
 
 def _pipe(stack: AsyncExitStack, url: str, timeout_ms: int) -> Pipe:
@@ -261,13 +287,18 @@ def _run(work: Coroutine[Any, Any, None]) -> int:
     return 0
 
 
-def main(role: str) -> int:
-    """Run one role with the settings that the supervisor handed down; return the exit code."""
+def main(role: str, number: str = "") -> int:
+    """Run one role with the settings that the supervisor handed down; return the exit code.
+
+    Args:
+        role: `decisions` or `learner`.
+        number: Which one it is among several, for the log.
+    """
     roles: dict[str, Callable[[Settings], int]] = {"decisions": run_decisions, "learner": run_learner}
     settings = config.from_json(os.environ[config.HANDED_DOWN_VARIABLE])
-    telemetry.configure(settings.log, process=role)
+    telemetry.configure(settings.log, process=f"{role} {number}".strip())
     return roles[role](settings)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

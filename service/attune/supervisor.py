@@ -1,49 +1,38 @@
-"""The process behind `attune serve`: it starts the store, the server and the learner, and keeps them running.
+"""The process behind `attune serve`: it starts the store, the servers and the learner, and keeps them running.
 
-Order of start: store, server, learner; order of stop: server (which finishes the calls it has), learner, store. Each
-of them dies with the supervisor, whatever kills it (`attune.process`), and is started again when it dies alone. The
-supervisor itself does nothing else: no event loop, and no grpc, which does not survive the starting of processes.
+Order of start: store, servers, learner; order of stop: servers (which finish the calls they have), learner, store. Each
+of them dies with the supervisor, whatever kills it (`attune.process`), and is started again when it dies alone. On
+SIGHUP servers and learner are replaced by new processes, one after the other (`attune.workers`). The supervisor itself
+does nothing else: no event loop, and no grpc, which does not survive the starting of processes.
 """
 
 import logging
-import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
-from attune.child import Child, Keeper
+from attune.child import Child, Keeper, NeverReadyError, stop, until_ready
 from attune.config import Settings, reachable
-from attune.errors import StoreUnavailableError
+from attune.errors import SettingError, StoreUnavailableError
 from attune.process import bound, python
+from attune.signals import Signals
 from attune.store.embedded import EmbeddedStore
+from attune.workers import Workers
 
-EX_UNAVAILABLE = 69  # <sysexits.h>
-EX_CONFIG = 78
 TICK_S = 0.05
 SYNC_S = 1.0
-FIRST_STARTS = 5  # how often a process may die before it has ever been ready
 LEARNER_STOP_S = 10.0
-# What the server needs on top of the time its calls may take.
-SERVER_STOP_S = 5.0
+# How long an address may be taken: the servers of a supervisor that was killed need a moment to end.
+PREDECESSOR_S = 2.0
 
 logger = logging.getLogger(__name__)
 
 
 class _StopRequested(Exception):  # noqa: N818 - not an error
     """Somebody wants the service to end."""
-
-
-class _GaveUp(Exception):  # noqa: N818 - carries an exit code, its reason has been printed
-    """The service cannot be started."""
-
-    def __init__(self, exit_code: int) -> None:
-        super().__init__(exit_code)
-        self.exit_code = exit_code
 
 
 class Supervisor:
@@ -64,10 +53,10 @@ class Supervisor:
         self._announce = announce
         self._placement_files = placement_files
         self._store = None if settings.store.url else EmbeddedStore(settings.store.data_dir)
-        self._server = Child("server", python("attune.server", "decisions"))
+        self._workers: Workers | None = None
         self._learner = Child("learner", python("attune.server", "learner")) if learner else None
         self._keepers: dict[str, Keeper] = {}
-        self._signals = 0
+        self._signals = Signals()
         self._stopped = threading.Event()
 
     def run(self) -> int:
@@ -78,16 +67,17 @@ class Supervisor:
             reason is on stderr then.
 
         Raises:
-            ExpectedError: The embedded store cannot be started.
+            ExpectedError: The embedded store cannot be started, or the address is taken.
         """
-        with self._signals_counted():
+        with self._signals.counted():
             try:
                 self._start()
                 while True:
                     self._tick()
+                    self._renew()
             except _StopRequested:
                 return 0
-            except _GaveUp as failure:
+            except NeverReadyError as failure:
                 return failure.exit_code
             finally:
                 self._stop()
@@ -95,13 +85,25 @@ class Supervisor:
     def _start(self) -> None:
         if self._store:
             self._start_store(self._store)
-        address = self._start_child(self._server)
-        # Started again, the server keeps the port that it was given.
-        self._settings = replace(self._settings, server=replace(self._settings.server, address=address))
-        self._apply(address)
+        workers = self._workers = self._claimed()
+        workers.start_first()
+        # The others come after the placements: each server knows them when it begins.
+        self._apply(workers.address)
+        workers.start_others()
         if self._learner:
-            self._start_child(self._learner)
-        self._announce(address)
+            self._start_learner(self._learner)
+        self._announce(workers.address)
+
+    def _claimed(self) -> Workers:
+        """Claim the addresses, which those who had them may be about to leave."""
+        deadline = time.monotonic() + PREDECESSOR_S
+        while True:
+            try:
+                return Workers(self._settings, self._tick)
+            except SettingError:
+                if time.monotonic() > deadline:
+                    raise
+            self._tick()
 
     def _start_store(self, store: EmbeddedStore) -> None:
         try:
@@ -129,17 +131,9 @@ class Supervisor:
             except OSError as error:
                 logger.critical("the disk does not take the store's data: %s", error)
 
-    def _start_child(self, child: Child) -> str:
-        """Start a process, and return the line with which it says that it is ready."""
-        child.start(self._settings)
-        keeper = Keeper(child.name, lambda: child.start(self._settings), child)
-        while (line := child.ready()) is None:
-            self._tick()
-            if (code := child.exit_code) is not None:
-                _check_first_start(child, code, keeper.restarts + 1)
-                keeper.tend()
-        self._keepers[child.name] = keeper
-        return line
+    def _start_learner(self, learner: Child) -> None:
+        learner.start(self._settings)
+        self._keepers[learner.name] = until_ready(learner, self._settings, self._tick)
 
     def _apply(self, address: str) -> None:
         """Apply the placement files through a process of its own: grpc must not be used in this one."""
@@ -157,7 +151,7 @@ class Supervisor:
             process.wait()
             raise
         if process.returncode:
-            raise _GaveUp(max(process.returncode, 1))
+            raise NeverReadyError(max(process.returncode, 1))
 
     def _tick(self) -> None:
         """Wait a moment, and look after everything that should be running."""
@@ -166,51 +160,38 @@ class Supervisor:
             raise _StopRequested
         for keeper in self._keepers.values():
             keeper.tend()
+        if self._workers:
+            self._workers.tend()
+
+    def _renew(self) -> None:
+        """Replace servers and learner by new processes if somebody has asked for it."""
+        if self._workers and self._signals.renewals:
+            self._signals.renewals = 0  # who asks again from here on gets another turn
+            logger.info("replacing the processes, one after the other")
+            if self._workers.replace() and self._learner:
+                self._replace_learner(self._learner)
+
+    def _replace_learner(self, learner: Child) -> None:
+        """End the learner and start it again: a placement has one at a time, and nothing is lost in between."""
+        del self._keepers[learner.name]
+        stop([learner], LEARNER_STOP_S, hurry=lambda: False, wait=self._tick)
+        learner.start(self._settings)
+        self._keepers[learner.name] = Keeper(learner.name, lambda: learner.start(self._settings), learner)
 
     def _stop(self) -> None:
-        signals_before = self._signals
+        signals_before = self._signals.ends
 
         def hurry() -> bool:
             """Say whether somebody has asked again, and does not want to wait."""
-            return self._signals > signals_before
+            return self._signals.ends > signals_before
 
-        self._server.stop(self._settings.server.drain_s + SERVER_STOP_S, hurry=hurry)
+        if self._workers:
+            self._workers.stop(hurry=hurry)
         if self._learner:
-            self._learner.stop(LEARNER_STOP_S, hurry=hurry)
+            stop([self._learner], LEARNER_STOP_S, hurry=hurry)
         self._stopped.set()
         if self._store:
             self._store.stop()
 
     def _stopping(self) -> bool:
-        return self._signals > 0
-
-    @contextmanager
-    def _signals_counted(self) -> Iterator[None]:
-        """Count the signals that ask for an end. A handler does no more than that: it may run at any moment.
-
-        A hangup that is ignored stays so: that is what `nohup` asks for.
-        """
-
-        def count(number: int, frame: FrameType | None) -> None:
-            """Count a signal."""
-            del number, frame
-            self._signals += 1
-
-        wanted = [signal.SIGTERM, signal.SIGINT]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            wanted.append(signal.SIGHUP)
-        before = {number: signal.signal(number, count) for number in wanted}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def _check_first_start(child: Child, code: int, starts: int) -> None:
-    """Give up on a process that has never been ready, where starting it again would not help."""
-    if code in {EX_UNAVAILABLE, EX_CONFIG}:
-        raise _GaveUp(code)  # it has said why
-    if starts >= FIRST_STARTS:
-        logger.error("%s %s, %d times in a row", child.name, child.last_ending(), starts)
-        raise _GaveUp(1)
+        return self._signals.ends > 0

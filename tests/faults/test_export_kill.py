@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
@@ -84,15 +83,17 @@ def positions_in(to: Path, stream: str, form: str) -> list[str]:
     return found
 
 
-def kill_amid(arguments: list[str], to: Path, form: str, rng: Random) -> None:
-    """Start an export, and kill it a random time after the first file that it has written."""
-    before = written(to, form)
+def kill_amid(arguments: list[str], done: Callable[[], int], rng: Random) -> None:
+    """Start a command, and kill it a random time after more is done than before."""
+    before = done()
     # Bound to the life of this process, like everything that a test starts.
-    process = subprocess.Popen(bound(arguments), stdout=subprocess.DEVNULL)
-    wait_until(lambda: written(to, form) > before or process.poll() is not None, "a file", every_s=0.001)
-    time.sleep(rng.uniform(0, 0.05))
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "the export had ended before it was killed: the log is too short"
+    with subprocess.Popen(bound(arguments), stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: done() > before or process.poll() is not None, "something to be done", every_s=0.001)
+            time.sleep(rng.uniform(0, 0.05))
+        finally:
+            process.kill()
+    assert process.returncode == -signal.SIGKILL, "it had ended before it was killed: the log is too short"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ def test_every_row_is_written_once_however_often_the_export_is_killed(
     positions, late = asyncio.run(make(store_url, n))
     rng = Random(SEED)
     for _ in range(kills):
-        kill_amid(command(store_url, tmp_path, form), tmp_path, form, rng)
+        kill_amid(command(store_url, tmp_path, form), lambda: written(tmp_path, form), rng)
     assert written(tmp_path, form) < (len(positions) + len(late)) / 2, "nothing was left to do after the last kill"
 
     done = subprocess.run(command(store_url, tmp_path, form), capture_output=True, text=True, check=True)
@@ -143,11 +144,6 @@ def test_an_import_that_is_killed_is_the_same_as_one_that_is_not(store_url: str,
     arguments = [sys.executable, "-m", "attune", "import", "other", str(tmp_path), "--redis-url", store_url, "--json"]
     rng = Random(SEED)
     for _ in range(kills):
-        before = asyncio.run(length(store_url))
-        process = subprocess.Popen(bound(arguments), stdout=subprocess.DEVNULL)
-        wait_until(lambda: asyncio.run(length(store_url)) > before, "a row", every_s=0.001)  # noqa: B023
-        time.sleep(rng.uniform(0, 0.05))
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, "the import had ended before it was killed: the log is too short"
+        kill_amid(arguments, lambda: asyncio.run(length(store_url)), rng)
     subprocess.run(arguments, stdout=subprocess.DEVNULL, check=True)
     assert asyncio.run(events(store_url, "other")) == asyncio.run(events(store_url, "home"))

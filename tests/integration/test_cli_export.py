@@ -15,8 +15,9 @@ from attune.v1.placement_service_pb2 import ApplyPlacementRequest
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 from attune.v1.reward_service_pb2 import Outcome, RecordOutcomesRequest
 from attune.v1.reward_service_pb2_grpc import RewardServiceStub
+from client import Client
 from customers import OFFERS
-from messages import reward
+from messages import decide, features, kept, outcome, reward
 from oracle import learned, settled, status
 from service import RunningService, wait_until
 
@@ -72,6 +73,54 @@ def test_the_story_of_a_log_that_moves(
     assert (code, said["interactions"], said["trimmed"]) == (0, 0, N - 1)
     with grpc.insecure_channel(address) as channel, pytest.raises(grpc.RpcError, match="trimmed"):
         DecisionServiceStub(channel).GetDecision(GetDecisionRequest(placement="original", event_id="e0"), timeout=5)
+
+
+def test_decisions_from_the_catalogue_are_exported_with_the_offers_as_they_were(
+    address: str, here: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decided = []
+    with Client(address) as client:
+        for name in ("kept", "kept-copy"):
+            client.apply(name, reward=reward(1))
+        for price in (1.25, 2.25):
+            client.put(*(kept(f"k{i}", features({"price": price + i}), placements=["kept"]) for i in range(3)))
+            wait_until(lambda price=price: _first_price(client) == price, "the offers to arrive")
+            for i in range(10):
+                ids = ["k2", "k0"] if i % 2 else []
+                request = decide("kept", f"{price} {i}", [], offer_ids=ids, slots=1 + i % 3)
+                decided.append((request, client.decide(request)))
+            client.record(*(outcome("kept", f"{price} {i}") for i in range(0, 10, 3)))
+        client.take_out("k0", "k1", "k2")
+        n = client.status("kept").decisions
+    settled(address, "kept")
+
+    assert run(capsys, "export", "kept", "--to", str(tmp_path), *here)[0] == 0
+    code, out, _ = run(capsys, "import", "kept-copy", str(tmp_path), *here, "--json")
+    assert (code, json.loads(out)["added"], json.loads(out)["refused"]) == (0, n, 0)
+    with Client(address) as client:
+        # Asked again after the window, when nothing is left to draw from: what was decided then.
+        assert [client.decide(request) for request, _ in decided] == [answer for _, answer in decided]
+        for price, i in ((1.25, 0), (1.25, 1), (2.25, 2), (2.25, 3)):
+            copied, stored = (client.get(name, f"{price} {i}") for name in ("kept-copy", "kept"))
+            wanted = [2, 0] if i % 2 else [0, 1, 2]
+            assert [one.offer.features.numeric["price"] for one in copied.offers] == [price + k for k in wanted]
+            assert [one.offer.id for one in copied.offers] == [f"k{k}" for k in wanted]
+            assert (copied.offers, copied.choices) == (stored.offers, stored.choices)
+    # What is learned from the exported offers is what is learned from those of the catalogue, to the last bit.
+    learned_there = status(address, "kept").learned
+    wait_until(lambda: status(address, "kept-copy").learned == learned_there, "the imported log to be learned")
+    url = running_url(here[1])
+    copy, original = learned(url, "kept-copy"), learned(url, "kept")
+    assert copy.serving == copy.replayed == original.replayed == original.serving
+
+
+def _first_price(client: Client) -> float:
+    try:
+        answer = client.decide(decide("kept", "", []))
+    except grpc.RpcError as error:
+        assert error.code() == grpc.StatusCode.FAILED_PRECONDITION  # noqa: PT017 - nothing has arrived yet
+        return 0.0
+    return client.get("kept", answer.event_id).offers[0].offer.features.numeric["price"]
 
 
 def test_bad_rows_are_named_and_decide_how_it_ends(

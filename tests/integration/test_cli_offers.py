@@ -1,6 +1,7 @@
 """`attune apply` with offers, and `attune offers`, against a running service."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -160,3 +161,19 @@ def test_nothing_in_an_offer_moves_the_cursor(typed: Typed, tmp_path: Path) -> N
         assert "a\ufffd[2Jb" in out
         assert "[red]x[/red]" in out
         assert not set("\x1b\a\r") & set(out)
+
+
+def test_the_calls_of_the_page_about_the_catalogue_work(
+    typed: Typed, service: RunningService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (ROOT / "docs" / "catalog.md").read_text(encoding="utf-8")
+    code = "".join(re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    assert typed("apply", str(ROOT / "examples" / "shop.yaml"), str(ROOT / "examples" / "catalog.yaml"))[0] == 0
+    named: dict[str, object] = {}
+    exec(compile(code.replace("127.0.0.1:50051", service.address), "catalog.md", "exec"), named)
+    first, *mails = [line.split() for line in capsys.readouterr().out.splitlines()]
+    known = {"gift-card", "spring-sale", "yoga-starter", "newsletter"}
+    assert (first[0] in known, 0 < float(first[1]) <= 1) == (True, True)
+    assert [mail[0] for mail in mails] == ["mail-2026-03-c1", "mail-2026-03-c2"]
+    assert {mail[1] for mail in mails} <= known
+    named["channel"].close()  # type: ignore[attr-defined]

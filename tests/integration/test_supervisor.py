@@ -92,7 +92,7 @@ def test_a_supervisor_that_is_killed_takes_everything_along(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGTERM, *(pytest.param(other, marks=pytest.mark.long) for other in (signal.SIGINT, signal.SIGHUP))],
+    [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)],
 )
 def test_a_signal_stops_everything_with_exit_code_0(tmp_path: Path, number: signal.Signals) -> None:
     with RunningService(tmp_path, args=["--no-learner"]) as service:

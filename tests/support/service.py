@@ -47,7 +47,7 @@ class RunningService:
         redis_url: str = "",
         args: Sequence[str] = (),
         env: dict[str, str] | None = None,
-        ready_s: float = 30.0,
+        ready_s: float = 60.0,
     ) -> None:
         """Starts the service and waits until it is ready.
 
@@ -98,6 +98,10 @@ class RunningService:
             Process ids by role: `server`, `learner`, `store`. A role without a live process is absent.
         """
         return {role: pid for pid, command in _descendants(self.pid) if (role := _role(command))}
+
+    def servers(self) -> list[int]:
+        """Finds the server processes, of which there may be several: their process ids, in order."""
+        return sorted(pid for pid, command in _descendants(self.pid) if _role(command) == "server")
 
     def stop(self, timeout_s: float = 20.0) -> None:
         """Sends SIGTERM and checks that everything ends cleanly. Does nothing when the service was stopped before.
@@ -163,13 +167,14 @@ def is_alive(pid: int) -> bool:
     return any(pid == other for other, _, _ in _processes())
 
 
-def wait_until(condition: Callable[[], _T], what: str, timeout_s: float = 15.0, every_s: float = 0.05) -> _T:
+def wait_until(condition: Callable[[], _T], what: str, timeout_s: float = 60.0, every_s: float = 0.05) -> _T:
     """Asks again and again until the answer is true.
 
     Args:
         condition: What to ask.
         what: What is waited for, in words, for the error message.
-        timeout_s: Seconds after which it is an error.
+        timeout_s: Seconds after which it is an error: many by default, because the clock is the wall's and the machine
+            may be busy. Where it matters how long something takes, the caller says so.
         every_s: Seconds between two questions.
 
     Returns:

@@ -47,7 +47,9 @@ BASE = {
     "attune.child",
     "attune.tasks",
 }
-TOP = {"attune.server": "attune.server", "attune.supervisor": "attune.server", "attune.__main__": "attune.cli"}
+# The processes of a service and what only they need are one room.
+PROCESSES = ("server", "goaway", "supervisor", "workers", "held_address", "signals")
+TOP = {f"attune.{module}": "attune.server" for module in PROCESSES} | {"attune.__main__": "attune.cli"}
 # Outside library -> the rooms that may import it.
 OWNERS = {
     "redis": {"attune.store"},

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from attune.child import FIRST_DELAY_S, HEALTHY_S, LONGEST_DELAY_S, Child, Keeper
+from attune.child import FIRST_DELAY_S, HEALTHY_S, LONGEST_DELAY_S, Child, Keeper, stop
 from attune.config import LogSettings, Settings
 from attune.errors import StoreUnavailableError
 from blas import MANY, SAY_THREADS
@@ -35,7 +35,7 @@ def child() -> Iterator[Callable[[str], Child]]:
 
     yield make
     for one in made:
-        one.stop(0, hurry=lambda: True)
+        stop([one], 0, hurry=lambda: True)
 
 
 def test_a_child_says_when_it_is_ready(child: Callable[[str], Child]) -> None:
@@ -76,7 +76,7 @@ def test_a_child_may_take_its_time_to_end(child: Callable[[str], Child]) -> None
     one = child("signal.signal(signal.SIGTERM, lambda *_: (time.sleep(.2), sys.exit(3)))\n" + SAY_READY)
     one.start(Settings())
     wait_until(one.ready, "the child to be ready")
-    one.stop(10, hurry=never)
+    stop([one], 10, hurry=never)
     assert one.exit_code == 3
 
 
@@ -87,7 +87,7 @@ def test_a_child_that_does_not_end_is_killed(
     one = child("signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SAY_READY)
     one.start(Settings())
     wait_until(one.ready, "the child to be ready")
-    one.stop(timeout_s, hurry=hurry)
+    stop([one], timeout_s, hurry=hurry)
     assert one.exit_code == -signal.SIGKILL
 
 
@@ -97,7 +97,7 @@ def test_no_file_is_left_open_by_many_starts(child: Callable[[str], Child]) -> N
     for _ in range(5):
         one.start(Settings())
         wait_until(lambda: not one.alive(), "the child to end")
-    one.stop(0, hurry=never)
+    stop([one], 0, hurry=never)
     assert len(list(Path("/dev/fd").iterdir())) == before
 
 

@@ -63,6 +63,8 @@ def test_children_read_exactly_what_the_supervisor_has() -> None:
         ("SERVER__DRAIN_S", "-1", "server.drain_s: expected a number, 0 to 3600 seconds, got '-1'"),
         ("SERVER__DRAIN_S", "nan", "server.drain_s: expected a number, 0 to 3600 seconds, got 'nan'"),
         ("STORE__TIMEOUT_MS", "9" * 5000, "store.timeout_ms: expected a whole number, 10 to 600000 milliseconds, got "),
+        ("SERVER__WORKERS", "0", "server.workers: expected a whole number, 1 to 64, got '0'"),
+        ("SERVER__WORKERS", "65", "server.workers: expected a whole number, 1 to 64, got '65'"),
         # Not one of the words.
         ("LOG__FORMAT", "xml", "log.format: expected one of text, json, got 'xml'"),
         # Addresses without a port, with a port that is none, with a host that needs brackets.

@@ -169,7 +169,7 @@ def test_rows_that_are_skipped_are_missing_from_the_estimate(skipped: int, verdi
     assert bool(report.estimates) == (verdict != "refuse")
 
 
-@pytest.mark.parametrize("propensity", [5e-324, 1e-200, 1e-60])
+@pytest.mark.parametrize("propensity", [5e-324, pytest.param(1e-200, marks=pytest.mark.long), 1e-60])
 def test_a_propensity_as_small_as_a_number_can_be_is_refused_and_breaks_nothing(propensity: float) -> None:
     rows = [*clicks(300, 6), sample(300, (1.0, propensity, 0.0), 1, 1.0)]
     slots = [of_slots(i, [((propensity, 0.2, 0.8), 0, 1.0), ((0.4, propensity), 1, 1.0)]) for i in range(301, 304)]
@@ -234,7 +234,7 @@ def test_a_version_on_a_log_without_positions_is_not_to_be_trusted() -> None:
 
 
 def test_rewards_beyond_their_range_end_what_holds_at_every_moment_and_nothing_else() -> None:
-    rows = [sample(i, (0.5, 0.5), i % 2, 3.0 * (i % 2)) for i in range(2000)]
+    rows = [sample(i, (0.5, 0.5), i % 2, 3.0 * (i % 2)) for i in range(1000)]
     target = run(rows, [targets.uniform()], BOUNDED).targets[0]
     assert [each.method for each in target.estimates[0].intervals] == ["bootstrap", "gaussian"]
     assert any("--reward-range" in reason for reason in target.reasons)
@@ -245,7 +245,7 @@ def test_rewards_beyond_their_range_end_what_holds_at_every_moment_and_nothing_e
 
 def test_bounds_of_one_slot_are_none_of_a_decision_of_several() -> None:
     """Two slots may earn 2, also in a log in which they happen to earn no more than 1."""
-    rows = [of_slots(i, [((0.5, 0.5), i % 2, 0.4), ((1.0,), 0, 0.4)]) for i in range(2000)]
+    rows = [of_slots(i, [((0.5, 0.5), i % 2, 0.4), ((1.0,), 0, 0.4)]) for i in range(1000)]
     of_slot = run(rows, [targets.uniform()], replace(PLAIN, bounds=RewardRange(0.0, 1.0, of_slot=True))).targets[0]
     assert "anytime" not in [each.method for each in of_slot.estimates[0].intervals]
     said = run(rows, [targets.uniform()], replace(PLAIN, bounds=RewardRange(0.0, 2.0))).targets[0]

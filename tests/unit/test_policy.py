@@ -1,19 +1,20 @@
 """A spec becomes the policy it names, and a floor changes its probabilities and nothing else."""
 
 import math
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
 from attune_models import pmf as pmfs
 from attune_models.baselines import FixedPolicy, FixedSpec, UniformPolicy, UniformSpec
-from attune_models.beliefs import Belief
+from attune_models.beliefs import Belief, pseudo_interactions
 from attune_models.features import situation
 from attune_models.linear import LinearThompsonPolicy, LinearThompsonSpec, LinearUcbPolicy, LinearUcbSpec
 from attune_models.policy import FlooredPolicy, KindSpec, PolicySpec, build, started
 from attune_models.popularity import PopularityPolicy, PopularitySpec, RewardModel
 from attune_models.state import unpack
-from attune_models.types import FeatureSet, Interaction, PlainAction, PolicyError, Situation
+from attune_models.types import ActionSet, FeatureSet, Interaction, PlainAction, PolicyError, Situation
 from attune_models.vw import VwPolicy, VwSpec
 from poison import poisoned
 
@@ -112,3 +113,38 @@ def test_a_policy_that_starts_knows_its_beliefs_and_one_that_is_built_does_not()
     believed = started(spec).pmf(abc())
     assert believed.index(max(believed)) == 1
     assert min(believed) >= 0.05
+
+
+@pytest.mark.parametrize("kind", [UniformSpec(), FixedSpec("a")])
+def test_what_predicts_nothing_has_no_scores(kind: KindSpec) -> None:
+    assert build(PolicySpec(kind)).scores(situation(FeatureSet(), [PlainAction("a"), PlainAction("b")])) is None
+
+
+@pytest.mark.parametrize(
+    "kind", [LinearUcbSpec(), LinearThompsonSpec(max_actions=2), PopularitySpec(), VwSpec(bits=10)]
+)
+def test_scores_are_those_that_are_explained(kind: KindSpec) -> None:
+    """Of a known set or not, floored or not, prepared or not."""
+    actions = [PlainAction(each, FeatureSet(categorical={"topic": each})) for each in "abcd"]
+    asked = situation(FeatureSet({"age": 2.5}, {"user": "Tom", "device": "mobile"}), actions)
+    known = ActionSet(asked.action_ids, asked.actions)
+    policy = build(PolicySpec(kind, min_probability=0.1))
+    policy.prepare(known)
+    for i in range(20):
+        policy.learn(Interaction(asked, i % 3, 1 / 4, float(i % 3 == 1)))
+        for each in (asked, replace(asked, known=known), replace(asked, known=known, positions=[0, 1, 2, 3])):
+            scores = policy.scores(each)
+            assert scores is not None
+            assert scores == pytest.approx([explained.score for explained in policy.explain(asked)], rel=1e-9, abs=1e-9)
+    assert len(set(scores)) > 1
+
+
+def test_beliefs_are_chosen_with_as_they_are_learned() -> None:
+    spec = PolicySpec(VwSpec(bits=10), beliefs=(Belief("user=Tom", "b", "=b", 1.0, 50),))
+    asked = abc()
+    known = replace(asked, known=ActionSet(asked.action_ids, asked.actions))
+    assert started(spec).pmf(known) == pytest.approx(started(spec).pmf(asked), rel=0, abs=1e-6)
+    policy = build(spec)
+    for interaction in pseudo_interactions(spec.beliefs):
+        policy.learn(interaction)
+    assert policy.dumps() == started(spec).dumps()

@@ -16,7 +16,7 @@ from attune_models.features import situation
 from attune_models.linear import LinearThompsonSpec, LinearUcbSpec
 from attune_models.policy import Policy, PolicySpec, build
 from attune_models.popularity import PopularitySpec
-from attune_models.types import FeatureSet, Interaction, PlainAction, Pmf, Situation
+from attune_models.types import ActionSet, FeatureSet, Interaction, PlainAction, Pmf, Situation
 from attune_models.vw import Bag, Epsilon, Softmax, SquareCb, VwSpec
 
 SITUATION = situation(FeatureSet(categorical={"device": "mobile"}, numeric={"age": 3.5}), map(PlainAction, "abcd"))
@@ -68,6 +68,16 @@ def test_a_later_slot_has_its_number_as_a_feature_and_what_is_left() -> None:
     asked = slots.situation_of(SITUATION, [2, 0])
     assert asked == Situation("=2 age:3.5 device=mobile", ["b", "d"], ["=b", "=d"])
     assert slots.situation_of(SITUATION, [0, 2]) == asked  # what was drawn matters, not in which order
+
+
+def test_a_later_slot_draws_from_the_same_known_set() -> None:
+    """Its actions are where they were, whatever was left out of the set before."""
+    known = ActionSet([*"xabycd"], ["=x", "=a", "=b", "=y", "=c", "=d"])
+    whole = Situation("", known.action_ids, known.actions, known)
+    assert slots.situation_of(whole, [0, 3]).positions == [1, 2, 4, 5]
+    some = slots.situation_of(Situation("", [*"abcd"], ["=a", "=b", "=c", "=d"], known, [1, 2, 4, 5]), [1])
+    assert (some.known, some.positions) == (known, [1, 4, 5])
+    assert [known.action_ids[i] for i in some.positions] == some.action_ids == ["a", "c", "d"]
 
 
 def test_what_is_learned_names_the_action_among_those_left() -> None:

@@ -2,12 +2,14 @@
 
 import math
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from attune_models.types import Interaction, PolicyError
-from attune_models.vw import Epsilon, VwPolicy, VwSpec
+from attune_models.vw import Crossings, Epsilon, First, VwPolicy, VwSpec
+from attune_models.vw_file import read_count
 from vw_policies import bits_of, every_spec, interactions, situation_for, trained
 
 RECORD = 16
@@ -110,3 +112,24 @@ def test_a_policy_goes_on_after_a_damaged_file(spec: VwSpec) -> None:
         policy.loads(with_number(policy.dumps(), math.nan, 0))
     policy.learn(Interaction(situation_for("1"), 0, 0.5, 1.0))
     assert math.fsum(policy.pmf(situation_for("1"))) == pytest.approx(1.0, abs=1e-12)
+
+
+# --- what an exploration counts
+
+
+@pytest.mark.parametrize("n_rounds", [0, 1, 37, 300])
+@pytest.mark.parametrize("spec", [VwSpec(), VwSpec(bits=10, power_t=0.25, l1=1e-6), VwSpec(crossings=Crossings.NONE)])
+def test_interactions_are_counted_in_the_header(spec: VwSpec, n_rounds: int) -> None:
+    """By SquareCB those learned from; by First those that are still to be uniform, down to none."""
+    assert count_of(spec, n_rounds) == n_rounds
+    assert count_of(replace(spec, exploration=First(100)), n_rounds) == max(0, 100 - n_rounds)
+
+
+def count_of(spec: VwSpec, n_rounds: int) -> int:
+    return read_count(trained(spec, n_rounds).dumps(), len(VwPolicy(spec).dumps()))
+
+
+@pytest.mark.parametrize("state", [b"", b"garbage" * 100, b" --options", b"\xff\xff\xff\xff --options" + bytes(400)])
+def test_a_header_without_a_count_is_refused(state: bytes) -> None:
+    with pytest.raises(PolicyError, match="expected "):
+        read_count(state, 417)

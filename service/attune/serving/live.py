@@ -8,7 +8,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from attune.errors import BadSnapshotError, ExpectedError, UnusableVersionError
@@ -21,11 +21,13 @@ from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.v1.placement_pb2 import Placement
 from attune_models.policy import Policy, build, started
-from attune_models.types import PolicyError, Situation
+from attune_models.types import ActionSet, PolicyError, Situation
 
 POLL_S = 0.2
 
 _CANARY = Situation("canary=1", ["a", "b", "c"], ["=a canary=1", "=b canary=2", "=c"])
+# Of a known set, a policy may choose in another way: it is looked at, too, and what it reads for that is read here.
+_CANARIES = (_CANARY, replace(_CANARY, known=ActionSet(_CANARY.action_ids, _CANARY.actions)))
 
 _log = logging.getLogger(__name__)
 
@@ -234,7 +236,7 @@ async def sound_policy(versions: Versions, name: str, record: VersionRecord) -> 
 def _loaded(record: VersionRecord, weights: bytes) -> Policy:
     policy = build(policy_spec(record.policy))
     policy.loads(weights)
-    canary = policy.pmf(_CANARY)
-    if not math.isclose(math.fsum(canary), 1.0):
-        raise BadSnapshotError(f"the canary's probabilities sum to {math.fsum(canary)}")
+    for canary in map(policy.pmf, _CANARIES):
+        if not math.isclose(math.fsum(canary), 1.0):
+            raise BadSnapshotError(f"the canary's probabilities sum to {math.fsum(canary)}")
     return policy
