@@ -39,8 +39,8 @@ async def script_calls(run: Callable[..., Awaitable[object]], name: str) -> floa
         started = time.process_time()
         for i in range(CALLS):
             event_id = f"{name}-{repeat}-{i}"
-            keys = [KEYS.spec, KEYS.due, KEYS.counts, KEYS.event(event_id)]
-            await run("journal", keys, [60_000, NO_DEADLINE_MS, DEFERRED_TTL_S, event_id, RECORD])
+            keys = [KEYS.spec, KEYS.due, KEYS.counts, KEYS.offersets, KEYS.event(event_id)]
+            await run("journal", keys, [60_000, NO_DEADLINE_MS, DEFERRED_TTL_S, event_id, RECORD, ""])
         times.append(time.process_time() - started)
     return median_us(times)
 

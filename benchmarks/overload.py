@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from tests.support.service import RunningService
 from attune.v1.placement_service_pb2 import ApplyPlacementRequest
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 from benchmarks import h2, machine, workload
-from benchmarks.measure import DECIDE
 from benchmarks.processes import cpu_s, pin_apart
+from benchmarks.targets import DECIDE
 
 FLEET = 32
 UNLOADED, OVERLOADED = 0.5, 3.0
@@ -80,7 +81,7 @@ def seen(load: h2.Load, seconds: float, server_s: float) -> Seen:
 class Overloaded:
     """The service under load."""
 
-    def __init__(self, address: str, server: int, messages: list[bytes]) -> None:
+    def __init__(self, address: str, server: int, messages: Iterable[bytes]) -> None:
         """Load the service at this address, whose server has this process id, with these requests in turn."""
         self._address = address
         self._server = server
@@ -115,12 +116,12 @@ def measure(service: RunningService, seconds: float) -> None:
     pids = service.children()
     with grpc.insecure_channel(service.address) as channel:
         PlacementServiceStub(channel).ApplyPlacement(
-            ApplyPlacementRequest(placement=workload.placement(_NO_WINDOW_CLOSES_S))
+            ApplyPlacementRequest(placement=workload.placement(workload.INLINE, _NO_WINDOW_CLOSES_S))
         )
     for name, value in machine.describe(pids["store"]).items():
         print(f"- {name}: {value}")
     print(f"- cores: {pin_apart([pids['server']], [service.pid, pids['store'], pids['learner'], os.getpid()])}\n")
-    messages = [request.SerializeToString() for request in workload.requests()]
+    messages = workload.ever_other(workload.inline_requests(), workload.days())
     loaded = Overloaded(service.address, pids["server"], messages)
     most = loaded.most(min(seconds, 5.0))
     print(

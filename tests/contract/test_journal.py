@@ -118,7 +118,8 @@ async def test_a_caller_that_went_away_does_not_take_others_along(pipe: Pipe, ho
 async def test_what_nobody_waits_for_any_more_is_not_written(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
     journal = Journal(pipe)
     gone = asyncio.ensure_future(journal.append(home, WINDOW_MS, "gone", b"record"))
-    all_gone = asyncio.ensure_future(journal.append_many(home, WINDOW_MS, [("gone1", b"record"), ("gone2", b"record")]))
+    many = [Entry("gone1", b"record"), Entry("gone2", b"record")]
+    all_gone = asyncio.ensure_future(journal.append_many(home, WINDOW_MS, many))
     stays = asyncio.ensure_future(journal.append(home, WINDOW_MS, "stays", b"record"))
     await asyncio.sleep(0)
     gone.cancel()
@@ -138,7 +139,7 @@ async def test_what_waits_for_the_store_is_bounded(
 ) -> None:
     metrics = ServingMetrics()
     journal = Journal(pipe, metrics, bounds)
-    entries = [(f"e{i}", b"x" * 1000) for i in range(15)]
+    entries = [Entry(f"e{i}", b"x" * 1000) for i in range(15)]
     answers = await asyncio.gather(
         *(journal.append(home, WINDOW_MS, *entry) for entry in entries),
         journal.append_many(home, WINDOW_MS, entries[:2]),

@@ -18,16 +18,16 @@ KEPT_S = 60
 
 async def test_answers_belong_to_their_commands(pipe: Pipe, home: PlacementKeys) -> None:
     """Many scripts at once, before the store has seen the script: every answer is about its own event."""
-    keys = [home.spec, home.due, home.counts]
+    keys = [home.spec, home.due, home.counts, home.offersets]
     first = await asyncio.gather(
         *(
-            pipe.run("journal", [*keys, home.event(f"e{i}")], [1000, FAR_MS, KEPT_S, f"e{i}", f"record {i}"])
+            pipe.run("journal", [*keys, home.event(f"e{i}")], [1000, FAR_MS, KEPT_S, f"e{i}", f"record {i}", ""])
             for i in range(100)
         )
     )
     again = await asyncio.gather(
         *(
-            pipe.run("journal", [*keys, home.event(f"e{i}")], [1000, FAR_MS, KEPT_S, f"e{i}", "other"])
+            pipe.run("journal", [*keys, home.event(f"e{i}")], [1000, FAR_MS, KEPT_S, f"e{i}", "other", ""])
             for i in range(100)
         )
     )
@@ -47,7 +47,9 @@ async def test_a_refusal_leaves_the_connection_in_order(store: Store, pipe: Pipe
     await store.redis.delete(home.spec)
     with pytest.raises(NotFoundError):
         await pipe.run(
-            "journal", [home.spec, home.due, home.counts, home.event("e")], [1000, FAR_MS, KEPT_S, "e", "record"]
+            "journal",
+            [home.spec, home.due, home.counts, home.offersets, home.event("e")],
+            [1000, FAR_MS, KEPT_S, "e", "record", ""],
         )
     with pytest.raises(StoreUnavailableError, match="ommand arguments must be strings or integers"):
         await pipe.run("journal", [], [])
@@ -98,13 +100,13 @@ async def test_password_user_and_database_of_the_url_are_used(store: Store, stor
 
 
 async def test_what_nobody_waits_for_any_more_is_not_written(store: Store, pipe: Pipe, home: PlacementKeys) -> None:
-    keys = [home.spec, home.due, home.counts, home.event("e")]
+    keys = [home.spec, home.due, home.counts, home.offersets, home.event("e")]
     past_ms = await pipe.store_ms(asyncio.get_running_loop().time() - 0.01)
     with pytest.raises(StoreUnavailableError, match="nothing was written"):
-        await pipe.run("journal", keys, [1000, past_ms, KEPT_S, "e", "record"])
+        await pipe.run("journal", keys, [1000, past_ms, KEPT_S, "e", "record", ""])
     assert await store.redis.exists(home.event("e")) == 0
     soon_ms = await pipe.store_ms(asyncio.get_running_loop().time() + 5)
-    assert await pipe.run("journal", keys, [1000, soon_ms, KEPT_S, "e", "record"]) == [None]
+    assert await pipe.run("journal", keys, [1000, soon_ms, KEPT_S, "e", "record", ""]) == [None]
 
 
 async def test_an_answer_that_lies_ready_is_not_late(pipe: Pipe) -> None:

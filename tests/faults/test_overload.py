@@ -12,8 +12,8 @@ from pathlib import Path
 import grpc
 import pytest
 from benchmarks import h2
-from benchmarks.measure import DECIDE
 from benchmarks.overload import outcome
+from benchmarks.targets import DECIDE
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from attune.v1.decision_service_pb2 import DecideResponse, GetDecisionRequest
