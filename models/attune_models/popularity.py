@@ -192,10 +192,12 @@ class PopularityPolicy:
             raise PolicyError(f"sums: expected rewards between {low:g} and {high:g} for each action, got others")
 
     def _sums(self, situation: Situation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        # Of thousands of actions, most may be new.
         new = _Tally()
-        tallies = [self._now(self._tallies.get(action_id, new)) for action_id in situation.action_ids]
-        counts, totals = np.array([(tally.count, tally.total) for tally in tallies]).T
-        return counts, totals
+        tallies = [self._tallies.get(action_id, new) for action_id in situation.action_ids]
+        if self._spec.half_life:
+            tallies = [self._now(tally) if tally is not new else new for tally in tallies]
+        return np.array([tally.count for tally in tallies]), np.array([tally.total for tally in tallies])
 
     def _discount(self, age: int) -> float:
         return float(0.5 ** (age / self._spec.half_life)) if self._spec.half_life else 1.0
