@@ -89,7 +89,7 @@ class Overloaded:
 
     def most(self, seconds: float) -> float:
         """Return how many decisions a second it makes in closed loop."""
-        run = {"connections": 4, "in_flight": 16}
+        run = {"connections": 4, "in_flight": 8}
         h2.closed_loop(self._address, DECIDE, self._messages, seconds=_WARM_UP_S, **run)
         return h2.closed_loop(self._address, DECIDE, self._messages, seconds=seconds, **run).rate
 
@@ -143,8 +143,14 @@ def main() -> None:
     """Start the service, load it, print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overload", description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of a row (default 10)")
+    parser.add_argument("--max-queue", type=int, default=32, help="the setting server.max_queue (default 32)")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="attune-bench-") as directory, RunningService(Path(directory)) as service:
+    print(f"server.max_queue: {arguments.max_queue}\n")
+    env = {"ATTUNE__SERVER__MAX_QUEUE": str(arguments.max_queue)}
+    with (
+        tempfile.TemporaryDirectory(prefix="attune-bench-") as directory,
+        RunningService(Path(directory), env=env) as service,
+    ):
         measure(service, arguments.seconds)
 
 

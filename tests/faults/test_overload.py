@@ -172,7 +172,8 @@ def test_three_times_of_what_can_be_done(service: RunningService, client: Client
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_minute_of_three_times_of_what_can_be_done_hurts_those_that_are_served_little(tmp_path: Path) -> None:
-    with RunningService(tmp_path, env=PATIENT) as service, Client(service.address) as client:
+    env = {**PATIENT, "ATTUNE__SERVER__MAX_QUEUE": "32"}
+    with RunningService(tmp_path, env=env) as service, Client(service.address) as client:
         client.apply("over")
         half, over, healthy = loaded(service, "over", 60.0)
         assert set(healthy) == {health_pb2.HealthCheckResponse.SERVING}
