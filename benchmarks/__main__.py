@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from statistics import median
 
-from benchmarks import evaluation, h2load, learner_speed, machine, pending_memory, policy_cost, replay, vw_daemon
+from benchmarks import evaluation, h2load, learner_speed, pending_memory, policy_cost, replay, vw_daemon
 from benchmarks.measure import Latency, Throughput
 from benchmarks.processes import resident_bytes
 from benchmarks.report import markdown
@@ -49,14 +49,13 @@ def measure(arguments: argparse.Namespace) -> Results:
     costs, replays = policy_cost.measure(), replay.measure()
     learner, pending = learner_speed.measure(), pending_memory.measure()
     with running() as setting:
-        described = machine.describe(setting.processes["store"])
         memory = {f"{role}, before it is loaded": resident_bytes(pid) for role, pid in setting.processes.items()}
         rows = _rows(setting, arguments)
         latencies = _latencies(setting, arguments, rows)
         second_opinions = _second_opinions(setting, arguments)
         memory |= {f"{role}, in the end": resident_bytes(pid) for role, pid in setting.processes.items()}
         return Results(
-            machine={**described, "vw --daemon": vw_daemon.described(), "cores": setting.pinning},
+            machine={**setting.machine, "vw --daemon": vw_daemon.described()},
             seconds=arguments.seconds,
             rows=rows,
             latency_seconds=arguments.latency_seconds,

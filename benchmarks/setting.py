@@ -16,7 +16,7 @@ from attune.store.client import Store
 from attune.store.keys import PlacementKeys
 from attune.store.versions import Versions
 from attune.v1.decision_service_pb2 import DecideRequest
-from benchmarks import workload
+from benchmarks import machine, workload
 from benchmarks.measure import Loaded, Target
 from benchmarks.processes import Processes, empty_server, pin_apart
 from benchmarks.targets import (
@@ -48,7 +48,7 @@ class Setting:
         catalogue: `Decide` with offers of the catalogue, by how many there are.
         rows: All of them, and everything else that is loaded in closed loop, in the order of the table.
         processes: Process ids by role.
-        pinning: What was pinned to which core, in words.
+        machine: What it runs on, in words, by name; what was pinned to which core among it.
     """
 
     empty: Target
@@ -56,7 +56,7 @@ class Setting:
     catalogue: dict[int, Target]
     rows: Sequence[Loaded]
     processes: dict[str, int]
-    pinning: str
+    machine: dict[str, str]
 
 
 @contextmanager
@@ -78,9 +78,10 @@ def running() -> Iterator[Setting]:
         compared = [each for pair in zip(batches, [target for target, _ in daemons], strict=True) for each in pair]
         asked = [pid for _, pids_of_daemon in daemons for pid in pids_of_daemon]
         others = [running_service.pid, pids["store"], pids["learner"], getpid()]
+        described = machine.describe(pids["store"])  # before cores are taken away from this process
         pinning = pin_apart([pids["server"], idle.server, *asked], others)
         rows = [nothing, inline, *catalogue.values(), *compared, *recording]
-        yield Setting(nothing, inline, catalogue, rows, pids, pinning)
+        yield Setting(nothing, inline, catalogue, rows, pids, {**described, "cores": pinning})
 
 
 def _decisions(service: Service, numbers: Iterator[float]) -> tuple[Target, dict[int, Target], list[Target]]:
