@@ -176,6 +176,9 @@ class LiveCatalog:
             self._served.pop(name, None)
             self._metrics.draws_from(name, 0)
         elif served is None or served.group is not group or name not in self._served:
+            if placement.policy is not None:
+                # In a thread: for thousands of new offers it takes a tenth of a second, for which decisions would wait.
+                await asyncio.to_thread(placement.policy.prepare, group.offers.actions)
             self._served[name] = _Served(created_at_ms, group, group.offers)
             self._metrics.draws_from(name, len(group.live))
 
