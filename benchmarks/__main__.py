@@ -93,7 +93,7 @@ def _latencies(
 
 def _second_opinions(setting: Setting, arguments: argparse.Namespace) -> dict[str, h2load.SecondOpinion]:
     targets = (setting.empty, setting.inline, setting.catalogue[min(setting.catalogue)])
-    said = {target.name: h2load.throughput(target, round(arguments.seconds)) for target in targets}
+    said = {target.name: h2load.throughput(target, max(1, round(arguments.seconds))) for target in targets}
     return {name: opinion for name, opinion in said.items() if opinion is not None}
 
 
