@@ -148,7 +148,7 @@ async def _serve(settings: Settings) -> None:
         stack.push_async_callback(outcomes.close)
         server = new_grpc_server(settings.server)
         decisions = Decisions(store)
-        decider, explainer = Decider(live, catalog.offers, journal, decisions), Explainer(versions)
+        decider, explainer = Decider(live, catalog.offers_of, journal, decisions), Explainer(versions)
         decision_servicer = DecisionServicer(decider, explainer, decisions, live, metrics)
         placement_servicer = PlacementServicer(
             placements, versions, Generations(store), Challengers(store), live=live, catalog=catalog
