@@ -87,6 +87,8 @@ _MAX_KEPT_ACTIONS = 4096
 _MAX_KEPT_CHARACTERS = 2048
 # A propensity of 1e-30 in an imported log would shift the scores for good; our own policies stay far above this.
 _MIN_LEARNED_PROPENSITY = 1e-6
+# Of a batch, some situations at a time: what does not fit a cache of the processor takes longer.
+_NUMBERS_AT_A_TIME = 1 << 16
 # Weights live in files for Vowpal Wabbit; a memory file system keeps the disk out of it where there is one.
 _SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - mkdtemp makes a private directory in it
 
@@ -129,9 +131,10 @@ class VwPolicy(OneByOne):
         Raises:
             PolicyError: The weights do not give a distribution over exactly these actions.
         """
-        if situation.known is not None and self._predicts and not self._learns:
-            reading = self._reading()
-            return reading.pmf_of(reading.scorer.scores(situation, situation.known))
+        if (known := situation.known) is not None and self._predicts and not self._learns:
+            reading = self._read or self._reading()
+            scores = reading.scorer.scores(situation, known)
+            return reading.pmf_of.one(scores) if isinstance(scores, list) else reading.pmf_of.of(scores)
         raw = self._model.action_scores(situation.context, situation.actions)
         if len(raw) != len(situation.actions):
             raise PolicyError(f"expected probabilities of {len(situation.actions)} actions, got {len(raw)}")
@@ -145,6 +148,25 @@ class VwPolicy(OneByOne):
         if self._forgetting and self._gamma_exponent:
             return with_gamma(pmf, self._forgetting.discounted_count(self._n_learned) ** self._gamma_exponent)
         return pmfs.floored(pmf, self._epsilon / len(pmf)) if self._epsilon else pmf
+
+    def pmfs(self, situations: Sequence[Situation]) -> list[Pmf]:
+        """Return what `pmf` returns of each situation, to the last bit.
+
+        All at once where all of them draw from one known set, and from all of it; else one after the other.
+
+        Raises:
+            PolicyError: One of them has none: ask one by one for the others.
+        """
+        known = situations[0].known if situations else None
+        if known is None or not self._predicts or self._learns or any(_differs(each, known) for each in situations):
+            return super().pmfs(situations)
+        reading = self._read or self._reading()
+        contexts = [each.context for each in situations]
+        step = max(1, _NUMBERS_AT_A_TIME // len(known.actions))
+        result: list[Pmf] = []
+        for i in range(0, len(contexts), step):
+            result += reading.pmf_of.many(reading.scorer.scores_of_all(contexts[i : i + step], known)).tolist()
+        return result
 
     def learn(self, interaction: Interaction) -> None:
         """Regress the cost `-reward` of the chosen action, or what `cb_type` makes of it.
@@ -193,7 +215,7 @@ class VwPolicy(OneByOne):
         The first call after learning costs milliseconds: it reads the weights.
         """
         if situation.known is not None:
-            return self._reading().scorer.scores(situation, situation.known)
+            return np.asarray(self._reading().scorer.scores(situation, situation.known), np.float64)
         return np.array([each.score for each in self.explain(situation)])
 
     def prepare(self, actions: ActionSet) -> None:
@@ -245,6 +267,10 @@ class VwPolicy(OneByOne):
                 raise PolicyError(f"Vowpal Wabbit refuses the model: {error}") from error
         self._n_learned = n_learned
         self._learns, self._read = False, None
+
+
+def _differs(situation: Situation, known: ActionSet) -> bool:
+    return situation.known is not known or situation.positions is not None
 
 
 @dataclass(frozen=True, slots=True)

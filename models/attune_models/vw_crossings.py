@@ -196,6 +196,11 @@ def product_token(tokens: Sequence[str]) -> str:
     if ":" not in joined:
         return joined
     parts = [token.partition(":") for token in tokens]
-    number = math.prod(float(number) for _, colon, number in parts if colon)
-    number = max(-MAX_NUMBER, min(MAX_NUMBER, number)) if abs(number) >= MIN_NUMBER else 0.0
+    number = product_number([float(number) for _, colon, number in parts if colon])
     return f"{'~'.join(name for name, _, _ in parts)}:{number!r}"
+
+
+def product_number(numbers: Sequence[float]) -> float:
+    """Return the number of a product of features with these numbers: theirs, within the limits; see `product_token`."""
+    number = math.prod(numbers)
+    return max(-MAX_NUMBER, min(MAX_NUMBER, number)) if abs(number) >= MIN_NUMBER else 0.0

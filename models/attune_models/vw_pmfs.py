@@ -2,10 +2,14 @@
 
 For sets of actions that are known, `attune_models.vw_scorer` predicts; this is the other half of a prediction.
 `K` is the number of actions, `f(a)` the predicted reward. Ties are told apart, or shared, as the library does.
+
+Each exploration comes in two forms: for one situation on a list, which is faster for few actions, and for many
+situations on an array. Both do the same operations in the same order, and so give the same bits.
 """
 
 from collections.abc import Callable
-from math import fsum
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import TypeAlias
 
 import numpy as np
@@ -15,11 +19,31 @@ from attune_models import pmf as pmfs
 from attune_models.types import Pmf, PolicyError
 from attune_models.vw_explorations import Epsilon, Exploration, First, Softmax, SquareCb
 
-# Below, a list is faster than an array.
-_FEW = 32
+# So few on a list are faster than on an array.
+_FEW = 64
 
-PmfOf: TypeAlias = Callable[[NDArray[np.float64]], Pmf]
-"""From the predicted reward of each action, float64, shape (n_actions,), to the probability of each."""
+Rows: TypeAlias = NDArray[np.float64]
+"""Of several situations with as many actions each: float64, shape (n_situations, n_actions)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PmfOf:
+    """How an exploration makes probabilities of predicted rewards. Both raise PolicyError where one is not finite.
+
+    Attributes:
+        one: For one situation.
+        many: For several, each by itself.
+    """
+
+    one: Callable[[list[float]], Pmf]
+    many: Callable[[Rows], Rows]
+
+    def of(self, scores: NDArray[np.float64]) -> Pmf:
+        """Return the probabilities of one situation in whichever form is faster."""
+        if len(scores) <= _FEW:
+            return self.one(scores.tolist())
+        pmf: Pmf = self.many(scores[np.newaxis])[0].tolist()
+        return pmf
 
 
 def needs_predictions_only(exploration: Exploration) -> bool:
@@ -45,55 +69,60 @@ def pmf_of(exploration: Exploration, count: float) -> PmfOf:
     match exploration:
         case SquareCb(gamma_scale=scale, gamma_exponent=exponent):
             gamma = scale * count**exponent
-            return lambda scores: inverse_gap_weighted(scores, gamma)
+            return PmfOf(
+                lambda scores: inverse_gap_weighted(scores, gamma), lambda rows: inverse_gap_weighted_rows(rows, gamma)
+            )
         case Epsilon(epsilon=epsilon):
-            return lambda scores: greedy(scores, epsilon, shared=True)
+            return _greedy(epsilon, shared=True)
         case First(epsilon=epsilon):
             if count > 0:
-                return lambda scores: pmfs.uniform(len(scores))
-            return lambda scores: greedy(scores, epsilon, shared=False)
+                return PmfOf(
+                    lambda scores: pmfs.uniform(len(scores)), lambda rows: np.full(rows.shape, 1.0 / rows.shape[1])
+                )
+            return _greedy(epsilon, shared=False)
         case Softmax(inverse_temperature=inverse_temperature):
-            return lambda scores: softmax(scores, inverse_temperature)
+            return _of_rows(lambda rows: softmax_rows(rows, inverse_temperature))
         case _:
-            return _none
+            return _of_rows(_none)
 
 
-def inverse_gap_weighted(scores: NDArray[np.float64], gamma: float) -> Pmf:
+def inverse_gap_weighted(scores: list[float], gamma: float) -> Pmf:
     """Return `1 / (K + gamma (f(best) - f(a)))` for all but the first best action, which gets the rest.
 
     Raises:
         PolicyError: A score is not finite.
     """
-    if len(scores) <= _FEW:
-        return _inverse_gap_weighted_few(scores.tolist(), gamma)
-    best = int(scores.argmax())
-    result = scores[best] - scores
-    result *= gamma
-    result += len(scores)
-    np.reciprocal(result, out=result)
-    result[best] = 0.0
-    rest = 1.0 - float(result.sum())
-    # A NaN fails the comparison.
-    if not rest > 0.0:
-        raise _damaged(scores)
-    result[best] = rest
-    pmf: Pmf = result.tolist()
-    return pmf
-
-
-def _inverse_gap_weighted_few(scores: list[float], gamma: float) -> Pmf:
     highest, n_actions = max(scores), len(scores)
     result = [1.0 / (n_actions + gamma * (highest - score)) for score in scores]
     best = scores.index(highest)
     result[best] = 0.0
-    result[best] = 1.0 - fsum(result)
+    # One after the other, as `cumsum` adds; what `sum` does depends on the release of Python.
+    *_, others = accumulate(result)
+    result[best] = rest = 1.0 - others
     # A NaN fails the comparison.
-    if not result[best] > 0.0:
+    if not rest > 0.0:
         raise _damaged(np.array(scores))
     return result
 
 
-def greedy(scores: NDArray[np.float64], epsilon: float, *, shared: bool) -> Pmf:
+def inverse_gap_weighted_rows(scores: Rows, gamma: float) -> Rows:
+    """Return what `inverse_gap_weighted` returns of each row."""
+    best = _flat(scores.argmax(axis=1), scores)
+    result = np.asarray(scores.max(axis=1, keepdims=True) - scores)
+    result *= gamma
+    result += scores.shape[1]
+    np.reciprocal(result, out=result)
+    flat = result.reshape(-1)
+    flat[best] = 0.0
+    rest = 1.0 - _sums(result)
+    # A NaN fails the comparison.
+    if not rest.min() > 0.0:
+        raise _damaged(scores)
+    flat[best] = rest
+    return result
+
+
+def greedy(scores: list[float], epsilon: float, *, shared: bool) -> Pmf:
     """Return `epsilon / K` for each action, and the rest for the best one.
 
     Args:
@@ -104,36 +133,77 @@ def greedy(scores: NDArray[np.float64], epsilon: float, *, shared: bool) -> Pmf:
     Raises:
         PolicyError: A score is not finite.
     """
-    best = scores == scores.max()
-    n_best = int(best.sum())
-    if not n_best:
-        raise _damaged(scores)
-    n_actions = len(scores)
-    result = np.full(n_actions, epsilon / n_actions)
+    highest, least = max(scores), epsilon / len(scores)
+    *_, total = accumulate(scores)
+    # A NaN is not equal to itself.
+    if total != total:  # noqa: PLR0124
+        raise _damaged(np.array(scores))
     if shared:
-        result[best] += (1.0 - epsilon) / n_best
-    else:
-        result[int(best.argmax())] += 1.0 - epsilon
-    return result.tolist()
+        most = least + (1.0 - epsilon) / scores.count(highest)
+        return [most if score == highest else least for score in scores]
+    result = [least] * len(scores)
+    result[scores.index(highest)] += 1.0 - epsilon
+    return result
 
 
-def softmax(scores: NDArray[np.float64], inverse_temperature: float) -> Pmf:
-    """Return probabilities proportional to `exp(lambda f(a))`.
+def greedy_rows(scores: Rows, epsilon: float, *, shared: bool) -> Rows:
+    """Return what `greedy` returns of each row."""
+    best = scores == scores.max(axis=1, keepdims=True)
+    n_best = best.sum(axis=1, keepdims=True)
+    if not n_best.all():
+        raise _damaged(scores)
+    least = epsilon / scores.shape[1]
+    if shared:
+        return np.asarray(np.where(best, least + (1.0 - epsilon) / n_best, least))
+    result = np.full(scores.shape, least)
+    result.reshape(-1)[_flat(best.argmax(axis=1), scores)] = least + (1.0 - epsilon)
+    return result
+
+
+def softmax_rows(scores: Rows, inverse_temperature: float) -> Rows:
+    """Return probabilities proportional to `exp(lambda f(a))`, row by row.
 
     Raises:
         PolicyError: A score is not finite.
     """
-    result = np.exp((scores - scores.max()) * inverse_temperature)
-    total = float(result.sum())
-    if not total > 0.0:
+    result = np.asarray((scores - scores.max(axis=1, keepdims=True)) * inverse_temperature)
+    # The bits of an exponential may depend on where in an array it stands: not on which row it is.
+    for row in result:
+        np.exp(row, out=row)
+    totals = _sums(result)
+    if not totals.min() > 0.0:
         raise _damaged(scores)
-    result /= total
-    pmf: Pmf = result.tolist()
-    return pmf
+    result /= totals[:, np.newaxis]
+    return result
 
 
-def _none(scores: NDArray[np.float64]) -> Pmf:
-    raise PolicyError(f"expected an exploration that needs predictions only, got another for {len(scores)} actions")
+def _sums(rows: Rows) -> NDArray[np.float64]:
+    # Unlike a sum, a cumulative sum has no choice of order.
+    return np.asarray(rows.cumsum(axis=1)[:, -1])
+
+
+def _flat(columns: NDArray[np.intp], rows: Rows) -> NDArray[np.intp]:
+    """Return where one column of each row is when the rows follow one another."""
+    n_rows, n_actions = rows.shape
+    return columns + np.arange(0, n_rows * n_actions, n_actions)
+
+
+def _greedy(epsilon: float, *, shared: bool) -> PmfOf:
+    return PmfOf(
+        lambda scores: greedy(scores, epsilon, shared=shared), lambda rows: greedy_rows(rows, epsilon, shared=shared)
+    )
+
+
+def _of_rows(many: Callable[[Rows], Rows]) -> PmfOf:
+    def one(scores: list[float]) -> Pmf:
+        pmf: Pmf = many(np.array([scores]))[0].tolist()
+        return pmf
+
+    return PmfOf(one, many)
+
+
+def _none(rows: Rows) -> Rows:
+    raise PolicyError(f"expected an exploration that needs predictions only, got another for {rows.shape[1]} actions")
 
 
 def _damaged(scores: NDArray[np.float64]) -> PolicyError:

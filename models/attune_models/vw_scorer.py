@@ -8,25 +8,27 @@ factors is computed once for each factor of a context and kept:
     score of an action = constant + row(factor 1) x number 1 + row(factor 2) x number 2 + ...
 
 What remains of a prediction is an addition for each factor of the context and each action. A number of the context is
-not part of the row: numbers that never come again find theirs.
+not part of the row: numbers that never come again find theirs. Which factors there are, `attune_models.vw_contexts`
+tells.
 
 The library adds float32, here all is float64: more exact, and the same bits in every process, because each sum has one
-order, whatever was computed before it and with it.
+order, whatever was computed before it and with it: the constant, factors without
+a number, factors with one.
 """
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
+from itertools import zip_longest
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attune_models.explanation import tokens_of
 from attune_models.types import ActionSet, Situation
 from attune_models.vw_actions import Block, Table, action_tables
-from attune_models.vw_crossings import product_token
-from attune_models.vw_places import Crossed, Hashing, Places, Weights, crossed_places, pairs_of, split_numbers
-from attune_models.vw_spec import Crossings, VwSpec
+from attune_models.vw_contexts import MAX_KEPT_CHARACTERS, ContextFactors, Found, context_factors, names_and_numbers
+from attune_models.vw_places import Hashing, Places, Weights, crossed_places
+from attune_models.vw_spec import VwSpec
 
 # A placement draws from one set, and for a moment from the one before.
 _KEPT_SETS = 2
@@ -36,9 +38,14 @@ _BYTES_BESIDE_NUMBERS = 300
 # Some terms at a time: what does not fit a cache of the processor takes several times as long.
 _TERMS_AT_A_TIME = 1 << 16
 # Gathering before adding pays when at most one of so many actions of a set is left.
-_FEW = 4
-# Adding row by row costs half a microsecond for each, whatever its length: so many short ones are added at once.
-_MANY, _SHORT = 8, 128
+_FEW_OF_MANY = 4
+# Of so few actions a list is faster than an array.
+_FEW = 32
+_BYTES_OF_A_LISTED = 32
+
+Scores: TypeAlias = list[float] | NDArray[np.float64]
+"""The predicted reward of each action: a list of few, float64 of shape (n_actions,) of many. Both have the same bits.
+"""
 
 
 class Scorer:
@@ -49,10 +56,10 @@ class Scorer:
         self._weights = weights
         self._places = Places(spec, hashing)
         self._tables = action_tables(spec)
-        self._factors = _ContextFactors(spec)
+        self._factors = context_factors(spec)
         self._rows: OrderedDict[ActionSet, _Rows] = OrderedDict()
 
-    def scores(self, situation: Situation, known: ActionSet) -> NDArray[np.float64]:
+    def scores(self, situation: Situation, known: ActionSet) -> Scores:
         """Return the predicted reward of each action of a situation.
 
         Args:
@@ -60,11 +67,36 @@ class Scorer:
             known: The set.
 
         Returns:
-            In the actions' order, never clipped: float64, shape (n_actions,).
+            In the actions' order, never clipped; not to be changed.
         """
-        keys, numbers = self._factors.of(situation.context)
-        rows = self._rows_of(known)
-        return _sum(rows.constant, rows.of(keys), numbers, situation.positions)
+        names, numbers = names_and_numbers(situation.context)
+        rows = self._rows.get(known) or self._rows_of(known)
+        start = rows.starts.get(names) or rows.start(names, self._factors)
+        numbers = start.found.numbers(numbers)
+        positions = situation.positions
+        if start.few is None:
+            return _sum(start.words, start.rows, numbers, positions)
+        total = _sum_of_few(start.few, start.few_rows, numbers)
+        return total if positions is None else [total[position] for position in positions]
+
+    def scores_of_all(self, contexts: Sequence[str], known: ActionSet) -> NDArray[np.float64]:
+        """Return the predicted reward of each action of a set in each of several contexts.
+
+        Returns:
+            The same bits as `scores` of each by itself: float64, shape (n_contexts, n_actions).
+        """
+        rows, starts, weighing = self._rows_of(known), [], []
+        for context in contexts:
+            names, numbers = names_and_numbers(context)
+            start = rows.starts.get(names) or rows.start(names, self._factors)
+            starts.append(start)
+            weighing.append(start.found.numbers(numbers))
+        total = _joined([start.words for start in starts])
+        # What some contexts do not have is added as 0: that leaves all bits as they are, a total is never -0.0.
+        columns = zip_longest(*[start.rows for start in starts], fillvalue=rows.nothing)
+        for column, weights in zip(columns, zip_longest(*weighing, fillvalue=1.0), strict=True):
+            total += _joined(column) * np.array(weights)[:, np.newaxis]
+        return total
 
     def _rows_of(self, known: ActionSet) -> "_Rows":
         rows = self._rows.get(known)
@@ -76,73 +108,56 @@ class Scorer:
         return rows
 
 
+def _joined(rows: Sequence[Any]) -> NDArray[np.float64]:
+    # Joining bytes is the cheapest way to put many arrays into one.
+    return np.frombuffer(bytearray().join(rows)).reshape(len(rows), -1)
+
+
+def _sum_of_few(total: list[float], rows: Sequence[list[float]], numbers: Sequence[float]) -> list[float]:
+    # Two at a time: going through rows costs more than adding them. `a + b + c` is `(a + b) + c`.
+    for i in range(1, len(rows), 2):
+        p, q = numbers[i - 1], numbers[i]
+        total = [t + a * p + b * q for t, a, b in zip(total, rows[i - 1], rows[i], strict=True)]
+    if len(rows) % 2:
+        p = numbers[-1]
+        total = [t + a * p for t, a in zip(total, rows[-1], strict=True)]
+    return total
+
+
 def _sum(
-    constant: NDArray[np.float64],
+    words: NDArray[np.float64],
     rows: Sequence[NDArray[np.float64]],
     numbers: Sequence[float],
     positions: Sequence[int] | None,
 ) -> NDArray[np.float64]:
     chosen = None if positions is None else np.asarray(positions, np.intp)
-    if chosen is not None and len(chosen) * _FEW < len(constant):
-        constant, rows, chosen = constant[chosen], [row[chosen] for row in rows], None
-    # The same additions in the same order, and so the same bits, in both ways.
-    many = len(rows) >= _MANY and 1 < len(constant) <= _SHORT
-    total = (_sum_of_many if many else _sum_of_long)(constant, rows, numbers)
+    if chosen is not None and len(chosen) * _FEW_OF_MANY < len(words):
+        words, rows, chosen = words[chosen], [row[chosen] for row in rows], None
+    total = words.copy()
+    for row, number in zip(rows, numbers, strict=True):
+        total += row * number
     return total if chosen is None else total[chosen]
 
 
-def _sum_of_long(
-    constant: NDArray[np.float64], rows: Sequence[NDArray[np.float64]], numbers: Sequence[float]
-) -> NDArray[np.float64]:
-    total = constant.copy()
-    for row, number in zip(rows, numbers, strict=True):
-        total += row if number == 1.0 else row * number
-    return total
-
-
-def _sum_of_many(
-    constant: NDArray[np.float64], rows: Sequence[NDArray[np.float64]], numbers: Sequence[float]
-) -> NDArray[np.float64]:
-    # Joining bytes is the cheapest way to put many small arrays into one.
-    pieces: list[Any] = [constant, *rows]
-    joined = np.frombuffer(b"".join(pieces)).reshape(1 + len(rows), len(constant))
-    weighed = joined * np.array([1.0, *numbers]).reshape(-1, 1)
-    return np.asarray(np.add.reduce(weighed, axis=0))
-
-
-class _ContextFactors:
-    """What a context has that is multiplied with actions, or counts alone.
+class _Start:
+    """What predictions in all contexts with some names start from.
 
     Attributes:
-        crossed: For each namespace of contexts that counts, the namespaces of actions that it is multiplied with; ""
-            where it counts alone.
+        found: The factors of such contexts.
+        words: The constant, and the rows of all factors without a number: float64, shape (n_actions,).
+        rows: Those of the factors with a number, in their order.
+        few: `words` as a list, where the actions are few; else None.
+        few_rows: `rows` as lists, the same.
     """
 
-    def __init__(self, spec: VwSpec) -> None:
-        crossed = Crossed(spec)
-        self._products = crossed.context_products
-        self._pairs = spec.crossings is Crossings.CONTEXT_PAIRS_ACTION
-        names = {
-            space: tuple(other for other, counts in zip(crossed.action, terms, strict=True) if counts)
-            for space, terms in zip(crossed.context[1:], crossed.terms[1:], strict=True)
-        }
-        self.crossed = {space: others for space, others in names.items() if others}
+    __slots__ = ("few", "few_rows", "found", "rows", "words")
 
-    def of(self, context: str) -> tuple[list[str], list[float]]:
-        """Return the keys of a context's factors, and their numbers.
-
-        A key is a name in namespace `c` or, behind another namespace and a space, a product's. No name has a space.
-        """
-        tokens = tokens_of(context)
-        keys, numbers = split_numbers(tokens) if "c" in self.crossed else ([], [])
-        if self._pairs:
-            pairs = [f"p {pair}" for pair in pairs_of(tokens)]
-            return keys + pairs, numbers + [1.0] * len(pairs)
-        for space, products in self._products(tokens).items():
-            names, factors = split_numbers(product_token([tokens[i] for i in each]) for each in products)
-            keys += [f"{space} {name}" for name in names]
-            numbers += factors
-        return keys, numbers
+    def __init__(
+        self, found: Found, words: NDArray[np.float64], rows: Sequence[NDArray[np.float64]], *, few: bool
+    ) -> None:
+        self.found, self.words, self.rows = found, words, rows
+        self.few: list[float] | None = words.tolist() if few else None
+        self.few_rows: list[list[float]] = [row.tolist() for row in rows] if few else []
 
 
 class _Rows:
@@ -150,6 +165,8 @@ class _Rows:
 
     Attributes:
         constant: What counts in every context: float64, shape (n_actions,).
+        nothing: A row of zeros, of the same shape.
+        starts: By the names of a context, what predictions in it start from.
     """
 
     def __init__(self, weights: Weights, places: Places, crossed: dict[str, tuple[str, ...]], table: Table) -> None:
@@ -157,21 +174,32 @@ class _Rows:
         own = table["o"]
         constant = weights.at(np.array([places.constant]))
         self.constant: NDArray[np.float64] = 0.0 - (own.sums(weights.at(own.places)[np.newaxis])[0] + constant)
-        self._nothing = np.zeros(len(self.constant))
+        self.nothing = np.zeros(len(self.constant))
+        self.starts: dict[str, _Start] = {}
+        self._row_bytes = self.constant.nbytes + _BYTES_BESIDE_NUMBERS
+        if len(self.constant) <= _FEW:
+            self._row_bytes += _BYTES_OF_A_LISTED * len(self.constant)
         self._kept: dict[str, NDArray[np.float64]] = {}
         self._kept_before: dict[str, NDArray[np.float64]] = {}
 
-    def of(self, keys: Sequence[str]) -> list[NDArray[np.float64]]:
-        """Return the row of each key: shape (n_actions,)."""
+    def start(self, names: str, factors: ContextFactors) -> _Start:
+        """Return what predictions in contexts with some names start from, and keep it in `starts`."""
+        found = factors.of(names)
+        words = self.constant.copy()
+        for row in self._of(found.keys):
+            words += row
+        start = _Start(found, words, self._of(found.numbered), few=len(words) <= _FEW)
+        if len(names) <= MAX_KEPT_CHARACTERS:
+            self.starts[names] = start
+        if (len(self._kept) + len(self.starts)) * self._row_bytes > _KEPT_BYTES:
+            self._kept, self._kept_before, self.starts = {}, self._kept, {}
+        return start
+
+    def _of(self, keys: Sequence[str]) -> list[NDArray[np.float64]]:
         kept = self._kept
-        try:
-            return [kept[key] for key in keys]
-        except KeyError:
-            self._find([key for key in keys if key not in kept])
-        rows = [kept[key] for key in keys]
-        if len(kept) * (self.constant.nbytes + _BYTES_BESIDE_NUMBERS) > _KEPT_BYTES:
-            self._kept, self._kept_before = {}, kept
-        return rows
+        if missing := [key for key in keys if key not in kept]:
+            self._find(missing)
+        return [kept[key] for key in keys]
 
     def _find(self, keys: Sequence[str]) -> None:
         # Namespaces that are multiplied with the same ones go together: a call costs more than a few rows.
@@ -186,7 +214,7 @@ class _Rows:
         for others, placed in missing.items():
             costs = self._costs(np.array(list(placed.values()), np.uint64), others)
             # Costs have the other sign; and each row is one of its own: a view would keep all of them.
-            self._kept.update(zip(placed, [self._nothing - row for row in costs], strict=True))
+            self._kept.update(zip(placed, [self.nothing - row for row in costs], strict=True))
 
     def _costs(self, places: NDArray[np.uint64], others: Sequence[str]) -> NDArray[np.floating]:
         parts = [

@@ -17,7 +17,16 @@ import pytest
 from attune_models import vw_scorer
 from attune_models.features import situation, with_slot
 from attune_models.policy import PolicySpec, build
-from attune_models.types import ActionSet, FeatureSet, Interaction, PlainAction, Pmf, Situation, ValueList
+from attune_models.types import (
+    ActionSet,
+    FeatureSet,
+    Interaction,
+    PlainAction,
+    Pmf,
+    PolicyError,
+    Situation,
+    ValueList,
+)
 from attune_models.vw import (
     CbType,
     Crossing,
@@ -221,8 +230,77 @@ def test_bits_do_not_depend_on_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(vw_scorer, "_TERMS_AT_A_TIME", 1)
     policy = taken_up(spec)
     assert [policy.scores(each).tolist() for each in asked] == expected
-    monkeypatch.setattr(vw_scorer, "_SHORT", 0)
+    assert [pmf for each in asked for pmf in policy.pmfs([each])] == [policy.pmf(each) for each in asked]
+    monkeypatch.setattr(vw_scorer, "_FEW", 0)
+    policy = taken_up(spec)
     assert [policy.scores(each).tolist() for each in asked] == expected
+
+
+# --- many situations at once
+
+
+@pytest.mark.parametrize(
+    "spec", [pytest.param(spec, id=name) for name, spec in CROSSED.items() if "CONTEXT_ACTION" not in name]
+)
+def test_many_at_once_have_the_bits_that_each_has_by_itself(spec: VwSpec) -> None:
+    """Contexts with other features, another slot or none at all are in one batch."""
+    policy = taken_up(spec, 20)
+    asked = [of_set(each) for each in situations(16, 12)] + [replace(of_set(ACTIONS), context="")]
+    expected = [policy.pmf(each) for each in asked]
+    policy.pmf = None  # type: ignore[method-assign,assignment] # fails if asked
+    assert policy.pmfs(asked) == expected
+    assert policy.pmfs(asked[::-1]) == expected[::-1]
+    assert policy.pmfs(asked[3:4]) == expected[3:4]
+    assert policy.pmfs([]) == []
+
+
+@pytest.mark.parametrize("n_actions", [1, 2, 32, 33, 64, 65, 130, 1000])
+@pytest.mark.parametrize("exploration", COMPUTED.values(), ids=COMPUTED)
+def test_sets_of_every_size_have_the_same_bits_in_a_batch(exploration: Exploration, n_actions: int) -> None:
+    policy, asked = taken_up(VwSpec(exploration, bits=BITS), 20), situation(FeatureSet(), map(offer, range(n_actions)))
+    known = ActionSet(asked.action_ids, asked.actions)
+    batch = [Situation(each.context, asked.action_ids, asked.actions, known) for each in situations(17, 8)]
+    assert policy.pmfs(batch) == [policy.pmf(each) for each in batch]
+
+
+def test_a_batch_that_is_more_than_is_computed_at_a_time_has_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy, asked = taken_up(VwSpec(bits=BITS)), [of_set(each) for each in situations(18, 11)]
+    expected = policy.pmfs(asked)
+    for at_a_time in (1, 3 * N_ACTIONS, 4 * N_ACTIONS):
+        monkeypatch.setattr("attune_models.vw._NUMBERS_AT_A_TIME", at_a_time)
+        assert policy.pmfs(asked) == expected
+
+
+@pytest.mark.parametrize("name", ["squarecb", "bag mtr"])
+def test_whatever_is_not_all_of_one_known_set_is_answered_one_by_one(name: str) -> None:
+    policy, asked = taken_up(ALL[name] if name in ALL else VwSpec(bits=BITS)), list(situations(19, 6))
+    other = ActionSet(list(KNOWN.action_ids), list(KNOWN.actions))
+    mixed = [
+        of_set(asked[0]),
+        asked[1],
+        replace(part(asked[2], [4, 2]), known=KNOWN, positions=[4, 2]),
+        replace(asked[3], known=other),
+        of_set(asked[4]),
+    ]
+    assert policy.pmfs(mixed) == [policy.pmf(each) for each in mixed]
+    assert policy.pmfs(mixed[1:]) == [policy.pmf(each) for each in mixed[1:]]
+
+
+def test_a_policy_that_has_learned_answers_one_by_one() -> None:
+    policy, asked = taken_up(VwSpec(bits=BITS)), [of_set(each) for each in situations(20, 3)]
+    policy.learn(Interaction(asked[0], 0, 0.5, 1.0))
+    assert policy.pmfs(asked) == [policy.pmf(each) for each in asked]
+
+
+def test_one_situation_that_has_no_pmf_stops_the_batch_and_spoils_nothing() -> None:
+    policy, asked = taken_up(VwSpec(bits=BITS)), [of_set(each) for each in situations(21, 3)]
+    expected = policy.pmfs(asked)
+    damaged = replace(asked[1], context=f"{asked[1].context} z:nan")
+    with pytest.raises(PolicyError, match="expected finite scores"):
+        policy.pmfs([asked[0], damaged, asked[2]])
+    with pytest.raises(PolicyError, match="expected finite scores"):
+        policy.pmf(damaged)
+    assert policy.pmfs(asked) == expected
 
 
 _ELSEWHERE = """
