@@ -7,19 +7,24 @@ While as many calls are under way as make sense, later entries join the one that
 What waits is bounded, and what nobody waits for any more is left out of the call. Where callers cannot wait, entries
 are refused at once while the store is out of reach (`attune.store.outages`). Used by `attune.store.journal` and
 `attune.store.outcomes`.
+
+A call that can leave at once over a connection that is there costs no task: a callback hands its answers out. A task
+takes over where more than that is to be done.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from attune.errors import OverloadedError, StoreUnavailableError
-from attune.store.batch import Answers, Batch, Bounds, EntryT, Events, KindT, Place
+from attune.store.batch import Answers, Batch, Bounds, EntryT, Events, KindT, Place, Waiter
 from attune.store.client import StoreRefusedError
 from attune.store.keys import PlacementKeys
 from attune.store.outages import Outages, Probed
+from attune.store.pipe import Sent
 
 _GATHER_S = 0.002
 # Waiting pays from here on: then two more calls come, on average, within the time.
@@ -54,6 +59,7 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
         events: Events,
         bounds: Bounds | None = None,
         *,
+        send: Callable[[PlacementKeys, KindT, list[EntryT]], Sent | None] = lambda *_: None,
         fails_fast: bool = False,
     ) -> None:
         """Gather for a connection; its time limit is the longest that an entry may wait once it could have left.
@@ -63,17 +69,20 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
             write: Writes entries of one placement and kind; returns an answer for each, in their order.
             events: What is told, and how it is said.
             bounds: How much may wait.
+            send: Sends entries as `write` writes them, where that can be done without waiting, else returns None; what
+                the call answers is what `write` returns.
             fails_fast: Whether entries are refused at once while the store is out of reach.
         """
         self._connection = connection
         self._write_entries = write
+        self._send_entries = send
         self._events = events
         self._bounds = bounds or Bounds()
         self._fails_fast = fails_fast
         self._outages = Outages(connection, events.lost_store, lambda: _log.warning("%s", events.working))
         self._batches: dict[tuple[str, KindT], Batch[KindT, EntryT]] = {}
         self._leaving: deque[Batch[KindT, EntryT]] = deque()
-        self._writes: dict[asyncio.Task[None], Batch[KindT, EntryT]] = {}
+        self._writes: dict[asyncio.Future[Any], Batch[KindT, EntryT]] = {}
         self._waiting, self._waiting_bytes = 0, 0
         # How far apart calls come, and what that is reckoned from: calls since a batch was begun last.
         self._gap_s, self._calls, self._begun_s = _LONGEST_GAP_S, 0, 0.0
@@ -177,7 +186,8 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
         gap_s = min((now_s - self._begun_s) / calls, _LONGEST_GAP_S)
         self._gap_s += min(1.0, _SMOOTHING * calls) * (gap_s - self._gap_s)
         self._begun_s, self._calls = now_s, 0
-        batch = self._batches[keys.name, kind] = Batch[KindT, EntryT](keys, kind)
+        batch: Batch[KindT, EntryT] = Batch(keys, kind)
+        self._batches[keys.name, kind] = batch
         if self._gap_s < _DENSE_GAP_S:
             loop.call_later(_GATHER_S, self._leave, batch)
         else:
@@ -207,32 +217,71 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
             self._leaving.append(batch)
             self._send()
 
-    def _send(self, done: asyncio.Task[None] | None = None) -> None:
-        if done is not None:
-            del self._writes[done]
+    def _send(self) -> None:
         while self._leaving and len(self._writes) < _MOST_CALLS:
             batch = self._leaving.popleft()
             self._close(batch)
             if asyncio.get_running_loop().time() - batch.ready_s > self._connection.timeout_s:
                 self._refuse(batch, StoreUnavailableError("the store takes what is written more slowly than it comes"))
-                continue
-            write = asyncio.get_running_loop().create_task(self._write(batch))
-            self._writes[write] = batch  # the loop itself keeps only a weak reference
-            write.add_done_callback(self._send)
+            else:
+                self._write(batch)
 
-    async def _write(self, batch: Batch[KindT, EntryT]) -> None:
+    def _write(self, batch: Batch[KindT, EntryT]) -> None:
         entries, waiters = batch.awaited()
-        try:
-            found = await self._write_entries(batch.keys, batch.kind, entries) if entries else ()
-        except Exception as error:  # noqa: BLE001 - whatever it is, each caller waits for an answer
-            if isinstance(error, StoreUnavailableError):
-                self._lose_store(batch.keys, error)
-            self._refuse(batch, error)
+        if not entries:
+            self._forget(batch)
             return
+        try:
+            sent = self._send_entries(batch.keys, batch.kind, entries)
+        except Exception as error:  # noqa: BLE001 - whatever it is, each caller waits for an answer
+            self._fail(batch, error)
+            return
+        if sent is None:
+            found = self._write_entries(batch.keys, batch.kind, entries)
+            self._write_slowly(batch, self._await(batch, waiters, found))
+        else:
+            self._writes[sent.answer] = batch
+            sent.answer.add_done_callback(partial(self._answered, batch, waiters, sent))
+
+    def _answered(
+        self, batch: Batch[KindT, EntryT], waiters: list[Waiter], sent: Sent, answer: asyncio.Future[Any]
+    ) -> None:
+        del self._writes[answer]
+        if answer.cancelled() or answer.exception() is not None:
+            self._write_slowly(batch, self._await(batch, waiters, sent.finish()))
+        else:
+            self._send()  # first: the store need not wait while callers are answered
+            self._answer(batch, waiters, answer.result())
+
+    def _write_slowly(self, batch: Batch[KindT, EntryT], work: Coroutine[Any, Any, None]) -> None:
+        write = asyncio.get_running_loop().create_task(work)
+        self._writes[write] = batch  # the loop itself keeps only a weak reference
+        write.add_done_callback(self._written)
+
+    def _written(self, write: asyncio.Future[None]) -> None:
+        del self._writes[write]
+        self._send()
+
+    async def _await(
+        self, batch: Batch[KindT, EntryT], waiters: list[Waiter], found: Awaitable[Sequence[AnswerT]]
+    ) -> None:
+        try:
+            answers = await found
+        except Exception as error:  # noqa: BLE001 - whatever it is, each caller waits for an answer
+            self._fail(batch, error)
+        else:
+            self._answer(batch, waiters, answers)
+
+    def _answer(self, batch: Batch[KindT, EntryT], waiters: list[Waiter], found: Sequence[AnswerT]) -> None:
         self._forget(batch)
         for waiter, value in zip(waiters, found, strict=True):
             if not waiter.done():
                 waiter.set_result(value)
+
+    def _fail(self, batch: Batch[KindT, EntryT], error: Exception) -> None:
+        if isinstance(error, StoreUnavailableError):
+            self._lose_store(batch.keys, error)
+        self._refuse(batch, error)
 
     def _lose_store(self, keys: PlacementKeys, error: StoreUnavailableError) -> None:
         now_s = asyncio.get_running_loop().time()

@@ -13,7 +13,7 @@ from attune.metrics import ServingMetrics
 from attune.store.batch import Bounds, Events
 from attune.store.batcher import Batcher
 from attune.store.keys import DEFERRED_TTL_S, PlacementKeys
-from attune.store.pipe import Pipe
+from attune.store.pipe import Pipe, Sent
 
 DEFERRED = 0
 """Stands for the reward window of a decision that is to be activated first."""
@@ -63,7 +63,9 @@ class Journal:
             overflowed=lambda: metrics.refused("journal"),
             lost_store=metrics.lost_store,
         )
-        self._batcher: Batcher[int, Entry, bytes | None] = Batcher(pipe, self._write, events, bounds, fails_fast=True)
+        self._batcher: Batcher[int, Entry, bytes | None] = Batcher(
+            pipe, self._write, events, bounds, send=self._send, fails_fast=True
+        )
 
     async def append(
         self, keys: PlacementKeys, window_ms: int, event_id: str, record: bytes, offer_set: bytes = b""
@@ -122,13 +124,28 @@ class Journal:
         self._offers_lost(keys)
         return StoreUnavailableError("the store has lost the offers that were drawn from: try again in a moment")
 
+    def _send(self, keys: PlacementKeys, window_ms: int, entries: Sequence[Entry]) -> Sent | None:
+        if (link := self._pipe.link(keys.spec)) is None:
+            return None
+        deadline_ms = link.server_ms(self._until_s())
+        return self._pipe.send(link, "journal", *_operands(keys, window_ms, deadline_ms, entries))
+
     async def _write(self, keys: PlacementKeys, window_ms: int, entries: Sequence[Entry]) -> Sequence[bytes | None]:
-        until_s = asyncio.get_running_loop().time() + self._pipe.timeout_s
-        deadline_ms = await self._pipe.store_ms(until_s, keys.spec)
-        prefix = keys.event("")
-        touched = [keys.spec, keys.due, keys.counts, keys.offersets, *[prefix + entry.event_id for entry in entries]]
-        args: list[str | bytes | int] = [window_ms, deadline_ms, DEFERRED_TTL_S]
-        for entry in entries:
-            args += entry
-        found: list[bytes | None] = await self._pipe.run("journal", touched, args)
+        deadline_ms = await self._pipe.store_ms(self._until_s(), keys.spec)
+        found: list[bytes | None] = await self._pipe.run("journal", *_operands(keys, window_ms, deadline_ms, entries))
         return found
+
+    def _until_s(self) -> float:
+        return asyncio.get_running_loop().time() + self._pipe.timeout_s
+
+
+def _operands(
+    keys: PlacementKeys, window_ms: int, deadline_ms: int, entries: Sequence[Entry]
+) -> tuple[list[str], list[str | bytes | int]]:
+    """Return the keys and the arguments of `journal.lua`."""
+    prefix = keys.events
+    touched = [keys.spec, keys.due, keys.counts, keys.offersets, *[prefix + entry.event_id for entry in entries]]
+    args: list[str | bytes | int] = [window_ms, deadline_ms, DEFERRED_TTL_S]
+    for entry in entries:
+        args += entry
+    return touched, args

@@ -6,7 +6,9 @@ something else.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any
 
 from attune.errors import NotFoundError
 
@@ -50,11 +52,89 @@ UNCOMMITTED_TTL_S = 600
 """How long weights are kept that were written but, because their learner died, never committed."""
 
 
+def _held(suffix: str) -> Any:
+    """Declare a key that is made with the object."""
+    return field(init=False, repr=False, compare=False, metadata={"suffix": suffix})
+
+
 @dataclass(frozen=True, slots=True)
 class PlacementKeys:
-    """The keys of one placement."""
+    """The keys of one placement.
+
+    Those that do not depend on anything else are made once: each decision needs several.
+    """
 
     name: str
+
+    spec: str = _held("spec")
+    """String: storage.v1.PlacementRecord. No expiry. While it is missing, nothing else is written."""
+
+    deleting: str = _held("deleting")
+    """String: who deletes the placement. Exists from the end of the spec to the end of the last other key."""
+
+    due: str = _held("due")
+    """Sorted set: event_id by the time its window closes, ms since the epoch by Redis TIME. No expiry."""
+
+    interactions: str = _held("interactions")
+    """Stream, the training log: `d` = DecisionRecord, `o<outcome_id>` = a value of `outcomes`. No expiry.
+
+    A revision has `r`, too: the stream id of the entry that late outcomes have given another reward.
+    """
+
+    late: str = _held("late")
+    """Stream: `e` = event_id, `i` = outcome_id, `o` = storage.v1.OutcomeRecord, `p` = stream id in `interactions`.
+
+    `p` is empty when the decision was not logged yet: then its entry of the log has the outcome. No expiry.
+    """
+
+    offers: str = _held("offers")
+    """Hash: digest -> attune.v1.Offer, serialised: offers of the catalogue as decisions drew from them.
+
+    No expiry; what no decision can name any more goes with `attune export --trim`. So it is with `offersets`.
+    """
+
+    offersets: str = _held("offersets")
+    """Hash: digest -> storage.v1.OfferSetRecord: which of `offers` decisions drew from, and parts of such sets."""
+
+    offersets_used: str = _held("offersets:used")
+    """Sorted set: the fields of `offers` and `offersets`, by until when they were in use, ms by Redis TIME.
+
+    Of a set, at most OFFER_SETS_NOTED_S before its last use. What it consists of is never earlier in it. No expiry.
+    """
+
+    exported: str = _held("exported")
+    """Hash: last exported position of the streams `interactions` and `late`; `trimmed`, the last removed position.
+
+    No expiry. Only what is behind `interactions` in it may be trimmed.
+    """
+
+    versions: str = _held("versions")
+    """Hash: version -> storage.v1.VersionRecord, the ones that are kept. No expiry."""
+
+    challengers: str = _held("challengers")
+    """Hash: name -> storage.v1.ChallengerRecord, of the placement's challengers. No expiry."""
+
+    head: str = _held("head")
+    """Hash: newest `version`, `promoted` if another serves, `epoch` of the last lease, highest `reserved` version.
+
+    `training`: interactions that a policy has learned from which is to replace the newest one. `measurings`: how
+    often a challenger began to be measured. No expiry.
+    """
+
+    counts: str = _held("counts")
+    """Hash: `decisions`, `outcomes`, `late`, `interactions`, `revisions`. No expiry."""
+
+    lease: str = _held("lease")
+    """String: who learns, as `host:pid`. Expires with the lease."""
+
+    schema: str = _held("schema")
+    """Hash: `state` of the schema guard (JSON), `findings` = storage.v1.FindingsRecord. No expiry."""
+
+    pattern: str = _held("*")
+    """Glob that matches every key of the placement: names have no character that is special in a glob."""
+
+    events: str = _held("event:")
+    """What the names of all `event` begin with."""
 
     def __post_init__(self) -> None:
         """Refuse what no placement can be called.
@@ -64,26 +144,18 @@ class PlacementKeys:
         """
         if not PLACEMENT_NAME.fullmatch(self.name):
             raise unknown_placement(self.name)
+        for attribute, suffix in _suffixes():
+            object.__setattr__(self, attribute, self._key(suffix))
 
     def _key(self, suffix: str) -> str:
         return f"attune:{{{self.name}}}:{suffix}"
-
-    @property
-    def spec(self) -> str:
-        """String: storage.v1.PlacementRecord. No expiry. While it is missing, nothing else is written."""
-        return self._key("spec")
-
-    @property
-    def deleting(self) -> str:
-        """String: who deletes the placement. Exists from the end of the spec to the end of the last other key."""
-        return self._key("deleting")
 
     def event(self, event_id: str) -> str:
         """String: storage.v1.DecisionRecord until its window closes, then `@<stream id>` for TOMBSTONE_TTL_S.
 
         A deferred decision is not in `due` and lives for DEFERRED_TTL_S, until it is activated.
         """
-        return self._key(f"event:{event_id}")
+        return self.events + event_id
 
     def outcomes(self, event_id: str) -> str:
         """Hash: outcome_id -> `<received ms>:` + storage.v1.OutcomeRecord; `L<stream id in late>:` when it came late.
@@ -92,98 +164,15 @@ class PlacementKeys:
         """
         return self._key(f"outcomes:{event_id}")
 
-    @property
-    def due(self) -> str:
-        """Sorted set: event_id by the time its window closes, ms since the epoch by Redis TIME. No expiry."""
-        return self._key("due")
-
-    @property
-    def interactions(self) -> str:
-        """Stream, the training log: `d` = DecisionRecord, `o<outcome_id>` = a value of `outcomes`. No expiry.
-
-        A revision has `r`, too: the stream id of the entry that late outcomes have given another reward.
-        """
-        return self._key("interactions")
-
-    @property
-    def late(self) -> str:
-        """Stream: `e` = event_id, `i` = outcome_id, `o` = storage.v1.OutcomeRecord, `p` = stream id in `interactions`.
-
-        `p` is empty when the decision was not logged yet: then its entry of the log has the outcome. No expiry.
-        """
-        return self._key("late")
-
-    @property
-    def offers(self) -> str:
-        """Hash: digest -> attune.v1.Offer, serialised: offers of the catalogue as decisions drew from them.
-
-        No expiry; what no decision can name any more goes with `attune export --trim`. So it is with `offersets`.
-        """
-        return self._key("offers")
-
-    @property
-    def offersets(self) -> str:
-        """Hash: digest -> storage.v1.OfferSetRecord: which of `offers` decisions drew from, and parts of such sets."""
-        return self._key("offersets")
-
-    @property
-    def offersets_used(self) -> str:
-        """Sorted set: the fields of `offers` and `offersets`, by until when they were in use, ms by Redis TIME.
-
-        Of a set, at most OFFER_SETS_NOTED_S before its last use. What it consists of is never earlier in it. No expiry.
-        """
-        return self._key("offersets:used")
-
-    @property
-    def exported(self) -> str:
-        """Hash: last exported position of the streams `interactions` and `late`; `trimmed`, the last removed position.
-
-        No expiry. Only what is behind `interactions` in it may be trimmed.
-        """
-        return self._key("exported")
-
     def snapshot(self, version: int) -> str:
         """String: the weights of a version, or of a challenger. UNCOMMITTED_TTL_S until committed, then no expiry."""
         return self._key(f"snapshot:{version}")
 
-    @property
-    def versions(self) -> str:
-        """Hash: version -> storage.v1.VersionRecord, the ones that are kept. No expiry."""
-        return self._key("versions")
 
-    @property
-    def challengers(self) -> str:
-        """Hash: name -> storage.v1.ChallengerRecord, of the placement's challengers. No expiry."""
-        return self._key("challengers")
-
-    @property
-    def head(self) -> str:
-        """Hash: newest `version`, `promoted` if another serves, `epoch` of the last lease, highest `reserved` version.
-
-        `training`: interactions that a policy has learned from which is to replace the newest one. `measurings`: how
-        often a challenger began to be measured. No expiry.
-        """
-        return self._key("head")
-
-    @property
-    def counts(self) -> str:
-        """Hash: `decisions`, `outcomes`, `late`, `interactions`, `revisions`. No expiry."""
-        return self._key("counts")
-
-    @property
-    def lease(self) -> str:
-        """String: who learns, as `host:pid`. Expires with the lease."""
-        return self._key("lease")
-
-    @property
-    def schema(self) -> str:
-        """Hash: `state` of the schema guard (JSON), `findings` = storage.v1.FindingsRecord. No expiry."""
-        return self._key("schema")
-
-    @property
-    def pattern(self) -> str:
-        """Glob that matches every key of the placement: names have no character that is special in a glob."""
-        return self._key("*")
+@cache
+def _suffixes() -> tuple[tuple[str, str], ...]:
+    """Return the attributes that hold keys, each with what follows the placement's name in its key."""
+    return tuple((each.name, each.metadata["suffix"]) for each in fields(PlacementKeys) if each.metadata)
 
 
 def unknown_placement(name: str) -> NotFoundError:

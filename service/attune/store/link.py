@@ -38,10 +38,16 @@ class Link(asyncio.Protocol):
         """Send a command; the future gets its answer."""
         if self._transport is None or self._transport.is_closing():
             raise ConnectionError("the connection is closed")
+        # Before anything waits: what cannot be packed must not take the answer of the next command.
+        packed = hiredis.pack_command(cast("Any", command))
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append(answer)
-        self._transport.write(hiredis.pack_command(cast("Any", command)))
+        self._transport.write(packed)
         return answer
+
+    def server_ms(self, at_s: float) -> int:
+        """Translate a time of the event loop's clock, in seconds, into the server's, in ms since the epoch."""
+        return int(1000 * (at_s + self.ahead_s))
 
     def close(self) -> None:
         """Drop the connection."""

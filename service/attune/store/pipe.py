@@ -3,23 +3,42 @@
 redis-py spends several times the CPU of the parser below it on each call (pool, retries, checks, streams): a good part
 of all that a decision may cost. So the journal talks to the store through hiredis, the same parser, over one connection
 for each server that has some of the keys. Everything else goes through `attune.store.client`.
+
+A script call is sent without a task of its own where the connection is there, which it nearly always is (`Pipe.send`);
+what then is no plain answer is for the slower way, which knows about connecting, redirections and unknown scripts.
 See docs/decisions/0006-a-pipe-to-the-store.md.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 from redis.exceptions import ResponseError
 
 from attune.store.client import reaching, script
 from attune.store.link import Link
 from attune.store.routes import routes
+from attune.store.time_limit import TimeLimit
 from attune.store_url import parse, redacted
 
 _MOST_REDIRECTIONS = 3
-_LAST_LOOKS = 2
+
+_Command: TypeAlias = tuple[str | bytes | int, ...]
+
+
+class Sent(NamedTuple):
+    """A script call that was sent.
+
+    Attributes:
+        answer: The script's answer, or what went wrong.
+        finish: To be awaited when something went wrong: does what can be done about it and returns the script's answer,
+            or raises what `Pipe.run` does.
+    """
+
+    answer: asyncio.Future[Any]
+    finish: Callable[[], Awaitable[Any]]
 
 
 class Pipe:
@@ -35,20 +54,31 @@ class Pipe:
         self._place = redacted(url)
         self._routes = routes(parse(url))
         self.timeout_s = timeout_s
+        self._limit = TimeLimit(timeout_s)
         self._links: dict[str, Link] = {}
         self._connecting: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def run(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
         """Run one of the scripts in `store/scripts`; see `attune.store.client.Store.run`."""
-        text, digest = script(name)
-        key = keys[0] if keys else ""
-        async with reaching(self._place):
-            try:
-                return await self._call(key, "EVALSHA", digest, len(keys), *keys, *args)
-            except ResponseError as error:
-                if not str(error).startswith("NOSCRIPT"):
-                    raise
-                return await self._call(key, "EVAL", text, len(keys), *keys, *args)
+        return await self._run(name, keys[0] if keys else "", (len(keys), *keys, *args))
+
+    def link(self, key: str) -> Link | None:
+        """Return the connection with the server that has a key, if it is open."""
+        link = self._links.get(self._routes.shard(key))
+        return link if link is not None and link.is_open else None
+
+    def send(self, link: Link, name: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Sent:
+        """Send a script call without waiting for anything.
+
+        Args:
+            link: From `link`, in this turn of the event loop.
+            name: Of one of the scripts in `store/scripts`.
+            keys: Every key the script touches, at least one.
+            args: Its arguments.
+        """
+        operands = (len(keys), *keys, *args)
+        answer = self._send(link, ("EVALSHA", script(name)[1], *operands))
+        return Sent(answer, partial(self._run, name, keys[0], operands, (link, answer)))
 
     def shard(self, key: str) -> str:
         """Return what a key shares with those that are out of reach together with it."""
@@ -61,7 +91,7 @@ class Pipe:
             StoreUnavailableError: There is none.
         """
         async with reaching(self._place):
-            await self._call(key, "PING")
+            await self._call(key, ("PING",))
 
     def close(self) -> None:
         """Close the connections; what waits for an answer fails."""
@@ -82,13 +112,28 @@ class Pipe:
             StoreUnavailableError: There is no connection to compare the clocks over.
         """
         async with reaching(self._place):
-            return int(1000 * (at_s + (await self._open_link(key)).ahead_s))
+            return (await self._open_link(key)).server_ms(at_s)
 
-    async def _call(self, key: str, *command: str | bytes | int) -> Any:
-        for _ in range(_MOST_REDIRECTIONS):
-            link = await self._open_link(key)
+    async def _run(
+        self, name: str, key: str, operands: _Command, sent: tuple[Link, asyncio.Future[Any]] | None = None
+    ) -> Any:
+        text, digest = script(name)
+        async with reaching(self._place):
             try:
-                return await self._answer(link, command)
+                return await self._call(key, ("EVALSHA", digest, *operands), sent)
+            except ResponseError as error:
+                if not str(error).startswith("NOSCRIPT"):
+                    raise
+                return await self._call(key, ("EVAL", text, *operands))
+
+    async def _call(self, key: str, command: _Command, sent: tuple[Link, asyncio.Future[Any]] | None = None) -> Any:
+        """Return the answer to a command, which may have been sent already, over a link that was the right one then."""
+        for _ in range(_MOST_REDIRECTIONS):
+            if sent is None:
+                link = await self._open_link(key)
+                sent = link, self._send(link, command)
+            try:
+                return await self._answer(*sent)
             except ResponseError as error:
                 # Nothing was done: the server says who has the key instead.
                 word, *to = str(error).split(" ")
@@ -96,12 +141,17 @@ class Pipe:
                     raise
                 host, _, port = to[1].rpartition(":")
                 self._routes.moved(int(to[0]), (host, int(port)))
+                sent = None
         raise ConnectionError("the servers of the cluster redirect in circles")
 
-    async def _answer(self, link: Link, command: Sequence[str | bytes | int]) -> Any:
+    def _send(self, link: Link, command: _Command) -> asyncio.Future[Any]:
         answer = link.send(*command)
+        self._limit.watch(answer)
+        return answer
+
+    async def _answer(self, link: Link, answer: asyncio.Future[Any]) -> Any:
         try:
-            return await _in_time(answer, self.timeout_s)
+            return await answer
         except (asyncio.CancelledError, TimeoutError):
             # Answers are matched to commands by their order, so the connection goes.
             answer.cancel()
@@ -118,8 +168,8 @@ class Pipe:
             raise
 
     async def _open_link(self, key: str) -> Link:
-        link = self._links.get(self._routes.shard(key))
-        if link is None or not link.is_open:
+        link = self.link(key)
+        if link is None:
             try:
                 async with asyncio.timeout(self.timeout_s):
                     link = await self._connect(key)
@@ -136,23 +186,3 @@ class Pipe:
             if link is None or not link.is_open:
                 link = self._links[shard] = await self._routes.open(key)
             return link
-
-
-async def _in_time(answer: asyncio.Future[Any], timeout_s: float) -> Any:
-    """Wait for an answer; TimeoutError when it is not there in time."""
-    # A timer costs a third of what `asyncio.wait` does.
-    timer = asyncio.get_running_loop().call_later(timeout_s, _give_up, answer, timeout_s, _LAST_LOOKS)
-    try:
-        return await answer
-    finally:
-        timer.cancel()
-
-
-def _give_up(answer: asyncio.Future[Any], timeout_s: float, looks: int) -> None:
-    if answer.done():
-        return
-    if looks:
-        # When something else kept the loop busy, the answer may have arrived without having been read.
-        asyncio.get_running_loop().call_soon(_give_up, answer, timeout_s, looks - 1)
-    else:
-        answer.set_exception(TimeoutError(f"no answer within {timeout_s:g} s"))
