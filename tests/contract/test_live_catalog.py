@@ -11,6 +11,7 @@ from attune.serving import catalog_copy
 from attune.serving.catalog import POLL_S, LiveCatalog
 from attune.serving.catalog_copy import CatalogCopy
 from attune.serving.live import LivePlacements
+from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.catalog import Catalog, Reading
 from attune.store.client import Store
@@ -21,7 +22,10 @@ from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.tasks import end
 from attune.v1.features_pb2 import Offer
+from attune.v1.placement_pb2 import Placement
 from attune_models.features import encode_action
+from attune_models.types import ActionSet
+from attune_models.vw import VwPolicy
 from catalog_offers import apply, at_ms, catalog_offer, live_catalog
 
 HOME = PlacementKeys("home")
@@ -386,6 +390,30 @@ async def test_a_placement_on_a_server_that_is_away_does_not_hold_up_the_others(
     monkeypatch.undo()
     await live.refresh()
     assert drawn(live, "a_home") == ["a"]
+
+
+async def test_a_placement_whose_policy_fails_does_not_hold_up_the_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor does it keep a server from starting."""
+
+    def fail(_policy: VwPolicy, _actions: ActionSet) -> None:
+        raise MemoryError("too many products")
+
+    await apply(store, "home")
+    for name in ("app", "mail"):
+        spec = Placement(name=name)
+        spec.policy.uniform.SetInParent()
+        await Placements(store).apply(with_defaults(spec), 0)
+    await Catalog(store).put([catalog_offer("a")])
+    live, _ = await live_catalog(store)
+    with monkeypatch.context() as failing:
+        failing.setattr(VwPolicy, "prepare", fail)
+        await live.refresh()
+    assert [drawn(live, name) for name in ("app", "home", "mail")] == [["a"], [], ["a"]]
+    assert 'placement "home": what it draws from the catalogue stays as it is' in caplog.text
+    await live.refresh()
+    assert drawn(live, "home") == ["a"]
 
 
 async def test_following_sees_changes_and_new_placements_within_a_second(store: Store) -> None:
