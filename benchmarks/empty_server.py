@@ -9,7 +9,7 @@ import uvloop
 from google.protobuf.empty_pb2 import Empty
 
 from attune.config import ServerSettings
-from attune.server import new_grpc_server
+from attune.endpoint import new_grpc_server
 
 METHOD = "/attune.benchmarks.EmptyService/Call"
 

@@ -16,9 +16,9 @@ import grpc
 import uvloop
 
 from attune.config import ServerSettings
+from attune.endpoint import new_grpc_server
 from attune.goaway import clients_gone
 from attune.held_address import HeldAddress
-from attune.server import new_grpc_server
 
 METHOD = "/attune.benchmarks.SlowService/Call"
 CONNECTIONS = 8

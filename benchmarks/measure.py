@@ -4,6 +4,7 @@ A `Target` is what is loaded. What a call stands for, a decision or 64 of them, 
 is said by those in `benchmarks.targets` and `benchmarks.vw_daemon`.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +13,7 @@ from benchmarks import h2
 from benchmarks.processes import Processes, cpu_s, resident_bytes
 
 WARM_UP_S = 0.7
+_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,9 @@ class Target:
 
     def throughput(self, seconds: float) -> Throughput:
         """Loads the server in closed loop, after a warm-up that does not count."""
+        # While another server on the same core was loaded, this one hardly had a turn; until it has noticed that all is
+        # well again, it refuses calls.
+        time.sleep(_PAUSE_S)
         self.counted(self.closed_loop(WARM_UP_S))
         server, store = cpu_s(self.processes.server), cpu_s(self.processes.store)
         load = self.closed_loop(seconds)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from attune_models import pmf as pmfs
 from attune_models.explanation import Explanation
+from attune_models.one_by_one import OneByOne
 from attune_models.types import ActionSet, Interaction, Pmf, PolicyError, Situation
 
 
@@ -26,7 +27,7 @@ class FixedSpec:
     action_id: str = ""
 
 
-class _Stateless:
+class _Stateless(OneByOne):
     """The learning half of a policy that has nothing to learn."""
 
     def learn(self, interaction: Interaction) -> None:

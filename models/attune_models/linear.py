@@ -13,6 +13,7 @@ from attune_models import gaussian_argmax
 from attune_models import pmf as pmfs
 from attune_models.explanation import Explanation
 from attune_models.linear_model import LinearModel, LinearSpec
+from attune_models.one_by_one import OneByOne
 from attune_models.types import ActionSet, Interaction, Pmf, Situation
 
 
@@ -43,7 +44,7 @@ class LinearThompsonSpec(LinearSpec):
     exploration: float = 0.7
 
 
-class _LinearPolicy:
+class _LinearPolicy(OneByOne):
     """What both policies have in common: all but the exploration."""
 
     def __init__(self, spec: LinearSpec) -> None:

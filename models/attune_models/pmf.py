@@ -90,18 +90,18 @@ def unit_interval(*key: str) -> float:
     Args:
         key: Strings; each is length-prefixed, so ("a", "bc") and ("ab", "c") are different keys.
     """
-    begun = _begun(key[:_BEGINNING]).copy()
-    begun.update(_prefixed(key[_BEGINNING:]))
-    return (int.from_bytes(begun.digest(), "big") >> (64 - _MANTISSA_BITS)) / (1 << _MANTISSA_BITS)
+    n_begun = _BEGINNING if len(key) > _BEGINNING else 0
+    digest = _begun(key[:n_begun]).copy()
+    for part in key[n_begun:]:
+        encoded = part.encode()
+        digest.update(len(encoded).to_bytes(4, "big") + encoded)
+    return (int.from_bytes(digest.digest(), "big") >> (64 - _MANTISSA_BITS)) / (1 << _MANTISSA_BITS)
 
 
 @lru_cache(1024)
 def _begun(key: tuple[str, ...]) -> "blake2b":
-    return blake2b(_prefixed(key), digest_size=8)
-
-
-def _prefixed(key: tuple[str, ...]) -> bytes:
-    return b"".join([len(part).to_bytes(4, "big") + part for part in map(str.encode, key)])
+    prefixed = [len(part).to_bytes(4, "big") + part for part in map(str.encode, key)]
+    return blake2b(b"".join(prefixed), digest_size=8)
 
 
 def draw(pmf: Pmf, u: float) -> int:

@@ -26,6 +26,7 @@ from attune_models import pmf as pmfs
 from attune_models.explanation import Contribution, Explanation, Source, largest_first
 from attune_models.features import MAX_NUMBER
 from attune_models.noise import NoiseScale
+from attune_models.one_by_one import OneByOne
 from attune_models.state import check_finite, check_not_negative, check_shapes, pack, refusing, unpack
 from attune_models.types import ActionSet, Interaction, Pmf, PolicyError, Situation
 
@@ -78,7 +79,7 @@ class _Tally:
     time: int = 0
 
 
-class PopularityPolicy:
+class PopularityPolicy(OneByOne):
     """Thompson sampling on the mean reward of each action."""
 
     def __init__(self, spec: PopularitySpec) -> None:

@@ -28,6 +28,7 @@ from attune_models import pmf as pmfs
 from attune_models.explanation import Explanation
 from attune_models.features import MAX_NUMBER, MIN_NUMBER
 from attune_models.hashing import MAX_PAIRED
+from attune_models.one_by_one import OneByOne
 from attune_models.types import ActionSet, Interaction, Pmf, PolicyError, Situation
 from attune_models.vw_actions import action_tables
 from attune_models.vw_crossings import Crossing, Layout, Listed
@@ -90,7 +91,7 @@ _MIN_LEARNED_PROPENSITY = 1e-6
 _SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - mkdtemp makes a private directory in it
 
 
-class VwPolicy:
+class VwPolicy(OneByOne):
     """A policy that regresses the cost of each action on its features and the context's, and explores on top."""
 
     def __init__(self, spec: VwSpec) -> None:

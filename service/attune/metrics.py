@@ -43,14 +43,14 @@ class ServingMetrics:
         # Finding a child by its labels costs more than counting; see benchmarks/metrics_cost.py.
         self._bound: dict[tuple[str, Mode, bool], Counter] = {}
 
-    def decided(self, placement: str, mode: Mode, *, logged: bool) -> None:
-        """Count a decision of an applied placement: who decided, and whether it is in the store."""
+    def decided(self, placement: str, mode: Mode, *, logged: bool, n_decisions: int = 1) -> None:
+        """Count decisions of an applied placement that are alike: who decided, and whether they are in the store."""
         child = self._bound.get((placement, mode, logged))
         if child is None:
             short = Mode.Name(mode).removeprefix("MODE_").lower()
             child = self._decisions.labels(placement, short, str(logged).lower())
             self._bound[placement, mode, logged] = child
-        child.inc()
+        child.inc(n_decisions)
 
     def failed(self, method: str, code: str) -> None:
         """Count a call that was answered with an error: its method, and the name of the status code."""

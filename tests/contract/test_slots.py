@@ -48,10 +48,7 @@ class _Serving(LivePlacements):
     """Placements of which one is decided by a given policy."""
 
     def __init__(self, live: LivePlacement) -> None:
-        self._serving = live
-
-    async def get(self, name: str) -> LivePlacement:  # noqa: ARG002 - the only one
-        return self._serving
+        self._live = {live.keys.name: live}
 
 
 def request(event_id: str, slots: int, ids: Sequence[str] = "abcd", **fields: object) -> DecideEnvelope:
@@ -59,7 +56,7 @@ def request(event_id: str, slots: int, ids: Sequence[str] = "abcd", **fields: ob
     return DecideEnvelope(placement="home", event_id=event_id, offers=offers, slots=slots, **fields)  # type: ignore[arg-type]
 
 
-def no_offers(placement: str) -> None:
+def no_offers(placement: LivePlacement) -> None:
     """Return what a placement may draw from the catalogue: nothing."""
 
 

@@ -48,7 +48,7 @@ BASE = {
     "attune.tasks",
 }
 # The processes of a service and what only they need are one room.
-PROCESSES = ("server", "goaway", "supervisor", "workers", "held_address", "signals")
+PROCESSES = ("server", "endpoint", "goaway", "supervisor", "workers", "held_address", "signals")
 TOP = {f"attune.{module}": "attune.server" for module in PROCESSES} | {"attune.__main__": "attune.cli"}
 # Outside library -> the rooms that may import it.
 OWNERS = {

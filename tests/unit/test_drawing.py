@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tests.support.live_offers import live_offers
 
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.serving.drawing import Drawn, draw
+from attune.serving.drawing import Draft, draft, draw_all
 from attune.serving.live import LivePlacement
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, PlacementRecord
@@ -23,6 +23,9 @@ from attune_models.policy import Policy
 from attune_models.types import Pmf, PolicyError, Situation
 
 LIVE = live_offers([f"o{i:02}" for i in range(40)], channels={"o03": ["email"]})
+
+
+NOW_MS = 1_700_000_000_000
 
 
 class _Steep(UniformPolicy):
@@ -49,6 +52,7 @@ def placement(policy: Policy | None, **changed: Any) -> LivePlacement:
     fields: dict[str, Any] = {
         "keys": PlacementKeys("home_hero"),
         "record": PlacementRecord(placement=with_defaults(Placement(name="home_hero"))),
+        "created_at_ms": 1,
         "window_ms": 600_000,
         "policy": policy,
         "version": 7,
@@ -60,8 +64,13 @@ def placement(policy: Policy | None, **changed: Any) -> LivePlacement:
     return LivePlacement(**(fields | changed))
 
 
-async def drawn_by(live: LivePlacement, event_id: str = "e", **fields: Any) -> Drawn:
-    return await draw(DecideEnvelope(placement="home_hero", **fields), live, LIVE, event_id, 1_700_000_000_000)
+async def drawn_by(live: LivePlacement, event_id: str = "e", **fields: Any) -> Draft:
+    request = DecideEnvelope(placement="home_hero", **fields)
+    drawn = draft(request, live, LIVE, event_id)
+    drawn.draw(drawn.pmf(drawn.eligible.situation), NOW_MS)
+    if request.slots > 1:
+        await drawn.draw_later_slots(request.slots)
+    return drawn
 
 
 def ids_of(record: DecisionRecord) -> list[str]:
@@ -83,7 +92,7 @@ async def test_a_decision_from_the_catalogue_names_the_set_and_not_the_offers() 
 async def test_a_decision_from_some_of_them_says_which() -> None:
     drawn = await drawn_by(placement(_Steep()), offer_ids=["o05", "o03", "gone"], channel="email")
     assert list(drawn.record.offer_positions) == [5, 3]
-    assert ids_of(drawn.record) == list(drawn.offer_ids) == ["o05", "o03"]
+    assert ids_of(drawn.record) == list(drawn.eligible.situation.action_ids) == ["o05", "o03"]
     assert list(drawn.record.pmf) == pmfs.normalised([6.0, 4.0])
 
 
@@ -154,3 +163,33 @@ async def test_later_slots_draw_from_the_same_shortlist() -> None:
     record = (await drawn_by(placement(_Steep(), shortlist_size=5, shortlist_random=2), slots=5)).record
     chosen = [record.chosen, *(slot.chosen for slot in record.later_slots)]
     assert sorted(chosen) == [0, 1, 2, 3, 4]
+
+
+async def test_many_decisions_are_drawn_as_one_by_one() -> None:
+    """Of several placements, policies and parts of the catalogue, and where the policy fails for all of them."""
+    placements = [
+        placement(_Steep()),
+        placement(_Steep(), control_share=0.5, shortlist_size=10, shortlist_random=2),
+        placement(_Broken()),
+        placement(None),
+    ]
+    asked: list[dict[str, Any]] = [
+        {},
+        {"excluded_offer_ids": ["o07"]},
+        {"offer_ids": ["o05", "o01"]},
+        {"channel": "push"},
+    ]
+
+    def drafts() -> list[Draft]:
+        return [
+            draft(DecideEnvelope(placement="home_hero", **fields), live, LIVE, f"{i}-{j}")
+            for i, live in enumerate(placements)
+            for j, fields in enumerate(asked * 3)
+        ]
+
+    together, one_by_one = drafts(), drafts()
+    draw_all(together, NOW_MS)
+    for each in one_by_one:
+        each.draw(each.pmf(each.eligible.situation), NOW_MS)
+    assert [each.record for each in together] == [each.record for each in one_by_one]
+    assert {each.record.mode for each in together} == {MODE_LEARNED, MODE_CONTROL, MODE_FALLBACK}

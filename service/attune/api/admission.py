@@ -2,7 +2,7 @@
 
 A call is refused at once, before it costs anything, when too much is in progress already or when its deadline will have
 passed before it can be answered. What never gets this far, because the process is too busy to look at it, is ended by
-gRPC itself: `attune.server.new_grpc_server`. docs/overload.md tells the whole of it.
+gRPC itself: `attune.endpoint.new_grpc_server`. docs/overload.md tells the whole of it.
 """
 
 import asyncio

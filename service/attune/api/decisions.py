@@ -1,5 +1,6 @@
 """attune.v1.DecisionService."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -26,6 +27,7 @@ from attune.v1.decision_service_pb2 import (
     EligibleOffer,
     GetDecisionRequest,
     GetDecisionResponse,
+    Mode,
     ScoredOffer,
 )
 from attune.v1.features_pb2 import Features, Offer
@@ -63,13 +65,16 @@ class DecisionServicer:
         """Draw an offer for each slot of each request."""
         results = await self._decider.decide_many(checked_batch(request))
         response = DecideBatchResponse()
+        counted: Counter[tuple[str, Mode, bool]] = Counter()
         for asked, result in zip(request.requests, results, strict=True):
             if isinstance(result, ExpectedError):
                 response.results.add(error=_decision_error(result))
                 self._metrics.failed("DecideBatch", code_of(result).name)
             else:
                 _write_decision(result, asked.ranking_size, response.results.add().decision)
-                self._metrics.decided(asked.placement, result.record.mode, logged=result.logged)
+                counted[asked.placement, result.record.mode, result.logged] += 1
+        for (placement, mode, logged), n_decisions in counted.items():
+            self._metrics.decided(placement, mode, logged=logged, n_decisions=n_decisions)
         return response
 
     async def Activate(self, request: ActivateRequest) -> ActivateResponse:  # noqa: N802 - the contract's name
@@ -102,7 +107,8 @@ def _write_decision(decided: Decided, ranking_size: int, response: DecideRespons
 
 
 def _add_choices(record: DecisionRecord, offer_ids: Sequence[str], to: DecideResponse | Decision) -> None:
-    to.choices.add(offer_id=offer_ids[record.chosen], propensity=record.pmf[record.chosen])
+    chosen = record.chosen
+    to.choices.add(offer_id=offer_ids[chosen], propensity=record.pmf[chosen])
     for slot, drawn in enumerate(record.later_slots, 1):
         to.choices.add(slot=slot, offer_id=offer_ids[drawn.chosen], propensity=drawn.pmf[drawn.chosen])
 

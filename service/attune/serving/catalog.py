@@ -108,9 +108,14 @@ class LiveCatalog:
         self._refreshing = Shared(self._refresh)
 
     def offers(self, placement: str) -> LiveOffers | None:
+        """Return what the placement of a name may draw from now; None when no offer is live, or there is none."""
+        applied = self._live.applied.get(placement)
+        return None if applied is None else self.offers_of(applied)
+
+    def offers_of(self, placement: LivePlacement) -> LiveOffers | None:
         """Return what a placement may draw from now; None when no offer is live."""
-        served, applied = self._served.get(placement), self._live.applied.get(placement)
-        if served is None or applied is None or applied.record.created_at_ms != served.created_at_ms:
+        served = self._served.get(placement.keys.name)
+        if served is None or placement.created_at_ms != served.created_at_ms:
             return None  # the last: it was deleted and created anew, and its set is not among the new keys yet
         return served.offers
 

@@ -6,10 +6,9 @@ In the store, the first record of an event_id wins: a request that is repeated g
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from random import Random
-from typing import TypeVar
+from typing import NamedTuple
 
 from attune.errors import (
     AlreadyExistsError,
@@ -20,25 +19,22 @@ from attune.errors import (
 )
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.catalog import LiveOffers
-from attune.serving.drawing import Drawn, draw
+from attune.serving.drawing import Draft, draft, draw_all
 from attune.serving.identity import new_event_id, request_digest
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.serving.situation import context_of
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import Decisions
-from attune.store.journal import DEFERRED, Entry, Journal
+from attune.store.journal import Entry, Journal
 from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE
 from attune_models.types import Situation
 
 # Other calls get their turn after so many decisions of a batch: a millisecond or two.
-_DECISIONS_PER_TURN = 16
-
-_Answer = TypeVar("_Answer")
+_DECISIONS_PER_TURN = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """A decision.
 
     Attributes:
@@ -52,28 +48,13 @@ class Decided:
     logged: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Unwritten:
-    """A decision on its way to the store."""
-
-    live: LivePlacement
-    window_ms: int
-    drawn: Drawn
-
-    def unlogged(self, error: StoreUnavailableError) -> Decided:
-        """Return the decision as it is answered without the store; raise the error where the placement refuses to."""
-        if self.live.placement.store_failure == STORE_FAILURE_REFUSE:
-            raise error
-        return Decided(self.drawn.record, self.drawn.offer_ids, logged=False)
-
-
 class Decider:
     """Decides."""
 
     def __init__(
         self,
         live: LivePlacements,
-        offers: Callable[[str], LiveOffers | None],
+        offers: Callable[[LivePlacement], LiveOffers | None],
         journal: Journal,
         decisions: Decisions,
     ) -> None:
@@ -105,21 +86,24 @@ class Decider:
             StoreUnavailableError: The store is out of reach and the placement refuses to answer without it.
             OverloadedError: More decisions wait to be written than the store takes in time.
         """
-        unwritten = await self._drawn(request)
-        if isinstance(unwritten, Decided):
-            return unwritten
-        record = unwritten.drawn.record
+        live = self._live.applied.get(request.placement) or await self._live.get(request.placement)
+        now_ms = time.time_ns() // 1_000_000
+        event_id = request.event_id or new_event_id(now_ms, self._random)
         try:
-            found: bytes | Exception | None = await self._journal.append(
-                unwritten.live.keys,
-                unwritten.window_ms,
-                record.event_id,
-                record.SerializeToString(),
-                record.offer_set,
-            )
+            drawn = draft(request, live, self._offers(live), event_id)
+        except NothingEligibleError:
+            if (first := await self._decided_before(live, request)) is None:
+                raise
+            return first
+        drawn.draw(drawn.pmf(drawn.eligible.situation), now_ms)
+        if request.slots > 1:
+            await drawn.draw_later_slots(request.slots)
+        record, offer_set = drawn.record.SerializeToString(), drawn.eligible.offer_set
+        try:
+            found = await self._journal.append(live.keys, drawn.window_ms, event_id, record, offer_set)
         except StoreUnavailableError as error:
-            found = error
-        return await self._answer(unwritten, found)
+            return _unlogged(drawn, error)
+        return _written(drawn) if found is None else await self._first(drawn, found)
 
     async def decide_many(self, requests: Sequence[DecideEnvelope | ExpectedError]) -> list[Decided | ExpectedError]:
         """Make many decisions, and write those of a placement together.
@@ -130,70 +114,88 @@ class Decider:
         Returns:
             For each, in their order, what `decide` returns or raises.
         """
-        results: list[Decided | ExpectedError | _Unwritten] = []
-        for i, request in enumerate(requests, 1):
-            results.append(request if isinstance(request, ExpectedError) else await _caught(self._drawn(request)))
-            if not i % _DECISIONS_PER_TURN:
-                await asyncio.sleep(0)
-        together: defaultdict[tuple[str, int], list[_Unwritten]] = defaultdict(list)
-        for each in results:
-            if isinstance(each, _Unwritten):
-                together[each.live.keys.name, each.window_ms].append(each)
-        written = await asyncio.gather(*map(self._write, together.values()))
-        answers = {key: iter(answered) for key, answered in zip(together, written, strict=True)}
-        return [
-            next(answers[each.live.keys.name, each.window_ms]) if isinstance(each, _Unwritten) else each
-            for each in results
+        results: list[Decided | ExpectedError | Draft] = []
+        for begin in range(0, len(requests), _DECISIONS_PER_TURN):
+            results += await self._drawn(requests[begin : begin + _DECISIONS_PER_TURN])
+            await asyncio.sleep(0)
+        together: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
+        for i, each in enumerate(results):
+            if isinstance(each, Draft):
+                together[each.live.keys.name, each.window_ms].append(i)
+        await asyncio.gather(*(self._write(results, group) for group in together.values()))
+        return [each for each in results if not isinstance(each, Draft)]
+
+    async def _drawn(self, requests: Sequence[DecideEnvelope | ExpectedError]) -> list[Decided | ExpectedError | Draft]:
+        now_ms = time.time_ns() // 1_000_000
+        begun = [
+            request if isinstance(request, ExpectedError) else await self._begun(request, now_ms)
+            for request in requests
         ]
+        draw_all([each for each in begun if isinstance(each, Draft)], now_ms)
+        for request, each in zip(requests, begun, strict=True):
+            if isinstance(each, Draft) and isinstance(request, DecideEnvelope) and request.slots > 1:
+                await each.draw_later_slots(request.slots)
+        return begun
 
-    async def _drawn(self, request: DecideEnvelope) -> Decided | _Unwritten:
-        """Draw; where the catalogue has nothing left to draw from, return what was decided when it had."""
+    async def _begun(self, request: DecideEnvelope, now_ms: int) -> Decided | ExpectedError | Draft:
         try:
-            return await self._draw(request)
-        except NothingEligibleError:
-            if (first := await self._decided_before(request)) is None:
-                raise
-            return first
+            live = self._live.applied.get(request.placement) or await self._live.get(request.placement)
+            event_id = request.event_id or new_event_id(now_ms, self._random)
+            return draft(request, live, self._offers(live), event_id)
+        except NothingEligibleError as error:
+            try:
+                return await self._decided_before(live, request) or error
+            except ExpectedError as other:
+                return other
+        except ExpectedError as error:
+            return error
 
-    async def _decided_before(self, request: DecideEnvelope) -> Decided | None:
+    async def _write(self, results: list[Decided | ExpectedError | Draft], group: Sequence[int]) -> None:
+        """Write decisions of one placement and reward window; what becomes of each takes its place."""
+        drafts = [each for i in group if isinstance(each := results[i], Draft)]
+        entries = [Entry(each.event_id, each.record.SerializeToString(), each.eligible.offer_set) for each in drafts]
+        found = await self._journal.append_many(drafts[0].live.keys, drafts[0].window_ms, entries)
+        for i, each, value in zip(group, drafts, found, strict=True):
+            results[i] = _written(each) if value is None else await self._otherwise(each, value)
+
+    async def _otherwise(self, drawn: Draft, found: bytes | Exception) -> Decided | ExpectedError:
+        try:
+            if isinstance(found, bytes):
+                return await self._first(drawn, found)
+            if isinstance(found, StoreUnavailableError):
+                return _unlogged(drawn, found)
+            raise found
+        except ExpectedError as error:
+            return error
+
+    async def _decided_before(self, live: LivePlacement, request: DecideEnvelope) -> Decided | None:
+        """Return what was decided for a request when the catalogue had something to draw from."""
         if not request.event_id:
             return None
-        live = await self._live.get(request.placement)
         try:
             first = (await self._decisions.get(live.keys, request.event_id)).record
         except NotFoundError:
             return None
         return _repeated(first, request_digest(request, Situation(context_of(request.context), (), ())))
 
-    async def _draw(self, request: DecideEnvelope) -> _Unwritten:
-        live = await self._live.get(request.placement)
-        now_ms = time.time_ns() // 1_000_000
-        event_id = request.event_id or new_event_id(now_ms, self._random)
-        drawn = await draw(request, live, self._offers(request.placement), event_id, now_ms)
-        return _Unwritten(live, DEFERRED if request.deferred else live.window_ms, drawn)
-
-    async def _write(self, group: Sequence[_Unwritten]) -> list[Decided | ExpectedError]:
-        """Write decisions of one placement and reward window, and return what becomes of each."""
-        records = [each.drawn.record for each in group]
-        found = await self._journal.append_many(
-            group[0].live.keys,
-            group[0].window_ms,
-            [Entry(record.event_id, record.SerializeToString(), record.offer_set) for record in records],
-        )
-        return [await _caught(self._answer(each, value)) for each, value in zip(group, found, strict=True)]
-
-    async def _answer(self, unwritten: _Unwritten, found: bytes | Exception | None) -> Decided:
-        """Answer with a decision that was written, or with the one that was there before, if it is of this request."""
-        drawn = unwritten.drawn
-        if found is None:
-            return Decided(drawn.record, drawn.offer_ids, logged=True)
+    async def _first(self, drawn: Draft, found: bytes) -> Decided:
+        """Return the decision that was in the store before, if it is of the same request."""
         try:
-            if isinstance(found, Exception):
-                raise found
-            first = await self._decisions.found(unwritten.live.keys, found)
+            first = await self._decisions.found(drawn.live.keys, found)
         except StoreUnavailableError as error:
-            return unwritten.unlogged(error)
-        return _repeated(first, drawn.record.request_digest)
+            return _unlogged(drawn, error)
+        return _repeated(first, drawn.digest)
+
+
+def _written(drawn: Draft) -> Decided:
+    return Decided(drawn.record, drawn.eligible.situation.action_ids, logged=True)
+
+
+def _unlogged(drawn: Draft, error: StoreUnavailableError) -> Decided:
+    """Return a decision as it is answered without the store; raise the error where the placement refuses to."""
+    if drawn.live.placement.store_failure == STORE_FAILURE_REFUSE:
+        raise error
+    return Decided(drawn.record, drawn.eligible.situation.action_ids, logged=False)
 
 
 def _repeated(first: DecisionRecord, digest: bytes) -> Decided:
@@ -212,10 +214,3 @@ def _repeated(first: DecisionRecord, digest: bytes) -> Decided:
             "with a different request"
         )
     return Decided(first, [Offer.FromString(offer).id for offer in first.offers], logged=True)
-
-
-async def _caught(answer: Awaitable[_Answer]) -> _Answer | ExpectedError:
-    try:
-        return await answer
-    except ExpectedError as error:
-        return error

@@ -8,8 +8,9 @@ that a request that is repeated while the store is away gets the same offer agai
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,35 +21,41 @@ from attune.serving.identity import request_digest
 from attune.serving.live import LivePlacement
 from attune.serving.shortlist import ranking, shortlist
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
+from attune.store.journal import DEFERRED
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_FALLBACK, MODE_LEARNED, Mode
 from attune_models import pmf as pmfs
 from attune_models import slots
 from attune_models.policy import Policy
-from attune_models.types import Pmf, PolicyError, Situation
+from attune_models.types import ActionSet, Pmf, PolicyError, Situation
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A decision that is not in the store yet.
+@dataclass(slots=True, eq=False)
+class Draft:
+    """A decision that is being made.
 
     Attributes:
-        record: As it is going to be stored.
-        offer_ids: Ids of the offers that could be drawn, in the record's order.
+        live: The placement.
+        window_ms: The reward window, or `DEFERRED`.
+        event_id: The decision's id.
+        context: The serialised context.
+        digest: Of the request, where it can be repeated; else empty.
+        eligible: What may be drawn.
+        policy: Who decides: the placement's policy, or the baseline of its control group; None for chance.
+        mode: The same, as it is recorded.
+        record: The decision as it is going to be stored, once it is drawn.
     """
 
-    record: DecisionRecord
-    offer_ids: Sequence[str]
-
-
-@dataclass(slots=True)
-class _Chooser:
-    """Who decides: the placement's policy, the baseline of its control group, or chance where the policy fails."""
-
     live: LivePlacement
+    window_ms: int
+    event_id: str
+    context: bytes
+    digest: bytes
+    eligible: Eligible
     policy: Policy | None
     mode: Mode
+    record: DecisionRecord
 
     def pmf(self, situation: Situation) -> Pmf:
         """Return the exact probability of each offer. A policy that has failed is not asked again."""
@@ -61,9 +68,9 @@ class _Chooser:
                 self._fail()
         return pmfs.uniform(len(situation.actions))
 
-    def shortlisted(self, eligible: Eligible, event_id: str) -> Eligible:
-        """Return as many of the eligible offers as one decision draws from."""
-        live, situation = self.live, eligible.situation
+    def shorten(self) -> None:
+        """Leave only as many eligible offers as one decision draws from."""
+        live, situation = self.live, self.eligible.situation
         n_eligible = len(situation.actions)
         scores = np.zeros(n_eligible)
         if self.policy is not None:
@@ -71,8 +78,52 @@ class _Chooser:
                 scores = ranking(self.policy, situation)
             except PolicyError:
                 self._fail()
-        listed = shortlist(scores, live.shortlist_size, live.shortlist_random, "shortlist", live.keys.name, event_id)
-        return replace(eligible, situation=part_of(situation, listed), shortlisted_from=n_eligible)
+        key = ("shortlist", live.keys.name, self.event_id)
+        listed = shortlist(scores, live.shortlist_size, live.shortlist_random, *key)
+        self.eligible = self.eligible._replace(situation=part_of(situation, listed), shortlisted_from=n_eligible)
+
+    def draw(self, pmf: Pmf, now_ms: int) -> None:
+        """Draw an offer for the first slot, and record the decision.
+
+        Args:
+            pmf: The probability of each eligible offer.
+            now_ms: When the decision is made, milliseconds since the epoch.
+        """
+        eligible, record = self.eligible, self.record
+        # Field by field costs half of what a call of the constructor does.
+        record.event_id = self.event_id
+        record.decided_at_ms = now_ms
+        record.context = self.context
+        record.pmf.extend(pmf)
+        record.chosen = pmfs.draw(pmf, pmfs.unit_interval("draw", self.live.keys.name, self.event_id))
+        record.request_digest = self.digest
+        if eligible.offer_set:
+            record.offer_set = eligible.offer_set
+            if eligible.situation.positions is not None:
+                record.offer_positions.extend(eligible.situation.positions)
+            record.shortlisted_from = eligible.shortlisted_from
+        else:
+            record.offers.extend(eligible.offers)
+        self._sign()
+
+    async def draw_later_slots(self, n_slots: int) -> None:
+        """Draw an offer for each slot after the first, and record them."""
+        situation, record, name = self.eligible.situation, self.record, self.live.keys.name
+
+        def u_of(slot: int) -> float:
+            """Return the uniform number in [0, 1) that a slot is drawn with."""
+            return pmfs.unit_interval("draw", name, self.event_id, str(slot))
+
+        for drawn in slots.draws(situation, [record.chosen], n_slots, self.pmf, u_of):
+            record.later_slots.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen))
+            # Twenty slots of a thousand offers take long: other decisions get their turn in between.
+            await asyncio.sleep(0)
+        self._sign()
+
+    def _sign(self) -> None:
+        """Record who decided."""
+        self.record.mode = self.mode
+        self.record.policy_version = self.live.version if self.mode == MODE_LEARNED else 0
 
     def _fail(self) -> None:
         name, version = self.live.keys.name, self.live.version
@@ -80,17 +131,14 @@ class _Chooser:
         self.policy, self.mode = None, MODE_FALLBACK
 
 
-async def draw(
-    request: DecideEnvelope, live: LivePlacement, offers: LiveOffers | None, event_id: str, now_ms: int
-) -> Drawn:
-    """Draw an offer for each slot.
+def draft(request: DecideEnvelope, live: LivePlacement, offers: LiveOffers | None, event_id: str) -> Draft:
+    """Begin a decision: say what may be drawn, and who decides.
 
     Args:
         request: A request whose ids and sizes are valid.
         live: Its placement.
         offers: What the placement may draw from the catalogue; None when there is nothing.
         event_id: The decision's id.
-        now_ms: When it is made, milliseconds since the epoch.
 
     Raises:
         InvalidInputError: A feature breaks the limits, or no offer of the request is left.
@@ -99,44 +147,42 @@ async def draw(
     eligible = eligible_offers(request, offers)
     # Only who sends an event_id can repeat a request.
     digest = request_digest(request, eligible.situation) if request.event_id else b""
-    chooser = _chooser(live, request.customer_id or event_id)
-    if len(eligible.situation.actions) > live.shortlist_size and eligible.offer_set:
-        eligible = chooser.shortlisted(eligible, event_id)
-    situation = eligible.situation
-    pmf = chooser.pmf(situation)
-    record = DecisionRecord(
-        event_id=event_id,
-        decided_at_ms=now_ms,
-        context=request.context.SerializeToString(),
-        offers=eligible.offers,
-        offer_set=eligible.offer_set,
-        offer_positions=situation.positions,
-        shortlisted_from=eligible.shortlisted_from,
-        pmf=pmf,
-        chosen=pmfs.draw(pmf, pmfs.unit_interval("draw", live.keys.name, event_id)),
-        request_digest=digest,
-    )
-    if request.slots > 1:
-        await _add_later_slots(record, chooser, situation, request.slots)
-    record.mode = chooser.mode
-    if chooser.mode == MODE_LEARNED:
-        record.policy_version = live.version
-    return Drawn(record, situation.action_ids)
+    window_ms = DEFERRED if request.deferred else live.window_ms
+    policy, mode = _chooser(live, request.customer_id or event_id)
+    context = request.context.SerializeToString()
+    begun = Draft(live, window_ms, event_id, context, digest, eligible, policy, mode, DecisionRecord())
+    if eligible.offer_set and len(eligible.situation.actions) > live.shortlist_size:
+        begun.shorten()
+    return begun
 
 
-def _chooser(live: LivePlacement, group_key: str) -> _Chooser:
+def draw_all(drafts: Iterable[Draft], now_ms: int) -> None:
+    """Draw the first slot of many decisions: as one by one, but a policy is asked once about those that are alike.
+
+    Args:
+        drafts: The decisions.
+        now_ms: When they are made, milliseconds since the epoch.
+    """
+    alike: defaultdict[tuple[Policy | None, ActionSet | None], list[Draft]] = defaultdict(list)
+    for each in drafts:
+        situation = each.eligible.situation
+        alike[each.policy, situation.known if situation.positions is None else None].append(each)
+    for (policy, known), group in alike.items():
+        for each, pmf in zip(group, _pmfs(policy, known, group), strict=True):
+            each.draw(pmf, now_ms)
+
+
+def _pmfs(policy: Policy | None, known: ActionSet | None, group: Sequence[Draft]) -> list[Pmf]:
+    if policy is not None and known is not None:
+        try:
+            return policy.pmfs([each.eligible.situation for each in group])
+        except PolicyError:
+            pass  # one by one, those that are sound are decided by it all the same
+    return [each.pmf(each.eligible.situation) for each in group]
+
+
+def _chooser(live: LivePlacement, group_key: str) -> tuple[Policy | None, Mode]:
     share = live.control_share
     if share > 0.0 and pmfs.unit_interval("control", live.keys.name, group_key) < share:
-        return _Chooser(live, live.control, MODE_CONTROL)
-    return _Chooser(live, live.policy, MODE_FALLBACK if live.policy is None else MODE_LEARNED)
-
-
-async def _add_later_slots(record: DecisionRecord, chooser: _Chooser, situation: Situation, n_slots: int) -> None:
-    def u_of(slot: int) -> float:
-        """Return the uniform number in [0, 1) that a slot is drawn with."""
-        return pmfs.unit_interval("draw", chooser.live.keys.name, record.event_id, str(slot))
-
-    for drawn in slots.draws(situation, [record.chosen], n_slots, chooser.pmf, u_of):
-        record.later_slots.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen))
-        # Twenty slots of a thousand offers take long: other decisions get their turn in between.
-        await asyncio.sleep(0)
+        return live.control, MODE_CONTROL
+    return live.policy, MODE_FALLBACK if live.policy is None else MODE_LEARNED

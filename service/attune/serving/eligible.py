@@ -5,7 +5,7 @@ Whatever is left out is left out here, before anything is drawn: the pmf is over
 
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from attune.errors import NothingEligibleError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
@@ -14,8 +14,7 @@ from attune.serving.situation import context_of, situation_of, without
 from attune_models.types import Situation
 
 
-@dataclass(frozen=True, slots=True)
-class Eligible:
+class Eligible(NamedTuple):
     """What a decision may draw from.
 
     Attributes:

@@ -39,6 +39,7 @@ class LivePlacement:
     Attributes:
         keys: Its keys in the store.
         record: Its spec, with every default filled in, as it is stored.
+        created_at_ms: When it was created, milliseconds since the epoch: tells it from a former one of the same name.
         window_ms: Its reward window in milliseconds.
         policy: What decides; None when no version proved sound: then the draw is uniform.
         version: Of the policy; 0 before anything was learned.
@@ -50,6 +51,7 @@ class LivePlacement:
 
     keys: PlacementKeys
     record: PlacementRecord
+    created_at_ms: int
     window_ms: int
     policy: Policy | None
     version: int
@@ -181,6 +183,7 @@ class LivePlacements:
         return LivePlacement(
             keys=PlacementKeys(placement.name),
             record=record,
+            created_at_ms=record.created_at_ms,
             window_ms=placement.reward.window.ToMilliseconds(),
             policy=policy,
             version=served,
