@@ -8,7 +8,7 @@ from attune.errors import LimitReachedError, NotFoundError
 from attune.store import catalog as limits
 from attune.store.catalog import Catalog, Put
 from attune.store.client import Store, StoreRefusedError
-from attune.store.keys import CATALOG_CHANGES, CATALOG_DELETED, CATALOG_HEAD, CATALOG_OFFERS
+from attune.store.keys import CATALOG_CHANGES, CATALOG_DELETED, CATALOG_HEAD, CATALOG_OFFERS, CATALOG_REVISIONS
 from attune.v1.catalog_service_pb2 import CatalogOffer
 from attune.v1.features_pb2 import Features, Offer
 from catalog_offers import catalog_offer
@@ -95,6 +95,35 @@ async def test_more_than_the_limit_is_refused_as_a_whole(catalog: Catalog, monke
     assert (await catalog.put([catalog_offer("a", price=6.0)])).updated == 1, "a full one can be changed"
 
 
+async def test_more_bytes_than_the_limit_are_refused_as_a_whole(
+    store: Store, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every server holds all offers in memory: 20,000 of 100 kB each would be gigabytes."""
+    large = [catalog_offer(offer_id, tags=["t" * 250] * 40) for offer_id in "abc"]
+    await catalog.put(large)
+    size = sum(len(value or b"") for value in (await catalog.read(["a", "b", "c"])).records)
+    assert await store.redis.hget(CATALOG_HEAD, "bytes") == b"%d" % size
+    monkeypatch.setattr(limits, "MAX_BYTES", size + 100)
+    said = f"offers: expected at most {size + 100} bytes of offers in the catalogue, got "
+    with pytest.raises(LimitReachedError, match=said):
+        await catalog.put([catalog_offer("d", tags=["t" * 250]), catalog_offer("e")])
+    with pytest.raises(LimitReachedError, match=said):
+        await catalog.put([catalog_offer("a", tags=["t" * 250] * 41)])
+    assert set((await catalog.changes(0)).put) == {"a", "b", "c"}
+    assert (await catalog.put([catalog_offer("a")])).updated == 1
+    assert (await catalog.put([catalog_offer("d", tags=["t" * 250] * 39)])).created == 1, "there is room again"
+    await catalog.delete(["a", "b", "c", "d", "never"])
+    assert await store.redis.hget(CATALOG_HEAD, "bytes") == b"0"
+
+
+async def test_a_catalogue_that_is_too_large_can_be_made_smaller(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await catalog.put([catalog_offer("a", tags=["t" * 250] * 40), catalog_offer("b", tags=["t" * 250] * 40)])
+    monkeypatch.setattr(limits, "MAX_BYTES", 100)
+    assert (await catalog.put([catalog_offer("a")])).updated == 1
+
+
 async def test_deleting_counts_what_was_there(catalog: Catalog) -> None:
     put = await catalog.put([catalog_offer("a"), catalog_offer("b")])
     revision, deleted = await catalog.delete(["a", "never", "a"])
@@ -155,6 +184,36 @@ async def test_who_knows_more_than_the_store_is_told_everything(store: Store, ca
     assert (await catalog.put([catalog_offer("a")])).revision > changes.revision, "it follows the clock"
 
 
+async def test_who_knows_what_the_store_has_lost_is_told_everything_also_after_a_later_change(
+    store: Store, catalog: Catalog
+) -> None:
+    """A forced failover loses the last change, and another one comes before anybody asks."""
+    first = await catalog.put([catalog_offer("a")])
+    kept = [(key, await store.redis.dump(key)) for key in await every_key(store)]
+    lost = await catalog.put([catalog_offer("b")])
+    await store.redis.delete(*await every_key(store))
+    for key, value in kept:
+        await store.redis.restore(key, 0, value)
+    later = await catalog.put([catalog_offer("c")])
+    assert later.revision > lost.revision
+    changes = await catalog.changes(lost.revision)
+    assert (changes.is_whole, set(changes.put)) == (True, {"a", "c"})
+    assert (await catalog.changes(first.revision)).is_whole is False
+
+
+async def test_only_the_latest_revisions_are_remembered(
+    store: Store, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose revision is older than those is told everything."""
+    monkeypatch.setattr(limits, "_MAX_REMEMBERED_REVISIONS", 2)
+    first = await catalog.put([catalog_offer("a")])
+    second = await catalog.put([catalog_offer("b")])
+    await catalog.delete(["a"])
+    assert await store.redis.zcard(CATALOG_REVISIONS) == 2
+    assert (await catalog.changes(first.revision)).is_whole is True
+    assert (await catalog.changes(second.revision)).deleted == ["a"]
+
+
 async def test_reading_keeps_the_order_of_the_ids(catalog: Catalog) -> None:
     await catalog.put([catalog_offer("a"), catalog_offer("b")])
     reading = await catalog.read(["b", "no", "a"])
@@ -177,7 +236,7 @@ async def test_any_text_is_an_id(store: Store, catalog: Catalog, offer_id: str) 
     revision, deleted = await catalog.delete([offer_id])
     assert (deleted, (await catalog.changes(put.revision)).deleted) == (1, [offer_id])
     assert revision > put.revision
-    assert await every_key(store) == sorted(key.encode() for key in (CATALOG_DELETED, CATALOG_HEAD))
+    assert await every_key(store) == sorted(key.encode() for key in (CATALOG_DELETED, CATALOG_HEAD, CATALOG_REVISIONS))
 
 
 async def test_bytes_that_are_no_offer_are_named(store: Store, catalog: Catalog) -> None:

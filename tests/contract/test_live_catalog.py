@@ -7,10 +7,13 @@ import pytest
 
 from attune.errors import StoreUnavailableError
 from attune.metrics import ServingMetrics
+from attune.serving import catalog_copy
 from attune.serving.catalog import POLL_S, LiveCatalog
+from attune.serving.catalog_copy import CatalogCopy
 from attune.serving.live import LivePlacements
+from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord
-from attune.store.catalog import Catalog
+from attune.store.catalog import Catalog, Reading
 from attune.store.client import Store
 from attune.store.kept_sets import KeptSets
 from attune.store.keys import CATALOG_CHANGES, CATALOG_HEAD, CATALOG_OFFERS, PlacementKeys
@@ -19,7 +22,10 @@ from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.tasks import end
 from attune.v1.features_pb2 import Offer
+from attune.v1.placement_pb2 import Placement
 from attune_models.features import encode_action
+from attune_models.types import ActionSet
+from attune_models.vw import VwPolicy
 from catalog_offers import apply, at_ms, catalog_offer, live_catalog
 
 HOME = PlacementKeys("home")
@@ -114,6 +120,36 @@ async def test_changes_and_deletions_are_followed(store: Store, *, whole: bool) 
     assert after.actions.actions[1] is before.actions.actions[2], "what has not changed is not encoded again"
     assert list(before.actions.action_ids) == ["a", "b", "c"], "a decision that is being made keeps what it has"
     assert await in_store(store, live) == ["b", "c", "d"]
+
+
+class BusyCatalog(Catalog):
+    """One that somebody changes while it is read: before one of the readings, counted down to."""
+
+    readings_left = 0
+
+    async def read(self, ids: Sequence[str]) -> Reading:
+        """Read, perhaps after a change."""
+        self.readings_left -= 1
+        if self.readings_left == 0:
+            await self.put([catalog_offer(offer_id, price=3.0) for offer_id in "abcd"])
+        return await super().read(ids)
+
+
+@pytest.mark.parametrize("reading", [1, 2])
+async def test_no_decision_sees_half_of_what_was_put_at_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch, reading: int
+) -> None:
+    """What is read may be newer than what was said to have changed, or than what was read a moment before."""
+    monkeypatch.setattr(catalog_copy, "_READ_AT_ONCE", 2)
+    catalog = BusyCatalog(store)
+    await catalog.put([catalog_offer(offer_id) for offer_id in "abcd"])
+    copy = CatalogCopy(catalog)
+    await copy.refresh()
+    await catalog.put([catalog_offer(offer_id, price=2.0) for offer_id in "abc"])
+    catalog.readings_left = reading
+    await copy.refresh()
+    assert [offer.action.rpartition(" ")[2] for offer in copy.ordered()] == ["price:3.0"] * 4
+    assert {offer.revision for offer in copy.ordered()} == {copy.revision}
 
 
 async def test_only_what_changes_for_a_placement_is_made_anew(store: Store) -> None:
@@ -354,6 +390,30 @@ async def test_a_placement_on_a_server_that_is_away_does_not_hold_up_the_others(
     monkeypatch.undo()
     await live.refresh()
     assert drawn(live, "a_home") == ["a"]
+
+
+async def test_a_placement_whose_policy_fails_does_not_hold_up_the_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor does it keep a server from starting."""
+
+    def fail(_policy: VwPolicy, _actions: ActionSet) -> None:
+        raise MemoryError("too many products")
+
+    await apply(store, "home")
+    for name in ("app", "mail"):
+        spec = Placement(name=name)
+        spec.policy.uniform.SetInParent()
+        await Placements(store).apply(with_defaults(spec), 0)
+    await Catalog(store).put([catalog_offer("a")])
+    live, _ = await live_catalog(store)
+    with monkeypatch.context() as failing:
+        failing.setattr(VwPolicy, "prepare", fail)
+        await live.refresh()
+    assert [drawn(live, name) for name in ("app", "home", "mail")] == [["a"], [], ["a"]]
+    assert 'placement "home": what it draws from the catalogue stays as it is' in caplog.text
+    await live.refresh()
+    assert drawn(live, "home") == ["a"]
 
 
 async def test_following_sees_changes_and_new_placements_within_a_second(store: Store) -> None:

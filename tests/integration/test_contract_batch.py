@@ -154,7 +154,14 @@ def test_a_batch_of_bad_requests_only_is_answered(client: Client) -> None:
 def test_a_batch_draws_what_single_calls_draw(client: Client) -> None:
     def requests(prefix: str) -> list[DecideRequest]:
         return [
-            decide("twin", f"{prefix}{i}", numbered_offers(5) if i % 2 else [], slots=1 + i % 3, customer_id=f"c{i}")
+            decide(
+                "twin",
+                f"{prefix}{i}",
+                numbered_offers(5) if i % 2 else [],
+                slots=1 + i % 3,
+                customer_id=f"c{i}",
+                ranking_size=10,
+            )
             for i in range(100)
         ]
 

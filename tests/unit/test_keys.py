@@ -9,6 +9,7 @@ from attune.store.keys import (
     CATALOG_DELETED,
     CATALOG_HEAD,
     CATALOG_OFFERS,
+    CATALOG_REVISIONS,
     DEFERRED_TTL_S,
     OFFER_SETS_KEPT_S,
     OFFER_SETS_NOTED_S,
@@ -40,8 +41,8 @@ def test_no_key_is_made_from_what_is_no_name(name: str) -> None:
 
 
 def test_the_catalogue_s_keys_are_in_one_cluster_slot_that_no_placement_can_name() -> None:
-    made = [CATALOG_OFFERS, CATALOG_CHANGES, CATALOG_DELETED, CATALOG_HEAD]
-    assert len(set(made)) == 4
+    made = [CATALOG_OFFERS, CATALOG_CHANGES, CATALOG_DELETED, CATALOG_HEAD, CATALOG_REVISIONS]
+    assert len(set(made)) == 5
     assert all(key.startswith("attune:{:catalog}:") for key in made)
     with pytest.raises(NotFoundError):
         PlacementKeys(":catalog")

@@ -36,8 +36,10 @@ def test_a_set_gives_the_same_situation_as_the_offers_themselves(positions: list
         assert known.situation(naming(offer_set, positions, offer_set)) == expected
 
 
-def test_a_set_is_encoded_once_and_forgotten_when_there_are_too_many() -> None:
-    known, first, second = EncodedSets(most_actions=5), set_of(*offers(3)), set_of(*offers(3, price=9.0))
+@pytest.mark.parametrize("known", [EncodedSets(most_actions=5), EncodedSets(most_characters=60)])
+def test_a_set_is_encoded_once_and_forgotten_when_there_are_too_many(known: EncodedSets) -> None:
+    """Too many, or too large ones: large offers may have a hundred times the size of usual ones."""
+    first, second = set_of(*offers(3)), set_of(*offers(3, price=9.0))
     before = known.situation(naming(first, [], first))
     assert known.situation(naming(first, [], first)).actions is before.actions
     known.situation(naming(second, [], second))

@@ -10,10 +10,18 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from attune.api.decide_validation import check_decide
+from attune.api.decide_validation import MAX_BATCH_ANSWERS, check_decide, checked_batch
 from attune.api.validation import check_names, check_placement, outcome_violations
 from attune.errors import InvalidInputError, Violation
-from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
+from attune.v1.decision_service_pb2 import (
+    MODE_CONTROL,
+    Choice,
+    DecideBatchResponse,
+    DecideResponse,
+    DecideResult,
+    ScoredOffer,
+)
 from attune.v1.features_pb2 import Features, Offer, Tags
 from attune.v1.placement_pb2 import (
     CROSSINGS_NONE,
@@ -564,3 +572,37 @@ def test_what_came_is_cut_where_it_is_long(message: Message) -> None:
     found = violations_of(message)
     assert found
     assert max(len(violation.description.encode()) for violation in found) <= 512
+
+
+# From the catalogue, with slots beside ranks, and with more ranks than offers.
+@pytest.mark.parametrize(
+    ("request_", "most"),
+    [
+        (DecideEnvelope(placement="p", ranking_size=999), 10),
+        (DecideEnvelope(placement="p", slots=20, ranking_size=180), 50),
+        (DecideEnvelope(placement="p", offers=[b"a", b"b", b"c"], ranking_size=1000), 2500),
+        (DecideEnvelope(placement="p"), 10_000),
+    ],
+)
+def test_the_answer_to_a_batch_has_to_fit_a_message(
+    request_: DecideEnvelope, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients refuse more than 4 MiB: everything would be decided and nobody would know what."""
+    monkeypatch.setattr("attune.api.decide_validation.MAX_BATCH", 20_000)
+    bad = DecideEnvelope(placement="p", ranking_size=2**32 - 1)
+    assert len(checked_batch(DecideBatchEnvelope(requests=[request_] * most + [bad]))) == most + 1
+    with pytest.raises(InvalidInputError) as caught:
+        checked_batch(DecideBatchEnvelope(requests=[request_] * (most + 1)))
+    [violation] = caught.value.violations
+    n_answers = MAX_BATCH_ANSWERS * (most + 1) // most
+    assert violation == Violation("requests", f"expected at most 10000 slots and ranks in all, got {n_answers}")
+
+
+def test_the_largest_answer_to_a_batch_fits_a_message() -> None:
+    longest = Choice(slot=19, offer_id="x" * 256, propensity=0.1)
+    scored = ScoredOffer(offer_id="x" * 256, probability=0.1)
+    decided = DecideResponse(event_id="e" * 256, policy_version=2**40, mode=MODE_CONTROL, logged=True)
+    decided.choices.add().CopyFrom(longest)
+    decided.ranking.extend([scored] * 9)
+    answer = DecideBatchResponse(results=[DecideResult(decision=decided)] * 1000)
+    assert answer.ByteSize() < 4 << 20

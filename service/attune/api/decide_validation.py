@@ -11,6 +11,8 @@ from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 
 MAX_BATCH = 1000
+MAX_BATCH_ANSWERS = 10_000
+"""Most slots and ranks of all requests of a batch: with the longest ids, the answer just fits what clients accept."""
 
 
 def check_decide(request: DecideEnvelope) -> None:
@@ -27,12 +29,21 @@ def checked_batch(batch: DecideBatchEnvelope) -> list[DecideEnvelope | InvalidIn
     """Return the requests of a batch, or what is wrong with one in its place.
 
     Raises:
-        InvalidInputError: There are none, or too many.
+        InvalidInputError: There are none, or too many, or they ask for more than one answer can hold.
     """
     n_requests = len(batch.requests)
     if not 1 <= n_requests <= MAX_BATCH:
         refuse([Violation("requests", f"expected 1 to {MAX_BATCH} requests, got {n_requests}")])
-    return list(map(_checked, batch.requests))
+    checked = list(map(_checked, batch.requests))
+    n_answers = sum(_n_answers(each) for each in checked if isinstance(each, DecideEnvelope))
+    if n_answers > MAX_BATCH_ANSWERS:
+        refuse([Violation("requests", f"expected at most {MAX_BATCH_ANSWERS} slots and ranks in all, got {n_answers}")])
+    return checked
+
+
+def _n_answers(request: DecideEnvelope) -> int:
+    """Return how many offers the answer to a request may name."""
+    return max(1, request.slots) + min(request.ranking_size, len(request.offers) or MAX_OFFERS)
 
 
 def _checked(request: DecideEnvelope) -> DecideEnvelope | InvalidInputError:

@@ -169,6 +169,8 @@ class LiveCatalog:
             await self._serve(placement, now_ms)
         except ExpectedError as error:
             return error
+        except Exception:  # noqa: BLE001 - whatever is wrong with one placement, the others must go on
+            _log.exception('placement "%s": what it draws from the catalogue stays as it is', placement.keys.name)
         return None
 
     async def _serve(self, placement: LivePlacement, now_ms: int) -> None:

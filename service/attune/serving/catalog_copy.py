@@ -5,8 +5,8 @@ The store is asked what has changed; only that is read. All that was read is rea
 
 import logging
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import ChainMap, Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from sys import maxsize
 
@@ -25,6 +25,7 @@ EVERYWHERE = ""
 
 _BEGINNING_MS, _END_MS = -maxsize, maxsize
 _READ_AT_ONCE = 500
+_MOST_LOOKS = 10  # offers that change faster than they can be read are followed all the same
 _NANOS_PER_MS = 1_000_000
 _SPARE_LIMITS = 1000
 
@@ -135,28 +136,40 @@ class CatalogCopy:
 
     async def _refresh(self) -> int:
         since, self._since = self._since, 0
-        changes = await self._catalog.changes(since)
+        changes, read = await self._settled(since)
         if changes.put or changes.is_whole or changes.deleted:
-            self._take_over(changes, await self._read(changes))
+            self._take_over(changes, list(read.values()))
         self._times_compared += changes.is_whole
         self._since = self._revision = changes.revision
         return changes.now_ms
 
-    async def _read(self, changes: Changes) -> list[KnownOffer]:
-        newer = [offer_id for offer_id, revision in changes.put.items() if self._revision_of(offer_id) != revision]
-        read: list[KnownOffer] = []
+    async def _settled(self, since: int) -> tuple[Changes, Mapping[str, KnownOffer]]:
+        """Return what has changed, and the offers that have, all as they were at one moment.
+
+        One that is newer than what was said to have changed came with others: then everything is asked for again.
+        """
+        read: dict[str, KnownOffer] = {}
+        for _ in range(_MOST_LOOKS):
+            changes = await self._catalog.changes(since)
+            if await self._read(changes, read):
+                break
+        return changes, {offer_id: offer for offer_id, offer in read.items() if offer_id in changes.put}
+
+    async def _read(self, changes: Changes, read: dict[str, KnownOffer]) -> bool:
+        """Read what has changed and was not read yet; return whether nothing of it has changed meanwhile."""
+        known = ChainMap(read, self._offers)
+        newer = [name for name, changed in changes.put.items() if name not in known or known[name].revision != changed]
+        is_settled = True
         for begin in range(0, len(newer), _READ_AT_ONCE):
             ids = newer[begin : begin + _READ_AT_ONCE]
             values = (await self._catalog.read(ids)).records
             async for offer_id, value in in_turns(zip(ids, values, strict=True)):
-                # What is not there was deleted a moment ago, of which the next look hears.
-                if value and (offer := _known_offer(offer_id, value, self._offers.get(offer_id))):
-                    read.append(offer)
-        return read
-
-    def _revision_of(self, offer_id: str) -> int:
-        offer = self._offers.get(offer_id)
-        return offer.revision if offer else 0
+                if value is None:  # deleted a moment ago
+                    is_settled = False
+                elif offer := _known_offer(offer_id, value, self._offers.get(offer_id)):
+                    read[offer_id] = offer
+                    is_settled = is_settled and offer.revision <= changes.revision
+        return is_settled
 
     def _take_over(self, changes: Changes, read: Sequence[KnownOffer]) -> None:
         gone = self._offers.keys() - changes.put.keys() if changes.is_whole else set(changes.deleted)

@@ -16,25 +16,30 @@ from attune.v1.features_pb2 import Features
 from attune_models.types import Situation
 
 MOST_ACTIONS = 50_000
-"""Most actions of all encoded sets together that are kept: about 30 MB."""
+"""Most actions of all encoded sets together that are kept."""
+MOST_CHARACTERS = 32 << 20
+"""Most characters of all of these: what limits large offers, a hundred times the size of usual ones."""
 
 
 @dataclass(slots=True)
 class _Encoded:
-    """A set of offers; ids and actions as in `Situation`."""
+    """A set of offers; ids and actions as in `Situation`, and how many characters these have."""
 
     ids: list[str]
     actions: list[str]
+    n_characters: int
 
 
 class EncodedSets:
     """The encoded sets that were asked for last."""
 
-    def __init__(self, most_actions: int = MOST_ACTIONS) -> None:
-        """Keep no more actions than that; but always the newest set."""
+    def __init__(self, most_actions: int = MOST_ACTIONS, most_characters: int = MOST_CHARACTERS) -> None:
+        """Keep no more actions, and of them no more characters, than that; but always the newest set."""
         self._most_actions = most_actions
+        self._most_characters = most_characters
         self._sets: OrderedDict[bytes, _Encoded] = OrderedDict()
         self._n_actions = 0
+        self._n_characters = 0
 
     def situation(self, entry: LoggedInteraction) -> Situation:
         """Return the situation that a logged decision was made in.
@@ -64,11 +69,18 @@ class EncodedSets:
             self._sets.move_to_end(offer_set.digest)
             return known
         situation = situation_of(Features(), offer_set.offers)
-        known = self._sets[offer_set.digest] = _Encoded(list(situation.action_ids), list(situation.actions))
+        ids, actions = list(situation.action_ids), list(situation.actions)
+        known = self._sets[offer_set.digest] = _Encoded(ids, actions, sum(map(len, actions)))
         self._n_actions += len(known.ids)
-        while self._n_actions > self._most_actions and len(self._sets) > 1:
-            self._n_actions -= len(self._sets.popitem(last=False)[1].ids)
+        self._n_characters += known.n_characters
+        while len(self._sets) > 1 and self._has_too_much():
+            forgotten = self._sets.popitem(last=False)[1]
+            self._n_actions -= len(forgotten.ids)
+            self._n_characters -= forgotten.n_characters
         return known
+
+    def _has_too_much(self) -> bool:
+        return self._n_actions > self._most_actions or self._n_characters > self._most_characters
 
 
 # What is called by the same digest is the same, whatever placement it is of.

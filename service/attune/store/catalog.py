@@ -1,7 +1,8 @@
 """The catalogue: the offers that are kept for placements to choose from, and what has changed in it.
 
 Servers hold a copy (`attune.serving.catalog_copy`) and ask a few times a second for changes, which is one cheap call.
-Every change has a revision; revisions grow, also over a failover that loses some: then the copy is compared anew.
+Every change has a revision; revisions grow, also over a failover that loses some: whose copy has a revision that the
+store does not know compares anew.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,15 +13,18 @@ from google.protobuf.message import DecodeError
 from attune.errors import LimitReachedError, NotFoundError
 from attune.storage.v1.records_pb2 import CatalogRecord
 from attune.store.client import Store, StoreRefusedError
-from attune.store.keys import CATALOG_CHANGES, CATALOG_DELETED, CATALOG_HEAD, CATALOG_OFFERS
+from attune.store.keys import CATALOG_CHANGES, CATALOG_DELETED, CATALOG_HEAD, CATALOG_OFFERS, CATALOG_REVISIONS
 from attune.v1.catalog_service_pb2 import CatalogOffer
 
 MAX_OFFERS = 20_000
+MAX_BYTES = 64 << 20
+"""Most bytes of all offers: every server has them in memory, and every placement that draws from them a copy."""
 MAX_READ = 1000
 """Most offers of one reading."""
 
 _MAX_REMEMBERED_DELETIONS = 20_000
-_WRITTEN = (CATALOG_OFFERS, CATALOG_CHANGES, CATALOG_DELETED, CATALOG_HEAD)
+_MAX_REMEMBERED_REVISIONS = 1000
+_WRITTEN = (CATALOG_OFFERS, CATALOG_CHANGES, CATALOG_DELETED, CATALOG_HEAD, CATALOG_REVISIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +88,16 @@ class Catalog:
             offers: Valid ones, at least one, ids unique; together at most a few MiB.
 
         Raises:
-            LimitReachedError: There would be more than MAX_OFFERS.
+            LimitReachedError: There would be more than MAX_OFFERS, or they would be larger than MAX_BYTES.
             StoreUnavailableError: The store did not answer in time; it may have happened.
         """
-        args: list[str | bytes | int] = [MAX_OFFERS]
+        args: list[str | bytes | int] = [MAX_OFFERS, MAX_BYTES, _MAX_REMEMBERED_REVISIONS]
         for offer in offers:
             # Deterministic, so that the same offer has the same bytes: the order of a map's entries is not its own.
             args += (offer.offer.id, CatalogRecord(offer=offer).SerializeToString(deterministic=True))
         revision, *counts = await self._store.run("catalog_put", _WRITTEN, args)
         if revision < 0:
-            created, there_are = counts
-            said = f"expected at most {MAX_OFFERS} offers in the catalogue, got {created} new ones beside {there_are}"
-            raise LimitReachedError(f"offers: {said}")
+            raise _too_much(*counts)
         return Put(revision, *counts)
 
     async def delete(self, ids: Sequence[str]) -> tuple[int, int]:
@@ -110,7 +112,8 @@ class Catalog:
         Raises:
             StoreUnavailableError: The store did not answer in time; it may have happened.
         """
-        revision, deleted = await self._store.run("catalog_delete", _WRITTEN, [_MAX_REMEMBERED_DELETIONS, *ids])
+        remembered = [_MAX_REMEMBERED_DELETIONS, _MAX_REMEMBERED_REVISIONS]
+        revision, deleted = await self._store.run("catalog_delete", _WRITTEN, [*remembered, *ids])
         return revision, deleted
 
     async def get(self, offer_id: str) -> tuple[CatalogRecord, int]:
@@ -150,7 +153,7 @@ class Catalog:
         Raises:
             StoreUnavailableError: The store did not answer in time.
         """
-        keys = (CATALOG_HEAD, CATALOG_CHANGES, CATALOG_DELETED)
+        keys = (CATALOG_HEAD, CATALOG_CHANGES, CATALOG_DELETED, CATALOG_REVISIONS)
         revision, now_ms, is_whole, put, deleted = await self._store.run("catalog_changes", keys, [since])
         return Changes(
             revision=revision,
@@ -159,3 +162,11 @@ class Catalog:
             put={offer_id.decode(): int(changed) for offer_id, changed in zip(put[::2], put[1::2], strict=True)},
             deleted=[offer_id.decode() for offer_id in deleted],
         )
+
+
+def _too_much(created: int, there_are: int, size_bytes: int) -> LimitReachedError:
+    if there_are + created > MAX_OFFERS:
+        said = f"expected at most {MAX_OFFERS} offers in the catalogue, got {created} new ones beside {there_are}"
+    else:
+        said = f"expected at most {MAX_BYTES} bytes of offers in the catalogue, got {size_bytes}"
+    return LimitReachedError(f"offers: {said}")

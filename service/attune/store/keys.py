@@ -30,7 +30,13 @@ CATALOG_DELETED = "attune:{:catalog}:deleted"
 """Sorted set: ids of offers that were deleted, by the revision that did; only so many of the latest. No expiry."""
 
 CATALOG_HEAD = "attune:{:catalog}:head"
-"""Hash: `revision` of the catalogue, `forgotten`: up to which revision deletions are forgotten. No expiry."""
+"""Hash: `revision` of the catalogue, `forgotten`: up to which revision deletions are forgotten, `bytes` of all offers.
+
+No expiry.
+"""
+
+CATALOG_REVISIONS = "attune:{:catalog}:revisions"
+"""Sorted set: the latest revisions, as member and score. Others are not known here, or were lost. No expiry."""
 
 TOMBSTONE_TTL_S = 30 * 24 * 3600
 """How long a closed decision can still be asked for, and how long its outcomes are told apart from unknown ones."""

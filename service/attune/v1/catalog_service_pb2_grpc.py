@@ -69,7 +69,8 @@ class CatalogServiceServicer:
         """Puts offers into the catalogue: new ones, or in place of those with the same id. All of them or none.
 
         Errors: INVALID_ARGUMENT (a BadRequest detail names the field), RESOURCE_EXHAUSTED (the message is larger than
-        1 MiB, or the catalogue would get more than 20,000 offers), UNAVAILABLE (sending it again is safe).
+        1 MiB, or the catalogue would get more than 20,000 offers, or than 64 MiB of them), UNAVAILABLE (sending it again is
+        safe).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

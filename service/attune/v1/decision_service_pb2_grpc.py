@@ -78,8 +78,8 @@ class DecisionServiceServicer:
         """Makes many decisions in one call: as many calls of `Decide` would, each with its own result, but cheaper.
 
         Errors of one request are in its result and leave the others alone. Errors of the call: INVALID_ARGUMENT (no request,
-        or too many), RESOURCE_EXHAUSTED (the message is larger than 1 MiB, or the server has too much to do: nothing was
-        decided).
+        or too many, or too much to answer), RESOURCE_EXHAUSTED (the message is larger than 1 MiB, or the server has too much
+        to do: nothing was decided).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
