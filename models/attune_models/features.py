@@ -105,7 +105,13 @@ def encode(features: Features) -> str:
     # once, which is not known yet.
     if n_features > 2 * MAX_FEATURES:
         raise FeatureError("", f"expected at most {MAX_FEATURES} features, got {n_features}")
-    tokens = [_numeric_token(name, numeric[name]) for name in numeric]
+    # Numbers are new each time: a cache that misses costs more than it saves.
+    tokens = [
+        f"{_name('numeric', name)}:{value!r}"
+        if MIN_NUMBER <= (value := float(numeric[name])) <= MAX_NUMBER
+        else _numeric_token(name, value)
+        for name in numeric
+    ]
     tokens += [_categorical_token(name, categorical[name]) for name in categorical]
     for name in tags:
         _name("tags", name)  # also where there are no values
@@ -199,10 +205,8 @@ def _name(kind: str, name: str) -> str:
 
 
 def _numeric_token(name: str, value: float) -> str:
-    # Not cached: the numbers of a context are new each time, and a cache that misses costs more than it saves.
     escaped = _name("numeric", name)
-    number = float(value) if MIN_NUMBER <= value <= MAX_NUMBER else _number("numeric", name, value)
-    return f"{escaped}:{number!r}"
+    return f"{escaped}:{_number('numeric', name, value)!r}"
 
 
 @lru_cache(_CACHED_TOKENS)

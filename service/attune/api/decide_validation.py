@@ -35,7 +35,7 @@ def checked_batch(batch: DecideBatchEnvelope) -> list[DecideEnvelope | InvalidIn
     if not 1 <= n_requests <= MAX_BATCH:
         refuse([Violation("requests", f"expected 1 to {MAX_BATCH} requests, got {n_requests}")])
     checked = list(map(_checked, batch.requests))
-    n_answers = sum(_n_answers(each) for each in checked if isinstance(each, DecideEnvelope))
+    n_answers = sum([_n_answers(each) for each in checked if isinstance(each, DecideEnvelope)])
     if n_answers > MAX_BATCH_ANSWERS:
         refuse([Violation("requests", f"expected at most {MAX_BATCH_ANSWERS} slots and ranks in all, got {n_answers}")])
     return checked
@@ -43,7 +43,8 @@ def checked_batch(batch: DecideBatchEnvelope) -> list[DecideEnvelope | InvalidIn
 
 def _n_answers(request: DecideEnvelope) -> int:
     """Return how many offers the answer to a request may name."""
-    return max(1, request.slots) + min(request.ranking_size, len(request.offers) or MAX_OFFERS)
+    n_ranked = request.ranking_size
+    return max(1, request.slots) + (n_ranked and min(n_ranked, len(request.offers) or MAX_OFFERS))
 
 
 def _checked(request: DecideEnvelope) -> DecideEnvelope | InvalidInputError:

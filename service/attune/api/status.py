@@ -65,7 +65,12 @@ def answers(
         try:
             if admitted is None:
                 return await method(request)
-            return await _let_in(admitted, method, request, context)
+            size, admission = admitted.size_of(request), admitted.admission
+            admission.enter(size, context.time_remaining())
+            try:
+                return await method(request)
+            finally:
+                admission.leave(size)
         except ExpectedError as error:
             await _abort(context, error, failed)
         except asyncio.CancelledError:  # by the caller, or at its deadline: nobody waits for an answer
@@ -80,20 +85,6 @@ def answers(
             )
 
     return answering
-
-
-async def _let_in(
-    admitted: Admitted,
-    method: Callable[[Any], Awaitable[Any]],
-    request: Any,
-    context: "grpc.aio.ServicerContext[Any, Any]",
-) -> Any:
-    size = admitted.size_of(request)
-    admitted.admission.enter(size, context.time_remaining())
-    try:
-        return await method(request)
-    finally:
-        admitted.admission.leave(size)
 
 
 def code_of(error: ExpectedError) -> grpc.StatusCode:
