@@ -175,7 +175,10 @@ class Supervisor:
         """End the learner and start it again: a placement has one at a time, and nothing is lost in between."""
         del self._keepers[learner.name]
         stop([learner], LEARNER_STOP_S, hurry=lambda: False, wait=self._tick)
-        learner.start(self._settings)
+        try:
+            learner.start(self._settings)
+        except OSError as error:
+            logger.error("a new learner: %s", error)  # noqa: TRY400 - the message says it all; its keeper tries again
         self._keepers[learner.name] = Keeper(learner.name, lambda: learner.start(self._settings), learner)
 
     def _stop(self) -> None:

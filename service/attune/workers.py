@@ -96,11 +96,12 @@ class Workers:
         for place in self._places:
             new, old = Child(place.child.name, place.child.command), place.child
             self._leaving.append(new)  # until it has the place: whatever happens, it is stopped
-            new.start(place.settings)
             try:
+                new.start(place.settings)
                 keeper = until_ready(new, place.settings, self._wait)
-            except NeverReadyError as failure:
+            except (NeverReadyError, OSError) as failure:
                 logger.error("a new %s %s: the old processes go on", new.name, failure)  # noqa: TRY400 - it was said why
+                new.ask_to_end()
                 self._leaving.remove(new)
                 return False
             logger.info("%s: pid %s takes over from pid %s", new.name, new.pid, old.pid)
