@@ -9,7 +9,7 @@ import logging
 import socket
 import threading
 from collections import Counter as Tally
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -17,8 +17,6 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, make_wsgi_app
 from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.metrics_core import CounterMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from attune.errors import SettingError
 from attune.v1.decision_service_pb2 import Mode
@@ -33,8 +31,8 @@ class ServingMetrics:
     def __init__(self) -> None:
         """Begin with nothing, in a registry of its own."""
         self.registry = CollectorRegistry()
-        self._decisions = _Decisions()
-        self.registry.register(self._decisions)
+        labels = ["placement", "mode", "logged"]
+        self._decisions = _counter(self.registry, "decisions", "Decisions answered.", labels)
         self._errors = _counter(self.registry, "errors", "Calls answered with an error.", ["method", "code"])
         self._outcomes = _counter(self.registry, "outcomes", "Outcomes received.", ["placement", "status"])
         self._snapshots = _counter(self.registry, "snapshots_refused", "Versions that were unsound.", ["placement"])
@@ -42,10 +40,17 @@ class ServingMetrics:
         self._refused = _counter(self.registry, "calls_refused", "Calls refused for lack of time or room.", ["reason"])
         self._version = _gauge(self.registry, "serving_version", "The version that decides.", ["placement"])
         self._offers = _gauge(self.registry, "live_offers", "Offers of the catalogue to draw from.", ["placement"])
+        # Finding a child by its labels costs more than counting; see benchmarks/metrics_cost.py.
+        self._bound: dict[tuple[str, Mode, bool], Counter] = {}
 
     def decided(self, placement: str, mode: Mode, *, logged: bool, n_decisions: int = 1) -> None:
         """Count decisions of an applied placement that are alike: who decided, and whether they are in the store."""
-        self._decisions.counts[placement, mode, logged] += n_decisions
+        child = self._bound.get((placement, mode, logged))
+        if child is None:
+            short = Mode.Name(mode).removeprefix("MODE_").lower()
+            child = self._decisions.labels(placement, short, str(logged).lower())
+            self._bound[placement, mode, logged] = child
+        child.inc(n_decisions)
 
     def failed(self, method: str, code: str) -> None:
         """Count a call that was answered with an error: its method, and the name of the status code."""
@@ -82,32 +87,8 @@ class ServingMetrics:
 
     def forget(self, placement: str) -> None:
         """Drop what is known about a placement that is gone."""
-        self._decisions.forget(placement)
-        _forget(placement, self._outcomes, self._snapshots, self._version, self._offers)
-
-
-class _Decisions(Collector):
-    """Decisions, in a dictionary until they are asked for.
-
-    A Prometheus counter costs a decision ten times as much; see benchmarks/metrics_cost.py.
-    """
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self.counts: Tally[tuple[str, Mode, bool]] = Tally()
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield what was counted. Runs in the thread that publishes."""
-        family = CounterMetricFamily("attune_decisions", "Decisions answered.", labels=["placement", "mode", "logged"])
-        for (placement, mode, logged), count in self.counts.copy().items():
-            short = Mode.Name(mode).removeprefix("MODE_").lower()
-            family.add_metric([placement, short, str(logged).lower()], count)
-        yield family
-
-    def forget(self, placement: str) -> None:
-        """Drop what is known about a placement that is gone."""
-        for key in [key for key in self.counts if key[0] == placement]:
-            del self.counts[key]
+        self._bound = {key: child for key, child in self._bound.items() if key[0] != placement}
+        _forget(placement, self._decisions, self._outcomes, self._snapshots, self._version, self._offers)
 
 
 class LearningMetrics:
