@@ -166,7 +166,7 @@ def test_a_batch_draws_what_single_calls_draw(client: Client) -> None:
         ]
 
     client.put(*(kept(f"k{i}", placements=["twin"]) for i in range(6)))
-    spec = {"policy": uniform(), "control": control(0.3), "shortlist": ShortlistSpec(size=4, random=4)}
+    spec = {"policy": uniform(), "control": control(0.3), "shortlist": ShortlistSpec(size=4, random=3)}
     client.apply("twin", **spec)
     wait_until(lambda: _decides(client, "twin"), "the catalogue to arrive")
     together = [result.decision for result in client.batch(requests("e"))]

@@ -538,7 +538,7 @@ def test_where_few_are_eligible_there_is_no_shortlist(learned: Client) -> None:
     [
         (ShortlistSpec(size=1), "shortlist.size"),
         (ShortlistSpec(size=1001), "shortlist.size"),
-        (ShortlistSpec(size=5, random=6), "shortlist.random"),
+        (ShortlistSpec(size=5, random=5), "shortlist.random"),
         (ShortlistSpec(random=1001), "shortlist.random"),
     ],
 )

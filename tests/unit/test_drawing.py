@@ -159,6 +159,11 @@ async def test_without_a_policy_that_works_lists_and_draws_are_uniform(policy: P
     assert [sum(slot.pmf) for slot in record.later_slots] == pytest.approx([1.0, 1.0])
 
 
+async def test_a_list_is_as_long_as_there_are_slots() -> None:
+    drawn = await drawn_by(placement(_Steep(), shortlist_size=2, shortlist_random=1), slots=5)
+    assert (len(drawn.record.pmf), len(drawn.record.later_slots), drawn.record.shortlisted_from) == (5, 4, 40)
+
+
 async def test_later_slots_draw_from_the_same_shortlist() -> None:
     record = (await drawn_by(placement(_Steep(), shortlist_size=5, shortlist_random=2), slots=5)).record
     chosen = [record.chosen, *(slot.chosen for slot in record.later_slots)]

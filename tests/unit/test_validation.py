@@ -169,9 +169,9 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (Placement(name="home_hero", shortlist=ShortlistSpec(size=1)), "shortlist.size", SIZES + "1"),
     (Placement(name="home_hero", shortlist=ShortlistSpec(size=1001)), "shortlist.size", SIZES + "1001"),
     (
-        Placement(name="home_hero", shortlist=ShortlistSpec(size=10, random=11)),
+        Placement(name="home_hero", shortlist=ShortlistSpec(size=10, random=10)),
         "shortlist.random",
-        "expected 0 to 10, the length of the list, got 11",
+        "expected 0 to 9, less than the length of the list, got 10",
     ),
     # --- a placement: its name
     (Placement(), "name", NAME + '""'),
@@ -456,7 +456,7 @@ def test_a_violation_names_field_expected_and_got(message: Message, field: str, 
         decide(offers=[]),  # they come from the catalogue
         decide(offers=[], offer_ids=list(map(str, range(1000))), channel="x" * 256),
         Placement(name="home_hero", shortlist=ShortlistSpec(size=2, random=0)),
-        Placement(name="home_hero", shortlist=ShortlistSpec(random=1000)),
+        Placement(name="home_hero", shortlist=ShortlistSpec(random=999)),
         decide(slots=20),  # more than there are offers
         outcome(slot=19),  # whether the decision has so many is seen in the store
         decide(event_id="any | thing: \n\0 _"),  # any Unicode

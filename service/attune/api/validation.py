@@ -106,8 +106,8 @@ def timestamp_violations(field: str, time: Timestamp) -> Iterator[Violation]:
 def _shortlist_violations(spec: ShortlistSpec) -> Iterator[Violation]:
     yield from count(spec, "size", 2, MAX_OFFERS)
     size, _ = shortlist_of(spec)
-    if spec.random > size:
-        yield Violation("random", f"expected 0 to {size}, the length of the list, got {spec.random}")
+    if spec.random >= size:
+        yield Violation("random", f"expected 0 to {size - 1}, less than the length of the list, got {spec.random}")
 
 
 def _placement_violations(placement: Placement) -> Iterator[Violation]:

@@ -180,11 +180,9 @@ class Decider:
 
     async def _first(self, drawn: Draft, found: bytes) -> Decided:
         """Return the decision that was in the store before, if it is of the same request."""
-        try:
-            first = await self._decisions.found(drawn.live.keys, found)
-        except StoreUnavailableError as error:
-            return _unlogged(drawn, error)
-        return _repeated(first, drawn.digest)
+        # Where it cannot be read, nothing may be answered in its place, whatever the placement says: what was drawn now
+        # may be another offer, and outcomes would be taken for those of the first.
+        return _repeated(await self._decisions.found(drawn.live.keys, found), drawn.digest)
 
 
 def _written(drawn: Draft) -> Decided:

@@ -68,8 +68,12 @@ class Draft:
                 self._fail()
         return pmfs.uniform(len(situation.actions))
 
-    def shorten(self) -> None:
-        """Leave only as many eligible offers as one decision draws from."""
+    def shorten(self, size: int) -> None:
+        """Leave only some of the eligible offers.
+
+        Args:
+            size: How many; fewer than there are.
+        """
         live, situation = self.live, self.eligible.situation
         n_eligible = len(situation.actions)
         scores = np.zeros(n_eligible)
@@ -79,7 +83,7 @@ class Draft:
             except PolicyError:
                 self._fail()
         key = ("shortlist", live.keys.name, self.event_id)
-        listed = shortlist(scores, live.shortlist_size, live.shortlist_random, *key)
+        listed = shortlist(scores, size, live.shortlist_random, *key)
         self.eligible = self.eligible._replace(situation=part_of(situation, listed), shortlisted_from=n_eligible)
 
     def draw(self, pmf: Pmf, now_ms: int) -> None:
@@ -151,8 +155,8 @@ def draft(request: DecideEnvelope, live: LivePlacement, offers: LiveOffers | Non
     policy, mode = _chooser(live, request.customer_id or event_id)
     context = request.context.SerializeToString()
     begun = Draft(live, window_ms, event_id, context, digest, eligible, policy, mode, DecisionRecord())
-    if eligible.offer_set and len(eligible.situation.actions) > live.shortlist_size:
-        begun.shorten()
+    if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, request.slots)):
+        begun.shorten(size)
     return begun
 
 

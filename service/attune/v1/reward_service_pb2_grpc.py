@@ -50,8 +50,8 @@ class RewardServiceServicer:
         """Records outcomes of decisions. Each gets a receipt, in the order of the request; one that is refused does not
         affect the others.
 
-        Errors: INVALID_ARGUMENT (no outcomes, or too many), UNAVAILABLE (the store is out of reach; sending the same
-        outcomes again is safe).
+        Errors: INVALID_ARGUMENT (no outcomes, or too many), UNAVAILABLE (the store is out of reach), RESOURCE_EXHAUSTED (the
+        server has too much to do); after these two sending the same outcomes again is safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
