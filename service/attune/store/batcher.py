@@ -15,7 +15,7 @@ takes over where more than that is to be done.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -237,8 +237,7 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
             self._fail(batch, error)
             return
         if sent is None:
-            found = self._write_entries(batch.keys, batch.kind, entries)
-            self._write_slowly(batch, self._await(batch, waiters, found))
+            self._write_slowly(batch, waiters, partial(self._write_entries, batch.keys, batch.kind, entries))
         else:
             self._writes[sent.answer] = batch
             sent.answer.add_done_callback(partial(self._answered, batch, waiters, sent))
@@ -248,13 +247,15 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
     ) -> None:
         del self._writes[answer]
         if answer.cancelled() or answer.exception() is not None:
-            self._write_slowly(batch, self._await(batch, waiters, sent.finish()))
+            self._write_slowly(batch, waiters, sent.finish)
         else:
             self._send()  # first: the store need not wait while callers are answered
             self._answer(batch, waiters, answer.result())
 
-    def _write_slowly(self, batch: Batch[KindT, EntryT], work: Coroutine[Any, Any, None]) -> None:
-        write = asyncio.get_running_loop().create_task(work)
+    def _write_slowly(
+        self, batch: Batch[KindT, EntryT], waiters: list[Waiter], find: Callable[[], Awaitable[Sequence[AnswerT]]]
+    ) -> None:
+        write = asyncio.get_running_loop().create_task(self._await(batch, waiters, find))
         self._writes[write] = batch  # the loop itself keeps only a weak reference
         write.add_done_callback(self._written)
 
@@ -263,14 +264,14 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
         self._send()
 
     async def _await(
-        self, batch: Batch[KindT, EntryT], waiters: list[Waiter], found: Awaitable[Sequence[AnswerT]]
+        self, batch: Batch[KindT, EntryT], waiters: list[Waiter], find: Callable[[], Awaitable[Sequence[AnswerT]]]
     ) -> None:
         try:
-            answers = await found
+            found = await find()
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller waits for an answer
             self._fail(batch, error)
         else:
-            self._answer(batch, waiters, answers)
+            self._answer(batch, waiters, found)
 
     def _answer(self, batch: Batch[KindT, EntryT], waiters: list[Waiter], found: Sequence[AnswerT]) -> None:
         self._forget(batch)
