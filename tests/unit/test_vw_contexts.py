@@ -8,7 +8,7 @@ from attune_models import vw_contexts
 from attune_models.explanation import tokens_of
 from attune_models.features import encode
 from attune_models.types import FeatureSet, ValueList
-from attune_models.vw_contexts import ContextFactors, context_factors, names_and_numbers
+from attune_models.vw_contexts import ContextFactors, context_factors, names_and_numbers, product_numbers
 from attune_models.vw_crossings import Crossing, Listed, product_token
 from attune_models.vw_places import Crossed, split_numbers
 from attune_models.vw_spec import Crossings, VwSpec
@@ -57,6 +57,8 @@ def test_factors_are_those_that_are_written(spec: VwSpec, longest: int, monkeypa
         context = a_context(random)
         names, numbers = names_and_numbers(context)
         found = factors.of(names)
-        numbered = dict(zip(found.numbered, found.numbers(numbers), strict=True))
+        if found.multiplied is not None:
+            numbers = product_numbers(found.multiplied, numbers)
+        numbered = dict(zip(found.numbered, numbers, strict=True))
         assert dict.fromkeys(found.keys, 1.0) | numbered == written(spec, context)
         assert len(found.keys) + len(found.numbered) == len(written(spec, context))
