@@ -38,11 +38,10 @@ class Found:
     numbered: Sequence[str]
     multiplied: Sequence[Sequence[int]] | None
 
-    def numbers(self, numbers: list[float]) -> list[float]:
-        """Return the number of each factor that has one, in a context with some numbers."""
-        if self.multiplied is None:
-            return numbers
-        return [product_number([numbers[i] for i in each]) for each in self.multiplied]
+
+def product_numbers(multiplied: Sequence[Sequence[int]], numbers: Sequence[float]) -> list[float]:
+    """Return the number of each factor that has one: of `Found.multiplied`, in a context with some numbers."""
+    return [product_number([numbers[i] for i in each]) for each in multiplied]
 
 
 def names_and_numbers(context: str) -> tuple[str, list[float]]:

@@ -95,9 +95,10 @@ def inverse_gap_weighted(scores: list[float], gamma: float) -> Pmf:
     highest, n_actions = max(scores), len(scores)
     result = [1.0 / (n_actions + gamma * (highest - score)) for score in scores]
     best = scores.index(highest)
-    result[best] = 0.0
-    # One after the other, as `cumsum` adds; what `sum` does depends on the release of Python.
-    *_, others = accumulate(result)
+    result[best] = others = 0.0
+    # One after the other, as `_sums` adds; what `sum` does depends on the release of Python.
+    for probability in result:
+        others += probability
     result[best] = rest = 1.0 - others
     # A NaN fails the comparison.
     if not rest > 0.0:
@@ -108,7 +109,7 @@ def inverse_gap_weighted(scores: list[float], gamma: float) -> Pmf:
 def inverse_gap_weighted_rows(scores: Rows, gamma: float) -> Rows:
     """Return what `inverse_gap_weighted` returns of each row."""
     best = _flat(scores.argmax(axis=1), scores)
-    result = np.asarray(scores.max(axis=1, keepdims=True) - scores)
+    result: Rows = scores.reshape(-1)[best][:, np.newaxis] - scores
     result *= gamma
     result += scores.shape[1]
     np.reciprocal(result, out=result)
@@ -116,7 +117,7 @@ def inverse_gap_weighted_rows(scores: Rows, gamma: float) -> Rows:
     flat[best] = 0.0
     rest = 1.0 - _sums(result)
     # A NaN fails the comparison.
-    if not rest.min() > 0.0:
+    if not np.minimum.reduce(rest) > 0.0:
         raise _damaged(scores)
     flat[best] = rest
     return result
@@ -171,7 +172,7 @@ def softmax_rows(scores: Rows, inverse_temperature: float) -> Rows:
     for row in result:
         np.exp(row, out=row)
     totals = _sums(result)
-    if not totals.min() > 0.0:
+    if not np.minimum.reduce(totals) > 0.0:
         raise _damaged(scores)
     result /= totals[:, np.newaxis]
     return result
@@ -179,13 +180,13 @@ def softmax_rows(scores: Rows, inverse_temperature: float) -> Rows:
 
 def _sums(rows: Rows) -> NDArray[np.float64]:
     # Unlike a sum, a cumulative sum has no choice of order.
-    return np.asarray(rows.cumsum(axis=1)[:, -1])
+    return np.asarray(np.add.accumulate(rows, axis=1)[:, -1])
 
 
 def _flat(columns: NDArray[np.intp], rows: Rows) -> NDArray[np.intp]:
     """Return where one column of each row is when the rows follow one another."""
     n_rows, n_actions = rows.shape
-    return columns + np.arange(0, n_rows * n_actions, n_actions)
+    return columns if n_rows == 1 else columns + np.arange(0, n_rows * n_actions, n_actions)
 
 
 def _greedy(epsilon: float, *, shared: bool) -> PmfOf:

@@ -11,22 +11,30 @@ What remains of a prediction is an addition for each factor of the context and e
 not part of the row: numbers that never come again find theirs. Which factors there are, `attune_models.vw_contexts`
 tells.
 
+Most contexts differ in numbers only: what the constant and the factors without a number add up to is kept, too, by the
+names of a context.
+
 The library adds float32, here all is float64: more exact, and the same bits in every process, because each sum has one
-order, whatever was computed before it and with it: the constant, factors without
-a number, factors with one.
+order, whatever was computed before it and with it: the constant, the factors without a number, those with one.
 """
 
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attune_models.types import ActionSet, Situation
 from attune_models.vw_actions import Block, Table, action_tables
-from attune_models.vw_contexts import MAX_KEPT_CHARACTERS, ContextFactors, Found, context_factors, names_and_numbers
+from attune_models.vw_contexts import (
+    MAX_KEPT_CHARACTERS,
+    ContextFactors,
+    context_factors,
+    names_and_numbers,
+    product_numbers,
+)
 from attune_models.vw_places import Hashing, Places, Weights, crossed_places
 from attune_models.vw_spec import VwSpec
 
@@ -41,7 +49,7 @@ _TERMS_AT_A_TIME = 1 << 16
 _FEW_OF_MANY = 4
 # Of so few actions a list is faster than an array.
 _FEW = 32
-_BYTES_OF_A_LISTED = 32
+_BYTES_OF_A_LISTED, _BYTES_OF_A_FACTOR = 32, 100
 
 Scores: TypeAlias = list[float] | NDArray[np.float64]
 """The predicted reward of each action: a list of few, float64 of shape (n_actions,) of many. Both have the same bits.
@@ -72,9 +80,10 @@ class Scorer:
         names, numbers = names_and_numbers(situation.context)
         rows = self._rows.get(known) or self._rows_of(known)
         start = rows.starts.get(names) or rows.start(names, self._factors)
-        numbers = start.found.numbers(numbers)
+        if start.multiplied is not None:
+            numbers = product_numbers(start.multiplied, numbers)
         positions = situation.positions
-        if start.few is None:
+        if not start.few:
             return _sum(start.words, start.rows, numbers, positions)
         total = _sum_of_few(start.few, start.few_rows, numbers)
         return total if positions is None else [total[position] for position in positions]
@@ -90,7 +99,7 @@ class Scorer:
             names, numbers = names_and_numbers(context)
             start = rows.starts.get(names) or rows.start(names, self._factors)
             starts.append(start)
-            weighing.append(start.found.numbers(numbers))
+            weighing.append(numbers if start.multiplied is None else product_numbers(start.multiplied, numbers))
         total = _joined([start.words for start in starts])
         # What some contexts do not have is added as 0: that leaves all bits as they are, a total is never -0.0.
         columns = zip_longest(*[start.rows for start in starts], fillvalue=rows.nothing)
@@ -139,25 +148,34 @@ def _sum(
     return total if chosen is None else total[chosen]
 
 
+class _Row(NamedTuple):
+    """What one factor of a context adds to the score of each action, or several do: shape (n_actions,).
+
+    Attributes:
+        all: float64.
+        few: The same as a list, where the actions are few; else empty.
+    """
+
+    all: NDArray[np.float64]
+    few: list[float]
+
+
 class _Start:
     """What predictions in all contexts with some names start from.
 
     Attributes:
-        found: The factors of such contexts.
+        multiplied: See `attune_models.vw_contexts.Found`, of which nothing else is kept: it may be long.
         words: The constant, and the rows of all factors without a number: float64, shape (n_actions,).
         rows: Those of the factors with a number, in their order.
-        few: `words` as a list, where the actions are few; else None.
+        few: `words` as a list, where the actions are few; else empty.
         few_rows: `rows` as lists, the same.
     """
 
-    __slots__ = ("few", "few_rows", "found", "rows", "words")
+    __slots__ = ("few", "few_rows", "multiplied", "rows", "words")
 
-    def __init__(
-        self, found: Found, words: NDArray[np.float64], rows: Sequence[NDArray[np.float64]], *, few: bool
-    ) -> None:
-        self.found, self.words, self.rows = found, words, rows
-        self.few: list[float] | None = words.tolist() if few else None
-        self.few_rows: list[list[float]] = [row.tolist() for row in rows] if few else []
+    def __init__(self, multiplied: Sequence[Sequence[int]] | None, words: _Row, rows: Sequence[_Row]) -> None:
+        self.multiplied, self.words, self.few = multiplied, words.all, words.few
+        self.rows, self.few_rows = [row.all for row in rows], [row.few for row in rows]
 
 
 class _Rows:
@@ -176,26 +194,32 @@ class _Rows:
         self.constant: NDArray[np.float64] = 0.0 - (own.sums(weights.at(own.places)[np.newaxis])[0] + constant)
         self.nothing = np.zeros(len(self.constant))
         self.starts: dict[str, _Start] = {}
+        self._is_few = len(self.constant) <= _FEW
         self._row_bytes = self.constant.nbytes + _BYTES_BESIDE_NUMBERS
-        if len(self.constant) <= _FEW:
-            self._row_bytes += _BYTES_OF_A_LISTED * len(self.constant)
-        self._kept: dict[str, NDArray[np.float64]] = {}
-        self._kept_before: dict[str, NDArray[np.float64]] = {}
+        self._row_bytes += _BYTES_OF_A_LISTED * len(self.constant) if self._is_few else 0
+        self._kept: dict[str, _Row] = {}
+        self._kept_before: dict[str, _Row] = {}
+        self._bytes_of_starts = 0
 
     def start(self, names: str, factors: ContextFactors) -> _Start:
         """Return what predictions in contexts with some names start from, and keep it in `starts`."""
         found = factors.of(names)
         words = self.constant.copy()
         for row in self._of(found.keys):
-            words += row
-        start = _Start(found, words, self._of(found.numbered), few=len(words) <= _FEW)
+            words += row.all
+        start = _Start(found.multiplied, self._row(words), self._of(found.numbered))
         if len(names) <= MAX_KEPT_CHARACTERS:
             self.starts[names] = start
-        if (len(self._kept) + len(self.starts)) * self._row_bytes > _KEPT_BYTES:
-            self._kept, self._kept_before, self.starts = {}, self._kept, {}
+            self._bytes_of_starts += self._row_bytes + len(names) + _BYTES_OF_A_FACTOR * len(found.numbered)
+        if len(self._kept) * self._row_bytes + self._bytes_of_starts > _KEPT_BYTES:
+            self._kept, self._kept_before = {}, self._kept
+            self.starts, self._bytes_of_starts = {}, 0
         return start
 
-    def _of(self, keys: Sequence[str]) -> list[NDArray[np.float64]]:
+    def _row(self, numbers: NDArray[np.float64]) -> _Row:
+        return _Row(numbers, numbers.tolist() if self._is_few else [])
+
+    def _of(self, keys: Sequence[str]) -> list[_Row]:
         kept = self._kept
         if missing := [key for key in keys if key not in kept]:
             self._find(missing)
@@ -214,7 +238,7 @@ class _Rows:
         for others, placed in missing.items():
             costs = self._costs(np.array(list(placed.values()), np.uint64), others)
             # Costs have the other sign; and each row is one of its own: a view would keep all of them.
-            self._kept.update(zip(placed, [self.nothing - row for row in costs], strict=True))
+            self._kept.update(zip(placed, [self._row(self.nothing - row) for row in costs], strict=True))
 
     def _costs(self, places: NDArray[np.uint64], others: Sequence[str]) -> NDArray[np.floating]:
         parts = [

@@ -77,6 +77,18 @@ def test_a_floored_policy_learns_and_is_put_away_like_the_policy_in_it(kind: Kin
     assert min(expected) >= 0.05
 
 
+@pytest.mark.parametrize("floor", [0.0, 0.05])
+@pytest.mark.parametrize(
+    "kind", [VwSpec(), LinearUcbSpec(), LinearThompsonSpec(), PopularitySpec(), UniformSpec(), FixedSpec("b")], ids=str
+)
+def test_many_situations_have_the_probabilities_that_each_has_by_itself(kind: KindSpec, floor: float) -> None:
+    policy = started(PolicySpec(kind, floor))
+    asked = [abc(), abc("Ida"), replace(abc("Tom"), context="")]
+    known = ActionSet(asked[0].action_ids, asked[0].actions)
+    for batch in (asked, [replace(each, known=known) for each in asked], []):
+        assert policy.pmfs(batch) == [policy.pmf(each) for each in batch]
+
+
 NUMPY = {
     "linear_ucb": ("linear 1", LinearUcbSpec(bits=4, offer_bits=3)),
     "linear_thompson": ("linear 1", LinearThompsonSpec(bits=4, offer_bits=3)),

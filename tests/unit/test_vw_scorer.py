@@ -303,6 +303,21 @@ def test_one_situation_that_has_no_pmf_stops_the_batch_and_spoils_nothing() -> N
     assert policy.pmfs(asked) == expected
 
 
+def test_what_is_kept_is_bounded_though_names_never_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's id as a word of the context, beside a long vector, whose rows all of these contexts share."""
+    monkeypatch.setattr(vw_scorer, "_KEPT_BYTES", 1 << 20)
+    policy = taken_up(VwSpec(bits=BITS), 10)
+    rows = policy._reading().scorer._rows_of(KNOWN)  # noqa: SLF001 - what is looked at lies below the policy
+    vector, n_starts = " ".join(f"v@{i}:0.5" for i in range(100)), []
+    for i in range(300):
+        policy.pmf(replace(of_set(ACTIONS), context=f"user=u{i} {vector}"))
+        n_starts.append(len(rows.starts))
+        # 100 factors with a number take 10 kB.
+        assert n_starts[-1] * 10_000 <= rows._bytes_of_starts <= 1 << 20 or not n_starts[-1]  # noqa: SLF001 - see above
+    assert 50 < max(n_starts) < 100
+    assert len({id(row) for start in rows.starts.values() for row in start.few_rows}) == 100
+
+
 _ELSEWHERE = """
 import sys
 from attune_models.types import ActionSet, Situation
