@@ -99,7 +99,8 @@ def encode(features: Features) -> str:
     # Protobuf's maps iterate over keys in C, but over items in Python: three times as slow.
     numeric, categorical, tags, dense = features.numeric, features.categorical, features.tags, features.dense
     n_features = len(numeric) + len(categorical)
-    if tags or dense:
+    has_lists = bool(tags or dense)
+    if has_lists:
         n_features += sum(max(1, len(several[name].values)) for several in (tags, dense) for name in several)
     # Before anything is encoded: refusing what is far too much must not cost as much as taking it. Repeated tags count
     # once, which is not known yet.
@@ -113,12 +114,13 @@ def encode(features: Features) -> str:
         for name in numeric
     ]
     tokens += [_categorical_token(name, categorical[name]) for name in categorical]
-    for name in tags:
-        _name("tags", name)  # also where there are no values
-        tokens += [_tag_token(name, value) for value in set(tags[name].values)]
-    for name in dense:
-        tokens += _dense_tokens(name, dense[name].values)
-    n_features = max(len(tokens), len(numeric) + len(categorical) + len(tags) + len(dense))
+    if has_lists:
+        for name in tags:
+            _name("tags", name)  # also where there are no values
+            tokens += [_tag_token(name, value) for value in set(tags[name].values)]
+        for name in dense:
+            tokens += _dense_tokens(name, dense[name].values)
+        n_features = max(len(tokens), len(numeric) + len(categorical) + len(tags) + len(dense))
     if n_features > MAX_FEATURES:
         raise FeatureError("", f"expected at most {MAX_FEATURES} features, got {n_features}")
     tokens.sort()
