@@ -25,7 +25,7 @@ from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.learning.trainee import Trainee
 from attune.serving.catalog import LiveCatalog
 from attune.serving.decider import Decider
-from attune.serving.drawing import draw
+from attune.serving.drawing import draft
 from attune.serving.eligible import eligible_offers
 from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
@@ -109,14 +109,18 @@ class Column:
         now_ms = time.time_ns() // 1_000_000
         began, drawn = time.process_time_ns(), []
         for i, request in enumerate(self.requests(n_calls)):
-            drawn.append(await draw(request, live, offers, f"{now_ms}-{i}", now_ms))
+            drawn.append(begun := draft(request, live, offers, f"{now_ms}-{i}"))
+            begun.draw(begun.pmf(begun.eligible.situation), now_ms)
         drawing = _us_since(began, n_calls) - encoding - asking
         records, serialising = _timed(lambda each: each.record.SerializeToString(), drawn)
-        written = [(each.record.event_id, record) for each, record in zip(drawn, records, strict=True)]
+        written = [
+            (each.event_id, record, each.eligible.offer_set) for each, record in zip(drawn, records, strict=True)
+        ]
         journaling = await _at_once(lambda each: serving.journal.append(live.keys, live.window_ms, *each), written)
         replies = [await serving.servicer.Decide(request) for request in self.requests(1)]
 
         async def decide(request: DecideEnvelope) -> None:
+            """Decides, and keeps the reply."""
             replies.append(await serving.servicer.Decide(request))
 
         whole = await _at_once(decide, self.requests(n_calls))
@@ -142,6 +146,7 @@ async def _at_once(call: Callable[[_In], Awaitable[object]], inputs: Sequence[_I
     waiting = iter(inputs)
 
     async def caller() -> None:
+        """Calls as long as there is something to call with."""
         for each in waiting:
             await call(each)
 
@@ -189,7 +194,7 @@ def _serving(store: Store, pipe: Pipe) -> Serving:
     placements, versions, decisions = Placements(store), Versions(store), Decisions(store)
     live, journal = LivePlacements(placements, versions), Journal(pipe)
     catalog = LiveCatalog(Catalog(store), OfferSets(store), live)
-    decider = Decider(live, catalog.offers, journal, decisions)
+    decider = Decider(live, catalog.offers_of, journal, decisions)
     return Serving(store, live, catalog, journal, DecisionServicer(decider, Explainer(versions), decisions, live))
 
 

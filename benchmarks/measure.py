@@ -45,11 +45,15 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """What one run in open loop showed: calls per second, and latencies in milliseconds from the intended start."""
+    """What one run in open loop showed: calls per second, and latencies in milliseconds from the intended start.
+
+    Calls that were refused, because more was asked than could be done, have no latency.
+    """
 
     per_second: float
     calls: int
     unlogged: int
+    refused: int
     p50_ms: float
     p90_ms: float
     p99_ms: float
@@ -116,12 +120,14 @@ class Target:
     def latency(self, seconds: float, per_second: float) -> Latency:
         """Loads the server in open loop."""
         load = self.open_loop(seconds, per_second)
+        refused = len(load.failures)
+        load.failures.clear()
         done = self.counted(load)
         ordered = sorted(load.latencies_s)
         shares = (0.5, 0.9, 0.99, 0.999)
         quantiles = [1e3 * ordered[int(share * len(ordered))] for share in shares]
         unlogged = load.calls * self.per_call - done
-        return Latency(done / seconds, load.calls, unlogged, *quantiles, 1e3 * ordered[-1])
+        return Latency(done / seconds, load.calls, unlogged, refused, *quantiles, 1e3 * ordered[-1])
 
     def counted(self, load: h2.Load) -> int:
         """Returns how many things of a run count.

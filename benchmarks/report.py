@@ -90,15 +90,18 @@ def _latency(results: Results) -> str:
         "Milliseconds from the intended start, so that what waits behind a stall counts. Medians of the runs, and in",
         "brackets the lowest and the highest; max is the highest of all. Shares are of the saturated rate above.",
         "",
-        *_table("load", "calls per second", "runs", "calls", "p50", "p90", "p99", "p99.9", "max", "unlogged"),
+        *_table(
+            "load", "calls per second", "runs", "calls", "p50", "p90", "p99", "p99.9", "max", "unlogged", "refused"
+        ),
     ]
     for share, runs in results.latencies.items():
         quantiles = [[run.p50_ms, run.p90_ms, run.p99_ms, run.p999_ms] for run in runs]
         cells = [f"{median(each):.2f} ({min(each):.2f} to {max(each):.2f})" for each in zip(*quantiles, strict=True)]
         calls, unlogged = sum(run.calls for run in runs), sum(run.unlogged for run in runs)
+        refused = sum(run.refused for run in runs)
         worst, rate = max(run.max_ms for run in runs), median(run.per_second for run in runs)
         counts = f"{rate:,.0f} | {len(runs)} | {calls:,}"
-        lines.append(f"| {share} | {counts} | {' | '.join(cells)} | {worst:.2f} | {unlogged} |")
+        lines.append(f"| {share} | {counts} | {' | '.join(cells)} | {worst:.2f} | {unlogged} | {refused} |")
     return "\n".join(lines)
 
 

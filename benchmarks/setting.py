@@ -89,9 +89,11 @@ def _decisions(service: Service, numbers: Iterator[float]) -> tuple[Target, dict
     service.put_catalogue()
 
     def messages(requests: Sequence[DecideRequest]) -> Iterator[bytes]:
+        """Returns requests whose contexts never repeat."""
         return workload.ever_other(requests, numbers)
 
     def decide(name: str, asked: Asked, requests: Sequence[DecideRequest]) -> Target:
+        """Returns what loads a placement, once it has learned."""
         learn(service, asked, messages(requests))
         return DecideTarget(name, DECIDE, service, asked, messages(requests))
 

@@ -197,6 +197,7 @@ def _greedy(epsilon: float, *, shared: bool) -> PmfOf:
 
 def _of_rows(many: Callable[[Rows], Rows]) -> PmfOf:
     def one(scores: list[float]) -> Pmf:
+        """Return the probabilities for one row of scores."""
         pmf: Pmf = many(np.array([scores]))[0].tolist()
         return pmf
 

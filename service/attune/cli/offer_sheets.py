@@ -97,6 +97,7 @@ def _entry(file: str, columns: Mapping[str, _Put], position: int, line: int, cel
 
 def _feature(kind: str, name: str) -> _Put:
     def put(offer: CatalogOffer, cell: str) -> None:
+        """Put a cell into a feature."""
         features = offer.offer.features
         match kind:
             case "numeric":
@@ -117,6 +118,7 @@ def _id(offer: CatalogOffer, cell: str) -> None:
 
 def _list(name: str) -> _Put:
     def put(offer: CatalogOffer, cell: str) -> None:
+        """Add what a cell lists."""
         getattr(offer, name).extend(cell.split(BETWEEN_VALUES))
 
     return put
@@ -124,6 +126,7 @@ def _list(name: str) -> _Put:
 
 def _time(name: str) -> _Put:
     def put(offer: CatalogOffer, cell: str) -> None:
+        """Put a time."""
         try:
             getattr(offer, name).FromJsonString(cell)
         except (ValueError, AttributeError) as error:

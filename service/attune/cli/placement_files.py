@@ -100,6 +100,7 @@ def repeated(documents: Sequence[Document]) -> Iterator[Violation]:
 
 def _read_file(file: Path) -> list[Document]:
     def found(loader: SafeConstructor, nodes: Sequence[yaml.Node]) -> list[Document]:
+        """Return the placements of a file, but for those documents that hold offers."""
         documents, violations = placements(str(file), loader, [node for node in nodes if not holds_offers(node)])
         if not documents and not violations:
             violations.append(

@@ -274,8 +274,13 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
             self._answer(batch, waiters, found)
 
     def _answer(self, batch: Batch[KindT, EntryT], waiters: list[Waiter], found: Sequence[AnswerT]) -> None:
+        try:
+            answers = list(zip(waiters, found, strict=True))
+        except (TypeError, ValueError) as error:  # no script of ours answers like that, but callers must not hang on it
+            self._fail(batch, error)
+            return
         self._forget(batch)
-        for waiter, value in zip(waiters, found, strict=True):
+        for waiter, value in answers:
             if not waiter.done():
                 waiter.set_result(value)
 
