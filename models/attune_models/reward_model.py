@@ -17,7 +17,7 @@ from math import inf, isfinite
 from attune_models import pmf as pmfs
 from attune_models.features import MAX_NUMBER, MIN_NUMBER
 from attune_models.types import Interaction, PolicyError, Situation
-from attune_models.vw import VwModel
+from attune_models.vw_model import VwModel
 from attune_models.vw_spec import Crossings
 
 N_FOLDS = 3

@@ -16,7 +16,7 @@ import pytest
 import vowpalwabbit
 
 from attune_models.types import Pmf
-from attune_models.vw import VwModel
+from attune_models.vw_model import VwModel
 from vw_not_expressible import NOT_EXPRESSIBLE
 
 REFERENCE = Path(os.environ.get("ATTUNE_REFERENCE_DATA", Path(__file__).parents[3] / "shared/data")) / "vw_conformance"

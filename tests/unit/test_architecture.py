@@ -135,7 +135,7 @@ def test_the_core_imports_nothing_that_touches_the_world() -> None:
 
 def test_only_the_wrapper_imports_vowpal_wabbit() -> None:
     assert [module for module, path in ALL if any(name.startswith("vowpalwabbit") for name in imports(path))] == [
-        "attune_models.vw"
+        "attune_models.vw_model"
     ]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from attune_models import pmf as pmfs
-from attune_models import vw
+from attune_models import vw_model
 from attune_models.features import situation
 from attune_models.types import FeatureSet, Interaction, PlainAction, Situation
 from attune_models.vw import Exploration, VwPolicy, VwSpec
@@ -21,7 +21,7 @@ from paired_users import SMALL, bits_of, every_exploration, interactions, shared
 from vw_policies import every_spec
 
 
-class TextModel(vw.VwModel):
+class TextModel(vw_model.VwModel):
     """The same model, played as text through the wrapper."""
 
     def action_scores(self, context: str, actions: Sequence[str]) -> list[float]:
@@ -112,7 +112,7 @@ def test_kept_actions_follow_what_is_learned_later() -> None:
 def test_no_more_than_so_many_actions_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     policy = trained(VwSpec())
     expected = bits_of(policy)
-    monkeypatch.setattr("attune_models.vw._MAX_KEPT_ACTIONS", 3)
+    monkeypatch.setattr("attune_models.vw_model._MAX_KEPT_ACTIONS", 3)
     policy.loads(policy.dumps())
     for _ in range(3):
         assert bits_of(policy) == expected
@@ -163,13 +163,13 @@ def test_an_action_that_stands_twice_is_two_actions_as_in_text(spec: VwSpec) -> 
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The lines that are parsed into the workspace's pool, in their order."""
     lines: list[str] = []
-    parse = vw._parse  # noqa: SLF001 - what is watched lies below the policy
+    parse = vw_model._parse  # noqa: SLF001 - what is watched lies below the policy
 
     def watched(workspace: Any, text: str) -> Any:
         lines.extend(text.split("\n"))
         return parse(workspace, text)
 
-    monkeypatch.setattr(vw, "_parse", watched)
+    monkeypatch.setattr(vw_model, "_parse", watched)
     return lines
 
 
