@@ -28,10 +28,8 @@ from attune_models.vw import (
     Softmax,
     VwPolicy,
     VwSpec,
-    _finish,
-    _parse,
-    _predict,
 )
+from attune_models.vw_model import _finish, _parse, _predict
 from vw_policies import BITS, EXPLORATIONS, SPECS, TUNED_SPECS, cb_types
 
 
