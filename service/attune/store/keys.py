@@ -175,6 +175,39 @@ class PlacementKeys:
         return self._key(f"snapshot:{version}")
 
 
+CUSTOMER_KEY_BYTES = 16
+"""Length of the keyed hash that stands for a customer."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerKeys:
+    """The keys of one customer: all in one Cluster slot, and never among those of a placement.
+
+    Attributes:
+        customer: The keyed hash of the customer's id, CUSTOMER_KEY_BYTES.
+    """
+
+    customer: bytes
+
+    @property
+    def profile(self) -> str:
+        """String: storage.v1.CustomerRecord. Expires some time after the customer was last heard of."""
+        return self._key("profile")
+
+    @property
+    def seen(self) -> str:
+        """List: storage.v1.SeenRecord, the newest last, so many at most. Expires as `profile` does."""
+        return self._key("seen")
+
+    @property
+    def activities(self) -> str:
+        """Sorted set: ids of activities that were folded into the profile, by when, ms. Expires after a week."""
+        return self._key("activities")
+
+    def _key(self, suffix: str) -> str:
+        return f"attune:{{:c:{self.customer.hex()}}}:{suffix}"
+
+
 @cache
 def _suffixes() -> tuple[tuple[str, str], ...]:
     """Return the attributes that hold keys, each with what follows the placement's name in its key."""

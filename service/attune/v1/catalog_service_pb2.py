@@ -22,37 +22,40 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from attune.v1 import condition_pb2 as attune_dot_v1_dot_condition__pb2
 from attune.v1 import features_pb2 as attune_dot_v1_dot_features__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61ttune/v1/catalog_service.proto\x12\tattune.v1\x1a\x18\x61ttune/v1/features.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x01\n\x0c\x43\x61talogOffer\x12\x1f\n\x05offer\x18\x01 \x01(\x0b\x32\x10.attune.v1.Offer\x12\x12\n\nplacements\x18\x02 \x03(\t\x12\x10\n\x08\x63hannels\x18\x03 \x03(\t\x12-\n\tstarts_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x65nds_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04tags\x18\x06 \x03(\t\";\n\x10PutOffersRequest\x12\'\n\x06offers\x18\x01 \x03(\x0b\x32\x17.attune.v1.CatalogOffer\"Z\n\x11PutOffersResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x0f\n\x07\x63reated\x18\x02 \x01(\r\x12\x0f\n\x07updated\x18\x03 \x01(\r\x12\x11\n\tunchanged\x18\x04 \x01(\r\"\x1d\n\x0fGetOfferRequest\x12\n\n\x02id\x18\x01 \x01(\t\"7\n\x10GetOfferResponse\x12#\n\x05offer\x18\x01 \x01(\x0b\x32\x14.attune.v1.KeptOffer\"\x83\x01\n\tKeptOffer\x12&\n\x05offer\x18\x01 \x01(\x0b\x32\x17.attune.v1.CatalogOffer\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12.\n\nchanged_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04live\x18\x04 \x01(\x08\"y\n\x11ListOffersRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x0b\n\x03tag\x18\x02 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x0c\n\x04live\x18\x04 \x01(\x08\x12\x11\n\tpage_size\x18\x05 \x01(\r\x12\x12\n\npage_token\x18\x06 \x01(\t\"t\n\x12ListOffersResponse\x12$\n\x06offers\x18\x01 \x03(\x0b\x32\x14.attune.v1.KeptOffer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\r\n\x05total\x18\x04 \x01(\r\"\"\n\x13\x44\x65leteOffersRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\"9\n\x14\x44\x65leteOffersResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\r2\xb9\x02\n\x0e\x43\x61talogService\x12\x46\n\tPutOffers\x12\x1b.attune.v1.PutOffersRequest\x1a\x1c.attune.v1.PutOffersResponse\x12\x43\n\x08GetOffer\x12\x1a.attune.v1.GetOfferRequest\x1a\x1b.attune.v1.GetOfferResponse\x12I\n\nListOffers\x12\x1c.attune.v1.ListOffersRequest\x1a\x1d.attune.v1.ListOffersResponse\x12O\n\x0c\x44\x65leteOffers\x12\x1e.attune.v1.DeleteOffersRequest\x1a\x1f.attune.v1.DeleteOffersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61ttune/v1/catalog_service.proto\x12\tattune.v1\x1a\x19\x61ttune/v1/condition.proto\x1a\x18\x61ttune/v1/features.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x02\n\x0c\x43\x61talogOffer\x12\x1f\n\x05offer\x18\x01 \x01(\x0b\x32\x10.attune.v1.Offer\x12\x12\n\nplacements\x18\x02 \x03(\t\x12\x10\n\x08\x63hannels\x18\x03 \x03(\t\x12-\n\tstarts_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07\x65nds_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04tags\x18\x06 \x03(\t\x12\x10\n\x08\x63\x61tegory\x18\x07 \x01(\t\x12\"\n\x04when\x18\x08 \x01(\x0b\x32\x14.attune.v1.Condition\x12\x17\n\x0f\x65xclusive_group\x18\t \x01(\t\x12!\n\x06\x62udget\x18\n \x01(\x0b\x32\x11.attune.v1.Budget\x12\x0c\n\x04\x63ost\x18\x0b \x01(\x01\"\x83\x01\n\x06\x42udget\x12 \n\x13impressions_per_day\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x1a\n\rspend_per_day\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\ttime_zone\x18\x03 \x01(\tB\x16\n\x14_impressions_per_dayB\x10\n\x0e_spend_per_day\";\n\x10PutOffersRequest\x12\'\n\x06offers\x18\x01 \x03(\x0b\x32\x17.attune.v1.CatalogOffer\"Z\n\x11PutOffersResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x0f\n\x07\x63reated\x18\x02 \x01(\r\x12\x0f\n\x07updated\x18\x03 \x01(\r\x12\x11\n\tunchanged\x18\x04 \x01(\r\"\x1d\n\x0fGetOfferRequest\x12\n\n\x02id\x18\x01 \x01(\t\"7\n\x10GetOfferResponse\x12#\n\x05offer\x18\x01 \x01(\x0b\x32\x14.attune.v1.KeptOffer\"\x83\x01\n\tKeptOffer\x12&\n\x05offer\x18\x01 \x01(\x0b\x32\x17.attune.v1.CatalogOffer\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12.\n\nchanged_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04live\x18\x04 \x01(\x08\"y\n\x11ListOffersRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x0b\n\x03tag\x18\x02 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x0c\n\x04live\x18\x04 \x01(\x08\x12\x11\n\tpage_size\x18\x05 \x01(\r\x12\x12\n\npage_token\x18\x06 \x01(\t\"t\n\x12ListOffersResponse\x12$\n\x06offers\x18\x01 \x03(\x0b\x32\x14.attune.v1.KeptOffer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\r\n\x05total\x18\x04 \x01(\r\"\"\n\x13\x44\x65leteOffersRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\"9\n\x14\x44\x65leteOffersResponse\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\r2\xb9\x02\n\x0e\x43\x61talogService\x12\x46\n\tPutOffers\x12\x1b.attune.v1.PutOffersRequest\x1a\x1c.attune.v1.PutOffersResponse\x12\x43\n\x08GetOffer\x12\x1a.attune.v1.GetOfferRequest\x1a\x1b.attune.v1.GetOfferResponse\x12I\n\nListOffers\x12\x1c.attune.v1.ListOffersRequest\x1a\x1d.attune.v1.ListOffersResponse\x12O\n\x0c\x44\x65leteOffers\x12\x1e.attune.v1.DeleteOffersRequest\x1a\x1f.attune.v1.DeleteOffersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'attune.v1.catalog_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CATALOGOFFER']._serialized_start=106
-  _globals['_CATALOGOFFER']._serialized_end=297
-  _globals['_PUTOFFERSREQUEST']._serialized_start=299
-  _globals['_PUTOFFERSREQUEST']._serialized_end=358
-  _globals['_PUTOFFERSRESPONSE']._serialized_start=360
-  _globals['_PUTOFFERSRESPONSE']._serialized_end=450
-  _globals['_GETOFFERREQUEST']._serialized_start=452
-  _globals['_GETOFFERREQUEST']._serialized_end=481
-  _globals['_GETOFFERRESPONSE']._serialized_start=483
-  _globals['_GETOFFERRESPONSE']._serialized_end=538
-  _globals['_KEPTOFFER']._serialized_start=541
-  _globals['_KEPTOFFER']._serialized_end=672
-  _globals['_LISTOFFERSREQUEST']._serialized_start=674
-  _globals['_LISTOFFERSREQUEST']._serialized_end=795
-  _globals['_LISTOFFERSRESPONSE']._serialized_start=797
-  _globals['_LISTOFFERSRESPONSE']._serialized_end=913
-  _globals['_DELETEOFFERSREQUEST']._serialized_start=915
-  _globals['_DELETEOFFERSREQUEST']._serialized_end=949
-  _globals['_DELETEOFFERSRESPONSE']._serialized_start=951
-  _globals['_DELETEOFFERSRESPONSE']._serialized_end=1008
-  _globals['_CATALOGSERVICE']._serialized_start=1011
-  _globals['_CATALOGSERVICE']._serialized_end=1324
+  _globals['_CATALOGOFFER']._serialized_start=133
+  _globals['_CATALOGOFFER']._serialized_end=452
+  _globals['_BUDGET']._serialized_start=455
+  _globals['_BUDGET']._serialized_end=586
+  _globals['_PUTOFFERSREQUEST']._serialized_start=588
+  _globals['_PUTOFFERSREQUEST']._serialized_end=647
+  _globals['_PUTOFFERSRESPONSE']._serialized_start=649
+  _globals['_PUTOFFERSRESPONSE']._serialized_end=739
+  _globals['_GETOFFERREQUEST']._serialized_start=741
+  _globals['_GETOFFERREQUEST']._serialized_end=770
+  _globals['_GETOFFERRESPONSE']._serialized_start=772
+  _globals['_GETOFFERRESPONSE']._serialized_end=827
+  _globals['_KEPTOFFER']._serialized_start=830
+  _globals['_KEPTOFFER']._serialized_end=961
+  _globals['_LISTOFFERSREQUEST']._serialized_start=963
+  _globals['_LISTOFFERSREQUEST']._serialized_end=1084
+  _globals['_LISTOFFERSRESPONSE']._serialized_start=1086
+  _globals['_LISTOFFERSRESPONSE']._serialized_end=1202
+  _globals['_DELETEOFFERSREQUEST']._serialized_start=1204
+  _globals['_DELETEOFFERSREQUEST']._serialized_end=1238
+  _globals['_DELETEOFFERSRESPONSE']._serialized_start=1240
+  _globals['_DELETEOFFERSRESPONSE']._serialized_end=1297
+  _globals['_CATALOGSERVICE']._serialized_start=1300
+  _globals['_CATALOGSERVICE']._serialized_end=1613
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,6 @@
 import datetime
 
+from attune.v1 import condition_pb2 as _condition_pb2
 from attune.v1 import features_pb2 as _features_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -11,20 +12,40 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CatalogOffer(_message.Message):
-    __slots__ = ("offer", "placements", "channels", "starts_at", "ends_at", "tags")
+    __slots__ = ("offer", "placements", "channels", "starts_at", "ends_at", "tags", "category", "when", "exclusive_group", "budget", "cost")
     OFFER_FIELD_NUMBER: _ClassVar[int]
     PLACEMENTS_FIELD_NUMBER: _ClassVar[int]
     CHANNELS_FIELD_NUMBER: _ClassVar[int]
     STARTS_AT_FIELD_NUMBER: _ClassVar[int]
     ENDS_AT_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    WHEN_FIELD_NUMBER: _ClassVar[int]
+    EXCLUSIVE_GROUP_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
     offer: _features_pb2.Offer
     placements: _containers.RepeatedScalarFieldContainer[str]
     channels: _containers.RepeatedScalarFieldContainer[str]
     starts_at: _timestamp_pb2.Timestamp
     ends_at: _timestamp_pb2.Timestamp
     tags: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, offer: _Optional[_Union[_features_pb2.Offer, _Mapping]] = ..., placements: _Optional[_Iterable[str]] = ..., channels: _Optional[_Iterable[str]] = ..., starts_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ends_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tags: _Optional[_Iterable[str]] = ...) -> None: ...
+    category: str
+    when: _condition_pb2.Condition
+    exclusive_group: str
+    budget: Budget
+    cost: float
+    def __init__(self, offer: _Optional[_Union[_features_pb2.Offer, _Mapping]] = ..., placements: _Optional[_Iterable[str]] = ..., channels: _Optional[_Iterable[str]] = ..., starts_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ends_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tags: _Optional[_Iterable[str]] = ..., category: _Optional[str] = ..., when: _Optional[_Union[_condition_pb2.Condition, _Mapping]] = ..., exclusive_group: _Optional[str] = ..., budget: _Optional[_Union[Budget, _Mapping]] = ..., cost: _Optional[float] = ...) -> None: ...
+
+class Budget(_message.Message):
+    __slots__ = ("impressions_per_day", "spend_per_day", "time_zone")
+    IMPRESSIONS_PER_DAY_FIELD_NUMBER: _ClassVar[int]
+    SPEND_PER_DAY_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    impressions_per_day: int
+    spend_per_day: float
+    time_zone: str
+    def __init__(self, impressions_per_day: _Optional[int] = ..., spend_per_day: _Optional[float] = ..., time_zone: _Optional[str] = ...) -> None: ...
 
 class PutOffersRequest(_message.Message):
     __slots__ = ("offers",)

@@ -27,49 +27,53 @@ from attune.v1 import reward_service_pb2 as attune_dot_v1_dot_reward__service__p
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n attune/v1/decision_service.proto\x12\tattune.v1\x1a\x18\x61ttune/v1/features.proto\x1a\x1e\x61ttune/v1/reward_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x02\n\rDecideRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12$\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x13.attune.v1.Features\x12\x13\n\x0b\x63ustomer_id\x18\x04 \x01(\t\x12 \n\x06offers\x18\x05 \x03(\x0b\x32\x10.attune.v1.Offer\x12\x11\n\toffer_ids\x18\x06 \x03(\t\x12\x1a\n\x12\x65xcluded_offer_ids\x18\x07 \x03(\t\x12\r\n\x05slots\x18\x08 \x01(\r\x12\x14\n\x0cranking_size\x18\t \x01(\r\x12\x10\n\x08\x64\x65\x66\x65rred\x18\n \x01(\x08\x12\x0f\n\x07\x63hannel\x18\x0b \x01(\t\"@\n\x12\x44\x65\x63ideBatchRequest\x12*\n\x08requests\x18\x01 \x03(\x0b\x32\x18.attune.v1.DecideRequest\"?\n\x13\x44\x65\x63ideBatchResponse\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.attune.v1.DecideResult\"r\n\x0c\x44\x65\x63ideResult\x12-\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x19.attune.v1.DecideResponseH\x00\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.attune.v1.DecisionErrorH\x00\x42\x08\n\x06result\"c\n\rDecisionError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x33\n\x10\x66ield_violations\x18\x03 \x03(\x0b\x32\x19.attune.v1.FieldViolation\"4\n\x0e\x46ieldViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"\xb6\x01\n\x0e\x44\x65\x63ideResponse\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\"\n\x07\x63hoices\x18\x02 \x03(\x0b\x32\x11.attune.v1.Choice\x12\'\n\x07ranking\x18\x03 \x03(\x0b\x32\x16.attune.v1.ScoredOffer\x12\x16\n\x0epolicy_version\x18\x04 \x01(\x03\x12\x1d\n\x04mode\x18\x05 \x01(\x0e\x32\x0f.attune.v1.Mode\x12\x0e\n\x06logged\x18\x06 \x01(\x08\"<\n\x06\x43hoice\x12\x0c\n\x04slot\x18\x01 \x01(\r\x12\x10\n\x08offer_id\x18\x02 \x01(\t\x12\x12\n\npropensity\x18\x03 \x01(\x01\"4\n\x0bScoredOffer\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\"6\n\x0f\x41\x63tivateRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\"%\n\x10\x41\x63tivateResponse\x12\x11\n\tactivated\x18\x01 \x01(\x08\"J\n\x12GetDecisionRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0f\n\x07\x65xplain\x18\x03 \x01(\x08\"<\n\x13GetDecisionResponse\x12%\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x13.attune.v1.Decision\"\x89\x03\n\x08\x44\x65\x63ision\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12.\n\ndecided_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x13.attune.v1.Features\x12(\n\x06offers\x18\x05 \x03(\x0b\x32\x18.attune.v1.EligibleOffer\x12\"\n\x07\x63hoices\x18\x06 \x03(\x0b\x32\x11.attune.v1.Choice\x12\x16\n\x0epolicy_version\x18\x07 \x01(\x03\x12\x1d\n\x04mode\x18\x08 \x01(\x0e\x32\x0f.attune.v1.Mode\x12\'\n\x05state\x18\t \x01(\x0e\x32\x18.attune.v1.DecisionState\x12$\n\x08outcomes\x18\n \x03(\x0b\x32\x12.attune.v1.Outcome\x12\x14\n\x0c\x65xplained_by\x18\x0b \x01(\x03\x12\x18\n\x10shortlisted_from\x18\x0c \x01(\r\"\xb0\x01\n\rEligibleOffer\x12\x1f\n\x05offer\x18\x01 \x01(\x0b\x32\x10.attune.v1.Offer\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\x12\x1b\n\x13later_probabilities\x18\x03 \x03(\x01\x12\x12\n\x05score\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12.\n\rcontributions\x18\x05 \x03(\x0b\x32\x17.attune.v1.ContributionB\x08\n\x06_score\"e\n\x0c\x43ontribution\x12(\n\x06source\x18\x01 \x01(\x0e\x32\x18.attune.v1.FeatureSource\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x01*S\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x10\n\x0cMODE_LEARNED\x10\x01\x12\x10\n\x0cMODE_CONTROL\x10\x02\x12\x11\n\rMODE_FALLBACK\x10\x03*\x83\x01\n\rDecisionState\x12\x1e\n\x1a\x44\x45\x43ISION_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45\x43ISION_STATE_PENDING\x10\x01\x12\x19\n\x15\x44\x45\x43ISION_STATE_CLOSED\x10\x02\x12\x1b\n\x17\x44\x45\x43ISION_STATE_DEFERRED\x10\x03\x32\xb1\x02\n\x0f\x44\x65\x63isionService\x12=\n\x06\x44\x65\x63ide\x12\x18.attune.v1.DecideRequest\x1a\x19.attune.v1.DecideResponse\x12L\n\x0b\x44\x65\x63ideBatch\x12\x1d.attune.v1.DecideBatchRequest\x1a\x1e.attune.v1.DecideBatchResponse\x12\x43\n\x08\x41\x63tivate\x12\x1a.attune.v1.ActivateRequest\x1a\x1b.attune.v1.ActivateResponse\x12L\n\x0bGetDecision\x12\x1d.attune.v1.GetDecisionRequest\x1a\x1e.attune.v1.GetDecisionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n attune/v1/decision_service.proto\x12\tattune.v1\x1a\x18\x61ttune/v1/features.proto\x1a\x1e\x61ttune/v1/reward_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x02\n\rDecideRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12$\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x13.attune.v1.Features\x12\x13\n\x0b\x63ustomer_id\x18\x04 \x01(\t\x12 \n\x06offers\x18\x05 \x03(\x0b\x32\x10.attune.v1.Offer\x12\x11\n\toffer_ids\x18\x06 \x03(\t\x12\x1a\n\x12\x65xcluded_offer_ids\x18\x07 \x03(\t\x12\r\n\x05slots\x18\x08 \x01(\r\x12\x14\n\x0cranking_size\x18\t \x01(\r\x12\x10\n\x08\x64\x65\x66\x65rred\x18\n \x01(\x08\x12\x0f\n\x07\x63hannel\x18\x0b \x01(\t\x12\x11\n\ttime_zone\x18\x0c \x01(\t\"@\n\x12\x44\x65\x63ideBatchRequest\x12*\n\x08requests\x18\x01 \x03(\x0b\x32\x18.attune.v1.DecideRequest\"?\n\x13\x44\x65\x63ideBatchResponse\x12(\n\x07results\x18\x01 \x03(\x0b\x32\x17.attune.v1.DecideResult\"r\n\x0c\x44\x65\x63ideResult\x12-\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x19.attune.v1.DecideResponseH\x00\x12)\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x18.attune.v1.DecisionErrorH\x00\x42\x08\n\x06result\"c\n\rDecisionError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x33\n\x10\x66ield_violations\x18\x03 \x03(\x0b\x32\x19.attune.v1.FieldViolation\"4\n\x0e\x46ieldViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"\xb6\x01\n\x0e\x44\x65\x63ideResponse\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\"\n\x07\x63hoices\x18\x02 \x03(\x0b\x32\x11.attune.v1.Choice\x12\'\n\x07ranking\x18\x03 \x03(\x0b\x32\x16.attune.v1.ScoredOffer\x12\x16\n\x0epolicy_version\x18\x04 \x01(\x03\x12\x1d\n\x04mode\x18\x05 \x01(\x0e\x32\x0f.attune.v1.Mode\x12\x0e\n\x06logged\x18\x06 \x01(\x08\"M\n\x06\x43hoice\x12\x0c\n\x04slot\x18\x01 \x01(\r\x12\x10\n\x08offer_id\x18\x02 \x01(\t\x12\x12\n\npropensity\x18\x03 \x01(\x01\x12\x0f\n\x07\x63hannel\x18\x04 \x01(\t\"E\n\x0bScoredOffer\x12\x10\n\x08offer_id\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\"6\n\x0f\x41\x63tivateRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\"%\n\x10\x41\x63tivateResponse\x12\x11\n\tactivated\x18\x01 \x01(\x08\"J\n\x12GetDecisionRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0f\n\x07\x65xplain\x18\x03 \x01(\x08\"<\n\x13GetDecisionResponse\x12%\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x13.attune.v1.Decision\"\xde\x03\n\x08\x44\x65\x63ision\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12.\n\ndecided_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x13.attune.v1.Features\x12(\n\x06offers\x18\x05 \x03(\x0b\x32\x18.attune.v1.EligibleOffer\x12\"\n\x07\x63hoices\x18\x06 \x03(\x0b\x32\x11.attune.v1.Choice\x12\x16\n\x0epolicy_version\x18\x07 \x01(\x03\x12\x1d\n\x04mode\x18\x08 \x01(\x0e\x32\x0f.attune.v1.Mode\x12\'\n\x05state\x18\t \x01(\x0e\x32\x18.attune.v1.DecisionState\x12$\n\x08outcomes\x18\n \x03(\x0b\x32\x12.attune.v1.Outcome\x12\x14\n\x0c\x65xplained_by\x18\x0b \x01(\x03\x12\x18\n\x10shortlisted_from\x18\x0c \x01(\r\x12+\n\x08\x65xcluded\x18\r \x03(\x0b\x32\x19.attune.v1.ExcludedOffers\x12\x10\n\x08withheld\x18\x0e \x01(\x08\x12\x14\n\x0cpersonalized\x18\x0f \x01(\x08\"n\n\x0e\x45xcludedOffers\x12*\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.attune.v1.ExclusionReason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x11\n\toffer_ids\x18\x04 \x03(\t\"\xb0\x01\n\rEligibleOffer\x12\x1f\n\x05offer\x18\x01 \x01(\x0b\x32\x10.attune.v1.Offer\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\x12\x1b\n\x13later_probabilities\x18\x03 \x03(\x01\x12\x12\n\x05score\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12.\n\rcontributions\x18\x05 \x03(\x0b\x32\x17.attune.v1.ContributionB\x08\n\x06_score\"e\n\x0c\x43ontribution\x12(\n\x06source\x18\x01 \x01(\x0e\x32\x18.attune.v1.FeatureSource\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x01*u\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x10\n\x0cMODE_LEARNED\x10\x01\x12\x10\n\x0cMODE_CONTROL\x10\x02\x12\x11\n\rMODE_FALLBACK\x10\x03\x12\x10\n\x0cMODE_DEFAULT\x10\x04\x12\x0e\n\nMODE_EMPTY\x10\x05*\xc4\x02\n\x0f\x45xclusionReason\x12 \n\x1c\x45XCLUSION_REASON_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45XCLUSION_REASON_REQUEST\x10\x01\x12\x1c\n\x18\x45XCLUSION_REASON_CHANNEL\x10\x02\x12\x1e\n\x1a\x45XCLUSION_REASON_CONDITION\x10\x03\x12\x19\n\x15\x45XCLUSION_REASON_RULE\x10\x04\x12\x1f\n\x1b\x45XCLUSION_REASON_PREFERENCE\x10\x05\x12\x18\n\x14\x45XCLUSION_REASON_CAP\x10\x06\x12\x1e\n\x1a\x45XCLUSION_REASON_COOL_DOWN\x10\x07\x12 \n\x1c\x45XCLUSION_REASON_QUIET_HOURS\x10\x08\x12\x1b\n\x17\x45XCLUSION_REASON_BUDGET\x10\t*\x83\x01\n\rDecisionState\x12\x1e\n\x1a\x44\x45\x43ISION_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45\x43ISION_STATE_PENDING\x10\x01\x12\x19\n\x15\x44\x45\x43ISION_STATE_CLOSED\x10\x02\x12\x1b\n\x17\x44\x45\x43ISION_STATE_DEFERRED\x10\x03\x32\xb1\x02\n\x0f\x44\x65\x63isionService\x12=\n\x06\x44\x65\x63ide\x12\x18.attune.v1.DecideRequest\x1a\x19.attune.v1.DecideResponse\x12L\n\x0b\x44\x65\x63ideBatch\x12\x1d.attune.v1.DecideBatchRequest\x1a\x1e.attune.v1.DecideBatchResponse\x12\x43\n\x08\x41\x63tivate\x12\x1a.attune.v1.ActivateRequest\x1a\x1b.attune.v1.ActivateResponse\x12L\n\x0bGetDecision\x12\x1d.attune.v1.GetDecisionRequest\x1a\x1e.attune.v1.GetDecisionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'attune.v1.decision_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODE']._serialized_start=2019
-  _globals['_MODE']._serialized_end=2102
-  _globals['_DECISIONSTATE']._serialized_start=2105
-  _globals['_DECISIONSTATE']._serialized_end=2236
+  _globals['_MODE']._serialized_start=2269
+  _globals['_MODE']._serialized_end=2386
+  _globals['_EXCLUSIONREASON']._serialized_start=2389
+  _globals['_EXCLUSIONREASON']._serialized_end=2713
+  _globals['_DECISIONSTATE']._serialized_start=2716
+  _globals['_DECISIONSTATE']._serialized_end=2847
   _globals['_DECIDEREQUEST']._serialized_start=139
-  _globals['_DECIDEREQUEST']._serialized_end=403
-  _globals['_DECIDEBATCHREQUEST']._serialized_start=405
-  _globals['_DECIDEBATCHREQUEST']._serialized_end=469
-  _globals['_DECIDEBATCHRESPONSE']._serialized_start=471
-  _globals['_DECIDEBATCHRESPONSE']._serialized_end=534
-  _globals['_DECIDERESULT']._serialized_start=536
-  _globals['_DECIDERESULT']._serialized_end=650
-  _globals['_DECISIONERROR']._serialized_start=652
-  _globals['_DECISIONERROR']._serialized_end=751
-  _globals['_FIELDVIOLATION']._serialized_start=753
-  _globals['_FIELDVIOLATION']._serialized_end=805
-  _globals['_DECIDERESPONSE']._serialized_start=808
-  _globals['_DECIDERESPONSE']._serialized_end=990
-  _globals['_CHOICE']._serialized_start=992
-  _globals['_CHOICE']._serialized_end=1052
-  _globals['_SCOREDOFFER']._serialized_start=1054
-  _globals['_SCOREDOFFER']._serialized_end=1106
-  _globals['_ACTIVATEREQUEST']._serialized_start=1108
-  _globals['_ACTIVATEREQUEST']._serialized_end=1162
-  _globals['_ACTIVATERESPONSE']._serialized_start=1164
-  _globals['_ACTIVATERESPONSE']._serialized_end=1201
-  _globals['_GETDECISIONREQUEST']._serialized_start=1203
-  _globals['_GETDECISIONREQUEST']._serialized_end=1277
-  _globals['_GETDECISIONRESPONSE']._serialized_start=1279
-  _globals['_GETDECISIONRESPONSE']._serialized_end=1339
-  _globals['_DECISION']._serialized_start=1342
-  _globals['_DECISION']._serialized_end=1735
-  _globals['_ELIGIBLEOFFER']._serialized_start=1738
-  _globals['_ELIGIBLEOFFER']._serialized_end=1914
-  _globals['_CONTRIBUTION']._serialized_start=1916
-  _globals['_CONTRIBUTION']._serialized_end=2017
-  _globals['_DECISIONSERVICE']._serialized_start=2239
-  _globals['_DECISIONSERVICE']._serialized_end=2544
+  _globals['_DECIDEREQUEST']._serialized_end=422
+  _globals['_DECIDEBATCHREQUEST']._serialized_start=424
+  _globals['_DECIDEBATCHREQUEST']._serialized_end=488
+  _globals['_DECIDEBATCHRESPONSE']._serialized_start=490
+  _globals['_DECIDEBATCHRESPONSE']._serialized_end=553
+  _globals['_DECIDERESULT']._serialized_start=555
+  _globals['_DECIDERESULT']._serialized_end=669
+  _globals['_DECISIONERROR']._serialized_start=671
+  _globals['_DECISIONERROR']._serialized_end=770
+  _globals['_FIELDVIOLATION']._serialized_start=772
+  _globals['_FIELDVIOLATION']._serialized_end=824
+  _globals['_DECIDERESPONSE']._serialized_start=827
+  _globals['_DECIDERESPONSE']._serialized_end=1009
+  _globals['_CHOICE']._serialized_start=1011
+  _globals['_CHOICE']._serialized_end=1088
+  _globals['_SCOREDOFFER']._serialized_start=1090
+  _globals['_SCOREDOFFER']._serialized_end=1159
+  _globals['_ACTIVATEREQUEST']._serialized_start=1161
+  _globals['_ACTIVATEREQUEST']._serialized_end=1215
+  _globals['_ACTIVATERESPONSE']._serialized_start=1217
+  _globals['_ACTIVATERESPONSE']._serialized_end=1254
+  _globals['_GETDECISIONREQUEST']._serialized_start=1256
+  _globals['_GETDECISIONREQUEST']._serialized_end=1330
+  _globals['_GETDECISIONRESPONSE']._serialized_start=1332
+  _globals['_GETDECISIONRESPONSE']._serialized_end=1392
+  _globals['_DECISION']._serialized_start=1395
+  _globals['_DECISION']._serialized_end=1873
+  _globals['_EXCLUDEDOFFERS']._serialized_start=1875
+  _globals['_EXCLUDEDOFFERS']._serialized_end=1985
+  _globals['_ELIGIBLEOFFER']._serialized_start=1988
+  _globals['_ELIGIBLEOFFER']._serialized_end=2164
+  _globals['_CONTRIBUTION']._serialized_start=2166
+  _globals['_CONTRIBUTION']._serialized_end=2267
+  _globals['_DECISIONSERVICE']._serialized_start=2850
+  _globals['_DECISIONSERVICE']._serialized_end=3155
 # @@protoc_insertion_point(module_scope)

@@ -18,6 +18,21 @@ class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODE_LEARNED: _ClassVar[Mode]
     MODE_CONTROL: _ClassVar[Mode]
     MODE_FALLBACK: _ClassVar[Mode]
+    MODE_DEFAULT: _ClassVar[Mode]
+    MODE_EMPTY: _ClassVar[Mode]
+
+class ExclusionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXCLUSION_REASON_UNSPECIFIED: _ClassVar[ExclusionReason]
+    EXCLUSION_REASON_REQUEST: _ClassVar[ExclusionReason]
+    EXCLUSION_REASON_CHANNEL: _ClassVar[ExclusionReason]
+    EXCLUSION_REASON_CONDITION: _ClassVar[ExclusionReason]
+    EXCLUSION_REASON_RULE: _ClassVar[ExclusionReason]
+    EXCLUSION_REASON_PREFERENCE: _ClassVar[ExclusionReason]
+    EXCLUSION_REASON_CAP: _ClassVar[ExclusionReason]
+    EXCLUSION_REASON_COOL_DOWN: _ClassVar[ExclusionReason]
+    EXCLUSION_REASON_QUIET_HOURS: _ClassVar[ExclusionReason]
+    EXCLUSION_REASON_BUDGET: _ClassVar[ExclusionReason]
 
 class DecisionState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -29,13 +44,25 @@ MODE_UNSPECIFIED: Mode
 MODE_LEARNED: Mode
 MODE_CONTROL: Mode
 MODE_FALLBACK: Mode
+MODE_DEFAULT: Mode
+MODE_EMPTY: Mode
+EXCLUSION_REASON_UNSPECIFIED: ExclusionReason
+EXCLUSION_REASON_REQUEST: ExclusionReason
+EXCLUSION_REASON_CHANNEL: ExclusionReason
+EXCLUSION_REASON_CONDITION: ExclusionReason
+EXCLUSION_REASON_RULE: ExclusionReason
+EXCLUSION_REASON_PREFERENCE: ExclusionReason
+EXCLUSION_REASON_CAP: ExclusionReason
+EXCLUSION_REASON_COOL_DOWN: ExclusionReason
+EXCLUSION_REASON_QUIET_HOURS: ExclusionReason
+EXCLUSION_REASON_BUDGET: ExclusionReason
 DECISION_STATE_UNSPECIFIED: DecisionState
 DECISION_STATE_PENDING: DecisionState
 DECISION_STATE_CLOSED: DecisionState
 DECISION_STATE_DEFERRED: DecisionState
 
 class DecideRequest(_message.Message):
-    __slots__ = ("placement", "event_id", "context", "customer_id", "offers", "offer_ids", "excluded_offer_ids", "slots", "ranking_size", "deferred", "channel")
+    __slots__ = ("placement", "event_id", "context", "customer_id", "offers", "offer_ids", "excluded_offer_ids", "slots", "ranking_size", "deferred", "channel", "time_zone")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +74,7 @@ class DecideRequest(_message.Message):
     RANKING_SIZE_FIELD_NUMBER: _ClassVar[int]
     DEFERRED_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     placement: str
     event_id: str
     context: _features_pb2.Features
@@ -58,7 +86,8 @@ class DecideRequest(_message.Message):
     ranking_size: int
     deferred: bool
     channel: str
-    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[_Union[_features_pb2.Offer, _Mapping]]] = ..., offer_ids: _Optional[_Iterable[str]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ..., deferred: _Optional[bool] = ..., channel: _Optional[str] = ...) -> None: ...
+    time_zone: str
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[_Union[_features_pb2.Offer, _Mapping]]] = ..., offer_ids: _Optional[_Iterable[str]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ..., deferred: _Optional[bool] = ..., channel: _Optional[str] = ..., time_zone: _Optional[str] = ...) -> None: ...
 
 class DecideBatchRequest(_message.Message):
     __slots__ = ("requests",)
@@ -115,22 +144,26 @@ class DecideResponse(_message.Message):
     def __init__(self, event_id: _Optional[str] = ..., choices: _Optional[_Iterable[_Union[Choice, _Mapping]]] = ..., ranking: _Optional[_Iterable[_Union[ScoredOffer, _Mapping]]] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ..., logged: _Optional[bool] = ...) -> None: ...
 
 class Choice(_message.Message):
-    __slots__ = ("slot", "offer_id", "propensity")
+    __slots__ = ("slot", "offer_id", "propensity", "channel")
     SLOT_FIELD_NUMBER: _ClassVar[int]
     OFFER_ID_FIELD_NUMBER: _ClassVar[int]
     PROPENSITY_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
     slot: int
     offer_id: str
     propensity: float
-    def __init__(self, slot: _Optional[int] = ..., offer_id: _Optional[str] = ..., propensity: _Optional[float] = ...) -> None: ...
+    channel: str
+    def __init__(self, slot: _Optional[int] = ..., offer_id: _Optional[str] = ..., propensity: _Optional[float] = ..., channel: _Optional[str] = ...) -> None: ...
 
 class ScoredOffer(_message.Message):
-    __slots__ = ("offer_id", "probability")
+    __slots__ = ("offer_id", "probability", "channel")
     OFFER_ID_FIELD_NUMBER: _ClassVar[int]
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
     offer_id: str
     probability: float
-    def __init__(self, offer_id: _Optional[str] = ..., probability: _Optional[float] = ...) -> None: ...
+    channel: str
+    def __init__(self, offer_id: _Optional[str] = ..., probability: _Optional[float] = ..., channel: _Optional[str] = ...) -> None: ...
 
 class ActivateRequest(_message.Message):
     __slots__ = ("placement", "event_id")
@@ -163,7 +196,7 @@ class GetDecisionResponse(_message.Message):
     def __init__(self, decision: _Optional[_Union[Decision, _Mapping]] = ...) -> None: ...
 
 class Decision(_message.Message):
-    __slots__ = ("placement", "event_id", "decided_at", "context", "offers", "choices", "policy_version", "mode", "state", "outcomes", "explained_by", "shortlisted_from")
+    __slots__ = ("placement", "event_id", "decided_at", "context", "offers", "choices", "policy_version", "mode", "state", "outcomes", "explained_by", "shortlisted_from", "excluded", "withheld", "personalized")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     DECIDED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -176,6 +209,9 @@ class Decision(_message.Message):
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
     EXPLAINED_BY_FIELD_NUMBER: _ClassVar[int]
     SHORTLISTED_FROM_FIELD_NUMBER: _ClassVar[int]
+    EXCLUDED_FIELD_NUMBER: _ClassVar[int]
+    WITHHELD_FIELD_NUMBER: _ClassVar[int]
+    PERSONALIZED_FIELD_NUMBER: _ClassVar[int]
     placement: str
     event_id: str
     decided_at: _timestamp_pb2.Timestamp
@@ -188,7 +224,22 @@ class Decision(_message.Message):
     outcomes: _containers.RepeatedCompositeFieldContainer[_reward_service_pb2.Outcome]
     explained_by: int
     shortlisted_from: int
-    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., offers: _Optional[_Iterable[_Union[EligibleOffer, _Mapping]]] = ..., choices: _Optional[_Iterable[_Union[Choice, _Mapping]]] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ..., state: _Optional[_Union[DecisionState, str]] = ..., outcomes: _Optional[_Iterable[_Union[_reward_service_pb2.Outcome, _Mapping]]] = ..., explained_by: _Optional[int] = ..., shortlisted_from: _Optional[int] = ...) -> None: ...
+    excluded: _containers.RepeatedCompositeFieldContainer[ExcludedOffers]
+    withheld: bool
+    personalized: bool
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., offers: _Optional[_Iterable[_Union[EligibleOffer, _Mapping]]] = ..., choices: _Optional[_Iterable[_Union[Choice, _Mapping]]] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ..., state: _Optional[_Union[DecisionState, str]] = ..., outcomes: _Optional[_Iterable[_Union[_reward_service_pb2.Outcome, _Mapping]]] = ..., explained_by: _Optional[int] = ..., shortlisted_from: _Optional[int] = ..., excluded: _Optional[_Iterable[_Union[ExcludedOffers, _Mapping]]] = ..., withheld: _Optional[bool] = ..., personalized: _Optional[bool] = ...) -> None: ...
+
+class ExcludedOffers(_message.Message):
+    __slots__ = ("reason", "detail", "count", "offer_ids")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    OFFER_IDS_FIELD_NUMBER: _ClassVar[int]
+    reason: ExclusionReason
+    detail: str
+    count: int
+    offer_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, reason: _Optional[_Union[ExclusionReason, str]] = ..., detail: _Optional[str] = ..., count: _Optional[int] = ..., offer_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class EligibleOffer(_message.Message):
     __slots__ = ("offer", "probability", "later_probabilities", "score", "contributions")

@@ -22,80 +22,101 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from attune.v1 import condition_pb2 as attune_dot_v1_dot_condition__pb2
 from attune.v1 import features_pb2 as attune_dot_v1_dot_features__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61ttune/v1/placement.proto\x12\tattune.v1\x1a\x18\x61ttune/v1/features.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf9\x02\n\tPlacement\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x06policy\x18\x02 \x01(\x0b\x32\x15.attune.v1.PolicySpec\x12%\n\x06reward\x18\x03 \x01(\x0b\x32\x15.attune.v1.RewardSpec\x12\'\n\x07\x63ontrol\x18\x04 \x01(\x0b\x32\x16.attune.v1.ControlSpec\x12.\n\rstore_failure\x18\x05 \x01(\x0e\x32\x17.attune.v1.StoreFailure\x12\x30\n\rlog_retention\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x0b\x63hallengers\x18\x07 \x03(\x0b\x32\x15.attune.v1.Challenger\x12,\n\x0c\x61uto_promote\x18\x08 \x01(\x0b\x32\x16.attune.v1.AutoPromote\x12+\n\tshortlist\x18\t \x01(\x0b\x32\x18.attune.v1.ShortlistSpec\"=\n\rShortlistSpec\x12\x0c\n\x04size\x18\x01 \x01(\r\x12\x13\n\x06random\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\t\n\x07_random\"A\n\nChallenger\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x06policy\x18\x02 \x01(\x0b\x32\x15.attune.v1.PolicySpec\"U\n\x0b\x41utoPromote\x12\x17\n\nconfidence\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x06margin\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\r\n\x0b_confidenceB\t\n\x07_margin\"\xf2\x02\n\nPolicySpec\x12\x1f\n\x02vw\x18\x01 \x01(\x0b\x32\x11.attune.v1.VwSpecH\x00\x12.\n\nlinear_ucb\x18\x02 \x01(\x0b\x32\x18.attune.v1.LinearUcbSpecH\x00\x12\x38\n\x0flinear_thompson\x18\x03 \x01(\x0b\x32\x1d.attune.v1.LinearThompsonSpecH\x00\x12/\n\npopularity\x18\x04 \x01(\x0b\x32\x19.attune.v1.PopularitySpecH\x00\x12)\n\x07uniform\x18\x05 \x01(\x0b\x32\x16.attune.v1.UniformSpecH\x00\x12%\n\x05\x66ixed\x18\x06 \x01(\x0b\x32\x14.attune.v1.FixedSpecH\x00\x12\"\n\x07\x62\x65liefs\x18\x07 \x03(\x0b\x32\x11.attune.v1.Belief\x12\x11\n\thalf_life\x18\x08 \x01(\x01\x12\x17\n\x0fmin_probability\x18\x0f \x01(\x01\x42\x06\n\x04kind\"q\n\x06\x42\x65lief\x12$\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x13.attune.v1.Features\x12\x1f\n\x05offer\x18\x02 \x01(\x0b\x32\x10.attune.v1.Offer\x12\x0e\n\x06reward\x18\x03 \x01(\x01\x12\x10\n\x08strength\x18\x04 \x01(\r\"\xd2\x05\n\x06VwSpec\x12+\n\x08squarecb\x18\x01 \x01(\x0b\x32\x17.attune.v1.SquareCbSpecH\x00\x12)\n\x07\x65psilon\x18\x02 \x01(\x0b\x32\x16.attune.v1.EpsilonSpecH\x00\x12)\n\x07softmax\x18\x03 \x01(\x0b\x32\x16.attune.v1.SoftmaxSpecH\x00\x12!\n\x03\x62\x61g\x18\x07 \x01(\x0b\x32\x12.attune.v1.BagSpecH\x00\x12%\n\x05\x63over\x18\x08 \x01(\x0b\x32\x14.attune.v1.CoverSpecH\x00\x12!\n\x03rnd\x18\t \x01(\x0b\x32\x12.attune.v1.RndSpecH\x00\x12%\n\x05regcb\x18\n \x01(\x0b\x32\x14.attune.v1.RegCbSpecH\x00\x12(\n\x08regcbopt\x18\x0b \x01(\x0b\x32\x14.attune.v1.RegCbSpecH\x00\x12/\n\nsynthcover\x18\x0c \x01(\x0b\x32\x19.attune.v1.SynthCoverSpecH\x00\x12%\n\x05\x66irst\x18\r \x01(\x0b\x32\x14.attune.v1.FirstSpecH\x00\x12\'\n\tcrossings\x18\x04 \x01(\x0e\x32\x14.attune.v1.Crossings\x12/\n\x12\x65xplicit_crossings\x18\x13 \x03(\x0b\x32\x13.attune.v1.Crossing\x12\x1a\n\rcontext_alone\x18\x12 \x01(\x08H\x01\x88\x01\x01\x12\x1a\n\rlearning_rate\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\x0c\n\x04\x62its\x18\x06 \x01(\r\x12\"\n\x07\x63\x62_type\x18\x0e \x01(\x0e\x32\x11.attune.v1.CbType\x12\x14\n\x07power_t\x18\x0f \x01(\x01H\x03\x88\x01\x01\x12\n\n\x02l1\x18\x10 \x01(\x01\x12\n\n\x02l2\x18\x11 \x01(\x01\x42\r\n\x0b\x65xplorationB\x10\n\x0e_context_aloneB\x10\n\x0e_learning_rateB\n\n\x08_power_t\"J\n\x08\x43rossing\x12\x0f\n\x07\x63ontext\x18\x01 \x03(\t\x12\r\n\x05offer\x18\x02 \x03(\t\x12\x10\n\x08offer_id\x18\x03 \x01(\x08\x12\x0c\n\x04slot\x18\x04 \x01(\x08\"h\n\x0cSquareCbSpec\x12\x18\n\x0bgamma_scale\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0egamma_exponent\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\x0e\n\x0c_gamma_scaleB\x11\n\x0f_gamma_exponent\"/\n\x0b\x45psilonSpec\x12\x14\n\x07\x65psilon\x18\x01 \x01(\x01H\x00\x88\x01\x01\x42\n\n\x08_epsilon\"-\n\x0bSoftmaxSpec\x12\x13\n\x06lambda\x18\x01 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_lambda\"=\n\x07\x42\x61gSpec\x12\x10\n\x08policies\x18\x01 \x01(\r\x12\x14\n\x07\x65psilon\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\n\n\x08_epsilon\"Y\n\tCoverSpec\x12\x10\n\x08policies\x18\x01 \x01(\r\x12\x10\n\x03psi\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_psiB\n\n\x08_epsilon\"]\n\x07RndSpec\x12\x12\n\npredictors\x18\x01 \x01(\r\x12\x12\n\x05\x61lpha\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x08\n\x06_alphaB\n\n\x08_epsilon\"\xa5\x01\n\tRegCbSpec\x12\x17\n\nmin_reward\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nmax_reward\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x17\n\nmellowness\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x04 \x01(\x01H\x03\x88\x01\x01\x42\r\n\x0b_min_rewardB\r\n\x0b_max_rewardB\r\n\x0b_mellownessB\n\n\x08_epsilon\"Z\n\x0eSynthCoverSpec\x12\x0c\n\x04size\x18\x01 \x01(\r\x12\x10\n\x03psi\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_psiB\n\n\x08_epsilon\"C\n\tFirstSpec\x12\x14\n\x0cinteractions\x18\x01 \x01(\r\x12\x14\n\x07\x65psilon\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\n\n\x08_epsilon\"\xbe\x01\n\rLinearUcbSpec\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.attune.v1.LinearModelSpec\x12\x18\n\x0b\x65xploration\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x18\n\x0bgamma_scale\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x1b\n\x0egamma_exponent\x18\x04 \x01(\x01H\x02\x88\x01\x01\x42\x0e\n\x0c_explorationB\x0e\n\x0c_gamma_scaleB\x11\n\x0f_gamma_exponent\"i\n\x12LinearThompsonSpec\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.attune.v1.LinearModelSpec\x12\x18\n\x0b\x65xploration\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_exploration\"\x83\x01\n\x0fLinearModelSpec\x12\x12\n\x05ridge\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04\x62its\x18\x02 \x01(\r\x12\x12\n\noffer_bits\x18\x03 \x01(\r\x12\x12\n\nmax_offers\x18\x04 \x01(\r\x12\x12\n\x05pairs\x18\x05 \x01(\x08H\x01\x88\x01\x01\x42\x08\n\x06_ridgeB\x08\n\x06_pairs\"M\n\x0ePopularitySpec\x12\'\n\x07rewards\x18\x01 \x01(\x0e\x32\x16.attune.v1.RewardModel\x12\x12\n\nmax_offers\x18\x02 \x01(\r\"\r\n\x0bUniformSpec\"\x1d\n\tFixedSpec\x12\x10\n\x08offer_id\x18\x01 \x01(\t\"\xc2\x01\n\nRewardSpec\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0e\x64\x65\x66\x61ult_reward\x18\x02 \x01(\x01\x12(\n\x08outcomes\x18\x03 \x03(\x0b\x32\x16.attune.v1.OutcomeRule\x12\x10\n\x03min\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0brevise_late\x18\x06 \x01(\x08\x42\x06\n\x04_minB\x06\n\x04_max\"h\n\x0bOutcomeRule\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12+\n\x0b\x61ggregation\x18\x03 \x01(\x0e\x32\x16.attune.v1.AggregationB\t\n\x07_weight\"x\n\x0b\x43ontrolSpec\x12\r\n\x05share\x18\x01 \x01(\x01\x12)\n\x07uniform\x18\x02 \x01(\x0b\x32\x16.attune.v1.UniformSpecH\x00\x12%\n\x05\x66ixed\x18\x03 \x01(\x0b\x32\x14.attune.v1.FixedSpecH\x00\x42\x08\n\x06policy\"\x9f\x02\n\rPolicyVersion\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x06policy\x18\x03 \x01(\x0b\x32\x15.attune.v1.PolicySpec\x12\x14\n\x0cinteractions\x18\x04 \x01(\x03\x12\x0e\n\x06\x63ursor\x18\x05 \x01(\t\x12\x0e\n\x06sha256\x18\x06 \x01(\t\x12\x12\n\nsize_bytes\x18\x07 \x01(\x03\x12\x0f\n\x07serving\x18\x08 \x01(\x08\x12\x10\n\x08promoted\x18\t \x01(\x08\x12\x12\n\ngeneration\x18\n \x01(\x03\x12%\n\x06reward\x18\x0b \x01(\x0b\x32\x15.attune.v1.RewardSpec*a\n\x0cStoreFailure\x12\x1d\n\x19STORE_FAILURE_UNSPECIFIED\x10\x00\x12\x18\n\x14STORE_FAILURE_ANSWER\x10\x01\x12\x18\n\x14STORE_FAILURE_REFUSE\x10\x02*S\n\x06\x43\x62Type\x12\x17\n\x13\x43\x42_TYPE_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43\x42_TYPE_MTR\x10\x01\x12\x0f\n\x0b\x43\x42_TYPE_IPS\x10\x02\x12\x0e\n\nCB_TYPE_DR\x10\x03*\x92\x01\n\tCrossings\x12\x19\n\x15\x43ROSSINGS_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ROSSINGS_CONTEXT_OFFER\x10\x01\x12\x12\n\x0e\x43ROSSINGS_NONE\x10\x02\x12!\n\x1d\x43ROSSINGS_CONTEXT_PAIRS_OFFER\x10\x03\x12\x16\n\x12\x43ROSSINGS_EXPLICIT\x10\x04*b\n\x0bRewardModel\x12\x1c\n\x18REWARD_MODEL_UNSPECIFIED\x10\x00\x12\x1a\n\x16REWARD_MODEL_BERNOULLI\x10\x01\x12\x19\n\x15REWARD_MODEL_GAUSSIAN\x10\x02*\xc3\x01\n\x0b\x41ggregation\x12\x1b\n\x17\x41GGREGATION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41GGREGATION_FIRST\x10\x01\x12\x14\n\x10\x41GGREGATION_LAST\x10\x02\x12\x13\n\x0f\x41GGREGATION_SUM\x10\x03\x12\x13\n\x0f\x41GGREGATION_MAX\x10\x04\x12\x13\n\x0f\x41GGREGATION_MIN\x10\x05\x12\x14\n\x10\x41GGREGATION_MEAN\x10\x06\x12\x15\n\x11\x41GGREGATION_COUNT\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x61ttune/v1/placement.proto\x12\tattune.v1\x1a\x19\x61ttune/v1/condition.proto\x1a\x18\x61ttune/v1/features.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x89\x04\n\tPlacement\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x06policy\x18\x02 \x01(\x0b\x32\x15.attune.v1.PolicySpec\x12%\n\x06reward\x18\x03 \x01(\x0b\x32\x15.attune.v1.RewardSpec\x12\'\n\x07\x63ontrol\x18\x04 \x01(\x0b\x32\x16.attune.v1.ControlSpec\x12.\n\rstore_failure\x18\x05 \x01(\x0e\x32\x17.attune.v1.StoreFailure\x12\x30\n\rlog_retention\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x0b\x63hallengers\x18\x07 \x03(\x0b\x32\x15.attune.v1.Challenger\x12,\n\x0c\x61uto_promote\x18\x08 \x01(\x0b\x32\x16.attune.v1.AutoPromote\x12+\n\tshortlist\x18\t \x01(\x0b\x32\x18.attune.v1.ShortlistSpec\x12)\n\nguardrails\x18\n \x01(\x0b\x32\x15.attune.v1.Guardrails\x12(\n\x08\x63hannels\x18\x0b \x03(\x0b\x32\x16.attune.v1.ChannelSpec\x12\x39\n\x15when_nothing_eligible\x18\x0c \x01(\x0b\x32\x1a.attune.v1.NothingEligible\"\xb3\x01\n\nGuardrails\x12)\n\x05rules\x18\x01 \x03(\x0b\x32\x1a.attune.v1.EligibilityRule\x12%\n\x04\x63\x61ps\x18\x02 \x03(\x0b\x32\x17.attune.v1.FrequencyCap\x12\'\n\ncool_downs\x18\x03 \x03(\x0b\x32\x13.attune.v1.CoolDown\x12*\n\x0bquiet_hours\x18\x04 \x03(\x0b\x32\x15.attune.v1.QuietHours\"V\n\rOfferSelector\x12\x11\n\toffer_ids\x18\x01 \x03(\t\x12\x0c\n\x04tags\x18\x02 \x03(\t\x12\x12\n\ncategories\x18\x03 \x03(\t\x12\x10\n\x08\x63hannels\x18\x04 \x03(\t\"m\n\x0f\x45ligibilityRule\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x06offers\x18\x02 \x01(\x0b\x32\x18.attune.v1.OfferSelector\x12\"\n\x04when\x18\x03 \x01(\x0b\x32\x14.attune.v1.Condition\"\xaa\x01\n\x0c\x46requencyCap\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bimpressions\x18\x02 \x01(\r\x12)\n\x06window\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\"\n\x05scope\x18\x04 \x01(\x0e\x32\x13.attune.v1.CapScope\x12(\n\x06offers\x18\x05 \x01(\x0b\x32\x18.attune.v1.OfferSelector\"l\n\x08\x43oolDown\x12\x0f\n\x07outcome\x18\x01 \x01(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\"\n\x05scope\x18\x03 \x01(\x0e\x32\x13.attune.v1.CapScope\"g\n\nQuietHours\x12\x10\n\x08\x63hannels\x18\x01 \x03(\t\x12\x11\n\tstarts_at\x18\x02 \x01(\t\x12\x0f\n\x07\x65nds_at\x18\x03 \x01(\t\x12\x10\n\x08holidays\x18\x04 \x03(\t\x12\x11\n\ttime_zone\x18\x05 \x01(\t\")\n\x0b\x43hannelSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x63ost\x18\x02 \x01(\x01\"m\n\x0fNothingEligible\x12)\n\rdefault_offer\x18\x01 \x01(\x0b\x32\x10.attune.v1.OfferH\x00\x12&\n\x05\x65mpty\x18\x02 \x01(\x0b\x32\x15.attune.v1.EmptyReplyH\x00\x42\x07\n\x05reply\"\x0c\n\nEmptyReply\"=\n\rShortlistSpec\x12\x0c\n\x04size\x18\x01 \x01(\r\x12\x13\n\x06random\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\t\n\x07_random\"A\n\nChallenger\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x06policy\x18\x02 \x01(\x0b\x32\x15.attune.v1.PolicySpec\"U\n\x0b\x41utoPromote\x12\x17\n\nconfidence\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x06margin\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\r\n\x0b_confidenceB\t\n\x07_margin\"\xf2\x02\n\nPolicySpec\x12\x1f\n\x02vw\x18\x01 \x01(\x0b\x32\x11.attune.v1.VwSpecH\x00\x12.\n\nlinear_ucb\x18\x02 \x01(\x0b\x32\x18.attune.v1.LinearUcbSpecH\x00\x12\x38\n\x0flinear_thompson\x18\x03 \x01(\x0b\x32\x1d.attune.v1.LinearThompsonSpecH\x00\x12/\n\npopularity\x18\x04 \x01(\x0b\x32\x19.attune.v1.PopularitySpecH\x00\x12)\n\x07uniform\x18\x05 \x01(\x0b\x32\x16.attune.v1.UniformSpecH\x00\x12%\n\x05\x66ixed\x18\x06 \x01(\x0b\x32\x14.attune.v1.FixedSpecH\x00\x12\"\n\x07\x62\x65liefs\x18\x07 \x03(\x0b\x32\x11.attune.v1.Belief\x12\x11\n\thalf_life\x18\x08 \x01(\x01\x12\x17\n\x0fmin_probability\x18\x0f \x01(\x01\x42\x06\n\x04kind\"q\n\x06\x42\x65lief\x12$\n\x07\x63ontext\x18\x01 \x01(\x0b\x32\x13.attune.v1.Features\x12\x1f\n\x05offer\x18\x02 \x01(\x0b\x32\x10.attune.v1.Offer\x12\x0e\n\x06reward\x18\x03 \x01(\x01\x12\x10\n\x08strength\x18\x04 \x01(\r\"\xd2\x05\n\x06VwSpec\x12+\n\x08squarecb\x18\x01 \x01(\x0b\x32\x17.attune.v1.SquareCbSpecH\x00\x12)\n\x07\x65psilon\x18\x02 \x01(\x0b\x32\x16.attune.v1.EpsilonSpecH\x00\x12)\n\x07softmax\x18\x03 \x01(\x0b\x32\x16.attune.v1.SoftmaxSpecH\x00\x12!\n\x03\x62\x61g\x18\x07 \x01(\x0b\x32\x12.attune.v1.BagSpecH\x00\x12%\n\x05\x63over\x18\x08 \x01(\x0b\x32\x14.attune.v1.CoverSpecH\x00\x12!\n\x03rnd\x18\t \x01(\x0b\x32\x12.attune.v1.RndSpecH\x00\x12%\n\x05regcb\x18\n \x01(\x0b\x32\x14.attune.v1.RegCbSpecH\x00\x12(\n\x08regcbopt\x18\x0b \x01(\x0b\x32\x14.attune.v1.RegCbSpecH\x00\x12/\n\nsynthcover\x18\x0c \x01(\x0b\x32\x19.attune.v1.SynthCoverSpecH\x00\x12%\n\x05\x66irst\x18\r \x01(\x0b\x32\x14.attune.v1.FirstSpecH\x00\x12\'\n\tcrossings\x18\x04 \x01(\x0e\x32\x14.attune.v1.Crossings\x12/\n\x12\x65xplicit_crossings\x18\x13 \x03(\x0b\x32\x13.attune.v1.Crossing\x12\x1a\n\rcontext_alone\x18\x12 \x01(\x08H\x01\x88\x01\x01\x12\x1a\n\rlearning_rate\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\x0c\n\x04\x62its\x18\x06 \x01(\r\x12\"\n\x07\x63\x62_type\x18\x0e \x01(\x0e\x32\x11.attune.v1.CbType\x12\x14\n\x07power_t\x18\x0f \x01(\x01H\x03\x88\x01\x01\x12\n\n\x02l1\x18\x10 \x01(\x01\x12\n\n\x02l2\x18\x11 \x01(\x01\x42\r\n\x0b\x65xplorationB\x10\n\x0e_context_aloneB\x10\n\x0e_learning_rateB\n\n\x08_power_t\"J\n\x08\x43rossing\x12\x0f\n\x07\x63ontext\x18\x01 \x03(\t\x12\r\n\x05offer\x18\x02 \x03(\t\x12\x10\n\x08offer_id\x18\x03 \x01(\x08\x12\x0c\n\x04slot\x18\x04 \x01(\x08\"h\n\x0cSquareCbSpec\x12\x18\n\x0bgamma_scale\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0egamma_exponent\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\x0e\n\x0c_gamma_scaleB\x11\n\x0f_gamma_exponent\"/\n\x0b\x45psilonSpec\x12\x14\n\x07\x65psilon\x18\x01 \x01(\x01H\x00\x88\x01\x01\x42\n\n\x08_epsilon\"-\n\x0bSoftmaxSpec\x12\x13\n\x06lambda\x18\x01 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_lambda\"=\n\x07\x42\x61gSpec\x12\x10\n\x08policies\x18\x01 \x01(\r\x12\x14\n\x07\x65psilon\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\n\n\x08_epsilon\"Y\n\tCoverSpec\x12\x10\n\x08policies\x18\x01 \x01(\r\x12\x10\n\x03psi\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_psiB\n\n\x08_epsilon\"]\n\x07RndSpec\x12\x12\n\npredictors\x18\x01 \x01(\r\x12\x12\n\x05\x61lpha\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x08\n\x06_alphaB\n\n\x08_epsilon\"\xa5\x01\n\tRegCbSpec\x12\x17\n\nmin_reward\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nmax_reward\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x17\n\nmellowness\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x04 \x01(\x01H\x03\x88\x01\x01\x42\r\n\x0b_min_rewardB\r\n\x0b_max_rewardB\r\n\x0b_mellownessB\n\n\x08_epsilon\"Z\n\x0eSynthCoverSpec\x12\x0c\n\x04size\x18\x01 \x01(\r\x12\x10\n\x03psi\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07\x65psilon\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x06\n\x04_psiB\n\n\x08_epsilon\"C\n\tFirstSpec\x12\x14\n\x0cinteractions\x18\x01 \x01(\r\x12\x14\n\x07\x65psilon\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\n\n\x08_epsilon\"\xbe\x01\n\rLinearUcbSpec\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.attune.v1.LinearModelSpec\x12\x18\n\x0b\x65xploration\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x18\n\x0bgamma_scale\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x1b\n\x0egamma_exponent\x18\x04 \x01(\x01H\x02\x88\x01\x01\x42\x0e\n\x0c_explorationB\x0e\n\x0c_gamma_scaleB\x11\n\x0f_gamma_exponent\"i\n\x12LinearThompsonSpec\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.attune.v1.LinearModelSpec\x12\x18\n\x0b\x65xploration\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_exploration\"\x83\x01\n\x0fLinearModelSpec\x12\x12\n\x05ridge\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04\x62its\x18\x02 \x01(\r\x12\x12\n\noffer_bits\x18\x03 \x01(\r\x12\x12\n\nmax_offers\x18\x04 \x01(\r\x12\x12\n\x05pairs\x18\x05 \x01(\x08H\x01\x88\x01\x01\x42\x08\n\x06_ridgeB\x08\n\x06_pairs\"M\n\x0ePopularitySpec\x12\'\n\x07rewards\x18\x01 \x01(\x0e\x32\x16.attune.v1.RewardModel\x12\x12\n\nmax_offers\x18\x02 \x01(\r\"\r\n\x0bUniformSpec\"\x1d\n\tFixedSpec\x12\x10\n\x08offer_id\x18\x01 \x01(\t\"\xc2\x01\n\nRewardSpec\x12)\n\x06window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0e\x64\x65\x66\x61ult_reward\x18\x02 \x01(\x01\x12(\n\x08outcomes\x18\x03 \x03(\x0b\x32\x16.attune.v1.OutcomeRule\x12\x10\n\x03min\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0brevise_late\x18\x06 \x01(\x08\x42\x06\n\x04_minB\x06\n\x04_max\"h\n\x0bOutcomeRule\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12+\n\x0b\x61ggregation\x18\x03 \x01(\x0e\x32\x16.attune.v1.AggregationB\t\n\x07_weight\"x\n\x0b\x43ontrolSpec\x12\r\n\x05share\x18\x01 \x01(\x01\x12)\n\x07uniform\x18\x02 \x01(\x0b\x32\x16.attune.v1.UniformSpecH\x00\x12%\n\x05\x66ixed\x18\x03 \x01(\x0b\x32\x14.attune.v1.FixedSpecH\x00\x42\x08\n\x06policy\"\x9f\x02\n\rPolicyVersion\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x06policy\x18\x03 \x01(\x0b\x32\x15.attune.v1.PolicySpec\x12\x14\n\x0cinteractions\x18\x04 \x01(\x03\x12\x0e\n\x06\x63ursor\x18\x05 \x01(\t\x12\x0e\n\x06sha256\x18\x06 \x01(\t\x12\x12\n\nsize_bytes\x18\x07 \x01(\x03\x12\x0f\n\x07serving\x18\x08 \x01(\x08\x12\x10\n\x08promoted\x18\t \x01(\x08\x12\x12\n\ngeneration\x18\n \x01(\x03\x12%\n\x06reward\x18\x0b \x01(\x0b\x32\x15.attune.v1.RewardSpec*\x9a\x01\n\x08\x43\x61pScope\x12\x19\n\x15\x43\x41P_SCOPE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x43\x41P_SCOPE_OFFER\x10\x01\x12\x16\n\x12\x43\x41P_SCOPE_CATEGORY\x10\x02\x12\x17\n\x13\x43\x41P_SCOPE_PLACEMENT\x10\x03\x12\x15\n\x11\x43\x41P_SCOPE_CHANNEL\x10\x04\x12\x16\n\x12\x43\x41P_SCOPE_CUSTOMER\x10\x05*a\n\x0cStoreFailure\x12\x1d\n\x19STORE_FAILURE_UNSPECIFIED\x10\x00\x12\x18\n\x14STORE_FAILURE_ANSWER\x10\x01\x12\x18\n\x14STORE_FAILURE_REFUSE\x10\x02*S\n\x06\x43\x62Type\x12\x17\n\x13\x43\x42_TYPE_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43\x42_TYPE_MTR\x10\x01\x12\x0f\n\x0b\x43\x42_TYPE_IPS\x10\x02\x12\x0e\n\nCB_TYPE_DR\x10\x03*\x92\x01\n\tCrossings\x12\x19\n\x15\x43ROSSINGS_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ROSSINGS_CONTEXT_OFFER\x10\x01\x12\x12\n\x0e\x43ROSSINGS_NONE\x10\x02\x12!\n\x1d\x43ROSSINGS_CONTEXT_PAIRS_OFFER\x10\x03\x12\x16\n\x12\x43ROSSINGS_EXPLICIT\x10\x04*b\n\x0bRewardModel\x12\x1c\n\x18REWARD_MODEL_UNSPECIFIED\x10\x00\x12\x1a\n\x16REWARD_MODEL_BERNOULLI\x10\x01\x12\x19\n\x15REWARD_MODEL_GAUSSIAN\x10\x02*\xc3\x01\n\x0b\x41ggregation\x12\x1b\n\x17\x41GGREGATION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41GGREGATION_FIRST\x10\x01\x12\x14\n\x10\x41GGREGATION_LAST\x10\x02\x12\x13\n\x0f\x41GGREGATION_SUM\x10\x03\x12\x13\n\x0f\x41GGREGATION_MAX\x10\x04\x12\x13\n\x0f\x41GGREGATION_MIN\x10\x05\x12\x14\n\x10\x41GGREGATION_MEAN\x10\x06\x12\x15\n\x11\x41GGREGATION_COUNT\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'attune.v1.placement_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STOREFAILURE']._serialized_start=4071
-  _globals['_STOREFAILURE']._serialized_end=4168
-  _globals['_CBTYPE']._serialized_start=4170
-  _globals['_CBTYPE']._serialized_end=4253
-  _globals['_CROSSINGS']._serialized_start=4256
-  _globals['_CROSSINGS']._serialized_end=4402
-  _globals['_REWARDMODEL']._serialized_start=4404
-  _globals['_REWARDMODEL']._serialized_end=4502
-  _globals['_AGGREGATION']._serialized_start=4505
-  _globals['_AGGREGATION']._serialized_end=4700
-  _globals['_PLACEMENT']._serialized_start=132
-  _globals['_PLACEMENT']._serialized_end=509
-  _globals['_SHORTLISTSPEC']._serialized_start=511
-  _globals['_SHORTLISTSPEC']._serialized_end=572
-  _globals['_CHALLENGER']._serialized_start=574
-  _globals['_CHALLENGER']._serialized_end=639
-  _globals['_AUTOPROMOTE']._serialized_start=641
-  _globals['_AUTOPROMOTE']._serialized_end=726
-  _globals['_POLICYSPEC']._serialized_start=729
-  _globals['_POLICYSPEC']._serialized_end=1099
-  _globals['_BELIEF']._serialized_start=1101
-  _globals['_BELIEF']._serialized_end=1214
-  _globals['_VWSPEC']._serialized_start=1217
-  _globals['_VWSPEC']._serialized_end=1939
-  _globals['_CROSSING']._serialized_start=1941
-  _globals['_CROSSING']._serialized_end=2015
-  _globals['_SQUARECBSPEC']._serialized_start=2017
-  _globals['_SQUARECBSPEC']._serialized_end=2121
-  _globals['_EPSILONSPEC']._serialized_start=2123
-  _globals['_EPSILONSPEC']._serialized_end=2170
-  _globals['_SOFTMAXSPEC']._serialized_start=2172
-  _globals['_SOFTMAXSPEC']._serialized_end=2217
-  _globals['_BAGSPEC']._serialized_start=2219
-  _globals['_BAGSPEC']._serialized_end=2280
-  _globals['_COVERSPEC']._serialized_start=2282
-  _globals['_COVERSPEC']._serialized_end=2371
-  _globals['_RNDSPEC']._serialized_start=2373
-  _globals['_RNDSPEC']._serialized_end=2466
-  _globals['_REGCBSPEC']._serialized_start=2469
-  _globals['_REGCBSPEC']._serialized_end=2634
-  _globals['_SYNTHCOVERSPEC']._serialized_start=2636
-  _globals['_SYNTHCOVERSPEC']._serialized_end=2726
-  _globals['_FIRSTSPEC']._serialized_start=2728
-  _globals['_FIRSTSPEC']._serialized_end=2795
-  _globals['_LINEARUCBSPEC']._serialized_start=2798
-  _globals['_LINEARUCBSPEC']._serialized_end=2988
-  _globals['_LINEARTHOMPSONSPEC']._serialized_start=2990
-  _globals['_LINEARTHOMPSONSPEC']._serialized_end=3095
-  _globals['_LINEARMODELSPEC']._serialized_start=3098
-  _globals['_LINEARMODELSPEC']._serialized_end=3229
-  _globals['_POPULARITYSPEC']._serialized_start=3231
-  _globals['_POPULARITYSPEC']._serialized_end=3308
-  _globals['_UNIFORMSPEC']._serialized_start=3310
-  _globals['_UNIFORMSPEC']._serialized_end=3323
-  _globals['_FIXEDSPEC']._serialized_start=3325
-  _globals['_FIXEDSPEC']._serialized_end=3354
-  _globals['_REWARDSPEC']._serialized_start=3357
-  _globals['_REWARDSPEC']._serialized_end=3551
-  _globals['_OUTCOMERULE']._serialized_start=3553
-  _globals['_OUTCOMERULE']._serialized_end=3657
-  _globals['_CONTROLSPEC']._serialized_start=3659
-  _globals['_CONTROLSPEC']._serialized_end=3779
-  _globals['_POLICYVERSION']._serialized_start=3782
-  _globals['_POLICYVERSION']._serialized_end=4069
+  _globals['_CAPSCOPE']._serialized_start=5180
+  _globals['_CAPSCOPE']._serialized_end=5334
+  _globals['_STOREFAILURE']._serialized_start=5336
+  _globals['_STOREFAILURE']._serialized_end=5433
+  _globals['_CBTYPE']._serialized_start=5435
+  _globals['_CBTYPE']._serialized_end=5518
+  _globals['_CROSSINGS']._serialized_start=5521
+  _globals['_CROSSINGS']._serialized_end=5667
+  _globals['_REWARDMODEL']._serialized_start=5669
+  _globals['_REWARDMODEL']._serialized_end=5767
+  _globals['_AGGREGATION']._serialized_start=5770
+  _globals['_AGGREGATION']._serialized_end=5965
+  _globals['_PLACEMENT']._serialized_start=159
+  _globals['_PLACEMENT']._serialized_end=680
+  _globals['_GUARDRAILS']._serialized_start=683
+  _globals['_GUARDRAILS']._serialized_end=862
+  _globals['_OFFERSELECTOR']._serialized_start=864
+  _globals['_OFFERSELECTOR']._serialized_end=950
+  _globals['_ELIGIBILITYRULE']._serialized_start=952
+  _globals['_ELIGIBILITYRULE']._serialized_end=1061
+  _globals['_FREQUENCYCAP']._serialized_start=1064
+  _globals['_FREQUENCYCAP']._serialized_end=1234
+  _globals['_COOLDOWN']._serialized_start=1236
+  _globals['_COOLDOWN']._serialized_end=1344
+  _globals['_QUIETHOURS']._serialized_start=1346
+  _globals['_QUIETHOURS']._serialized_end=1449
+  _globals['_CHANNELSPEC']._serialized_start=1451
+  _globals['_CHANNELSPEC']._serialized_end=1492
+  _globals['_NOTHINGELIGIBLE']._serialized_start=1494
+  _globals['_NOTHINGELIGIBLE']._serialized_end=1603
+  _globals['_EMPTYREPLY']._serialized_start=1605
+  _globals['_EMPTYREPLY']._serialized_end=1617
+  _globals['_SHORTLISTSPEC']._serialized_start=1619
+  _globals['_SHORTLISTSPEC']._serialized_end=1680
+  _globals['_CHALLENGER']._serialized_start=1682
+  _globals['_CHALLENGER']._serialized_end=1747
+  _globals['_AUTOPROMOTE']._serialized_start=1749
+  _globals['_AUTOPROMOTE']._serialized_end=1834
+  _globals['_POLICYSPEC']._serialized_start=1837
+  _globals['_POLICYSPEC']._serialized_end=2207
+  _globals['_BELIEF']._serialized_start=2209
+  _globals['_BELIEF']._serialized_end=2322
+  _globals['_VWSPEC']._serialized_start=2325
+  _globals['_VWSPEC']._serialized_end=3047
+  _globals['_CROSSING']._serialized_start=3049
+  _globals['_CROSSING']._serialized_end=3123
+  _globals['_SQUARECBSPEC']._serialized_start=3125
+  _globals['_SQUARECBSPEC']._serialized_end=3229
+  _globals['_EPSILONSPEC']._serialized_start=3231
+  _globals['_EPSILONSPEC']._serialized_end=3278
+  _globals['_SOFTMAXSPEC']._serialized_start=3280
+  _globals['_SOFTMAXSPEC']._serialized_end=3325
+  _globals['_BAGSPEC']._serialized_start=3327
+  _globals['_BAGSPEC']._serialized_end=3388
+  _globals['_COVERSPEC']._serialized_start=3390
+  _globals['_COVERSPEC']._serialized_end=3479
+  _globals['_RNDSPEC']._serialized_start=3481
+  _globals['_RNDSPEC']._serialized_end=3574
+  _globals['_REGCBSPEC']._serialized_start=3577
+  _globals['_REGCBSPEC']._serialized_end=3742
+  _globals['_SYNTHCOVERSPEC']._serialized_start=3744
+  _globals['_SYNTHCOVERSPEC']._serialized_end=3834
+  _globals['_FIRSTSPEC']._serialized_start=3836
+  _globals['_FIRSTSPEC']._serialized_end=3903
+  _globals['_LINEARUCBSPEC']._serialized_start=3906
+  _globals['_LINEARUCBSPEC']._serialized_end=4096
+  _globals['_LINEARTHOMPSONSPEC']._serialized_start=4098
+  _globals['_LINEARTHOMPSONSPEC']._serialized_end=4203
+  _globals['_LINEARMODELSPEC']._serialized_start=4206
+  _globals['_LINEARMODELSPEC']._serialized_end=4337
+  _globals['_POPULARITYSPEC']._serialized_start=4339
+  _globals['_POPULARITYSPEC']._serialized_end=4416
+  _globals['_UNIFORMSPEC']._serialized_start=4418
+  _globals['_UNIFORMSPEC']._serialized_end=4431
+  _globals['_FIXEDSPEC']._serialized_start=4433
+  _globals['_FIXEDSPEC']._serialized_end=4462
+  _globals['_REWARDSPEC']._serialized_start=4465
+  _globals['_REWARDSPEC']._serialized_end=4659
+  _globals['_OUTCOMERULE']._serialized_start=4661
+  _globals['_OUTCOMERULE']._serialized_end=4765
+  _globals['_CONTROLSPEC']._serialized_start=4767
+  _globals['_CONTROLSPEC']._serialized_end=4887
+  _globals['_POLICYVERSION']._serialized_start=4890
+  _globals['_POLICYVERSION']._serialized_end=5177
 # @@protoc_insertion_point(module_scope)

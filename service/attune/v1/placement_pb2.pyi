@@ -1,5 +1,6 @@
 import datetime
 
+from attune.v1 import condition_pb2 as _condition_pb2
 from attune.v1 import features_pb2 as _features_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -11,6 +12,15 @@ from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class CapScope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CAP_SCOPE_UNSPECIFIED: _ClassVar[CapScope]
+    CAP_SCOPE_OFFER: _ClassVar[CapScope]
+    CAP_SCOPE_CATEGORY: _ClassVar[CapScope]
+    CAP_SCOPE_PLACEMENT: _ClassVar[CapScope]
+    CAP_SCOPE_CHANNEL: _ClassVar[CapScope]
+    CAP_SCOPE_CUSTOMER: _ClassVar[CapScope]
 
 class StoreFailure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -49,6 +59,12 @@ class Aggregation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     AGGREGATION_MIN: _ClassVar[Aggregation]
     AGGREGATION_MEAN: _ClassVar[Aggregation]
     AGGREGATION_COUNT: _ClassVar[Aggregation]
+CAP_SCOPE_UNSPECIFIED: CapScope
+CAP_SCOPE_OFFER: CapScope
+CAP_SCOPE_CATEGORY: CapScope
+CAP_SCOPE_PLACEMENT: CapScope
+CAP_SCOPE_CHANNEL: CapScope
+CAP_SCOPE_CUSTOMER: CapScope
 STORE_FAILURE_UNSPECIFIED: StoreFailure
 STORE_FAILURE_ANSWER: StoreFailure
 STORE_FAILURE_REFUSE: StoreFailure
@@ -74,7 +90,7 @@ AGGREGATION_MEAN: Aggregation
 AGGREGATION_COUNT: Aggregation
 
 class Placement(_message.Message):
-    __slots__ = ("name", "policy", "reward", "control", "store_failure", "log_retention", "challengers", "auto_promote", "shortlist")
+    __slots__ = ("name", "policy", "reward", "control", "store_failure", "log_retention", "challengers", "auto_promote", "shortlist", "guardrails", "channels", "when_nothing_eligible")
     NAME_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     REWARD_FIELD_NUMBER: _ClassVar[int]
@@ -84,6 +100,9 @@ class Placement(_message.Message):
     CHALLENGERS_FIELD_NUMBER: _ClassVar[int]
     AUTO_PROMOTE_FIELD_NUMBER: _ClassVar[int]
     SHORTLIST_FIELD_NUMBER: _ClassVar[int]
+    GUARDRAILS_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    WHEN_NOTHING_ELIGIBLE_FIELD_NUMBER: _ClassVar[int]
     name: str
     policy: PolicySpec
     reward: RewardSpec
@@ -93,7 +112,102 @@ class Placement(_message.Message):
     challengers: _containers.RepeatedCompositeFieldContainer[Challenger]
     auto_promote: AutoPromote
     shortlist: ShortlistSpec
-    def __init__(self, name: _Optional[str] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[RewardSpec, _Mapping]] = ..., control: _Optional[_Union[ControlSpec, _Mapping]] = ..., store_failure: _Optional[_Union[StoreFailure, str]] = ..., log_retention: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., challengers: _Optional[_Iterable[_Union[Challenger, _Mapping]]] = ..., auto_promote: _Optional[_Union[AutoPromote, _Mapping]] = ..., shortlist: _Optional[_Union[ShortlistSpec, _Mapping]] = ...) -> None: ...
+    guardrails: Guardrails
+    channels: _containers.RepeatedCompositeFieldContainer[ChannelSpec]
+    when_nothing_eligible: NothingEligible
+    def __init__(self, name: _Optional[str] = ..., policy: _Optional[_Union[PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[RewardSpec, _Mapping]] = ..., control: _Optional[_Union[ControlSpec, _Mapping]] = ..., store_failure: _Optional[_Union[StoreFailure, str]] = ..., log_retention: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., challengers: _Optional[_Iterable[_Union[Challenger, _Mapping]]] = ..., auto_promote: _Optional[_Union[AutoPromote, _Mapping]] = ..., shortlist: _Optional[_Union[ShortlistSpec, _Mapping]] = ..., guardrails: _Optional[_Union[Guardrails, _Mapping]] = ..., channels: _Optional[_Iterable[_Union[ChannelSpec, _Mapping]]] = ..., when_nothing_eligible: _Optional[_Union[NothingEligible, _Mapping]] = ...) -> None: ...
+
+class Guardrails(_message.Message):
+    __slots__ = ("rules", "caps", "cool_downs", "quiet_hours")
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    CAPS_FIELD_NUMBER: _ClassVar[int]
+    COOL_DOWNS_FIELD_NUMBER: _ClassVar[int]
+    QUIET_HOURS_FIELD_NUMBER: _ClassVar[int]
+    rules: _containers.RepeatedCompositeFieldContainer[EligibilityRule]
+    caps: _containers.RepeatedCompositeFieldContainer[FrequencyCap]
+    cool_downs: _containers.RepeatedCompositeFieldContainer[CoolDown]
+    quiet_hours: _containers.RepeatedCompositeFieldContainer[QuietHours]
+    def __init__(self, rules: _Optional[_Iterable[_Union[EligibilityRule, _Mapping]]] = ..., caps: _Optional[_Iterable[_Union[FrequencyCap, _Mapping]]] = ..., cool_downs: _Optional[_Iterable[_Union[CoolDown, _Mapping]]] = ..., quiet_hours: _Optional[_Iterable[_Union[QuietHours, _Mapping]]] = ...) -> None: ...
+
+class OfferSelector(_message.Message):
+    __slots__ = ("offer_ids", "tags", "categories", "channels")
+    OFFER_IDS_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    CATEGORIES_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    offer_ids: _containers.RepeatedScalarFieldContainer[str]
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    categories: _containers.RepeatedScalarFieldContainer[str]
+    channels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, offer_ids: _Optional[_Iterable[str]] = ..., tags: _Optional[_Iterable[str]] = ..., categories: _Optional[_Iterable[str]] = ..., channels: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class EligibilityRule(_message.Message):
+    __slots__ = ("name", "offers", "when")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OFFERS_FIELD_NUMBER: _ClassVar[int]
+    WHEN_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    offers: OfferSelector
+    when: _condition_pb2.Condition
+    def __init__(self, name: _Optional[str] = ..., offers: _Optional[_Union[OfferSelector, _Mapping]] = ..., when: _Optional[_Union[_condition_pb2.Condition, _Mapping]] = ...) -> None: ...
+
+class FrequencyCap(_message.Message):
+    __slots__ = ("name", "impressions", "window", "scope", "offers")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    IMPRESSIONS_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    OFFERS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    impressions: int
+    window: _duration_pb2.Duration
+    scope: CapScope
+    offers: OfferSelector
+    def __init__(self, name: _Optional[str] = ..., impressions: _Optional[int] = ..., window: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scope: _Optional[_Union[CapScope, str]] = ..., offers: _Optional[_Union[OfferSelector, _Mapping]] = ...) -> None: ...
+
+class CoolDown(_message.Message):
+    __slots__ = ("outcome", "duration", "scope")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    outcome: str
+    duration: _duration_pb2.Duration
+    scope: CapScope
+    def __init__(self, outcome: _Optional[str] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., scope: _Optional[_Union[CapScope, str]] = ...) -> None: ...
+
+class QuietHours(_message.Message):
+    __slots__ = ("channels", "starts_at", "ends_at", "holidays", "time_zone")
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    STARTS_AT_FIELD_NUMBER: _ClassVar[int]
+    ENDS_AT_FIELD_NUMBER: _ClassVar[int]
+    HOLIDAYS_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    channels: _containers.RepeatedScalarFieldContainer[str]
+    starts_at: str
+    ends_at: str
+    holidays: _containers.RepeatedScalarFieldContainer[str]
+    time_zone: str
+    def __init__(self, channels: _Optional[_Iterable[str]] = ..., starts_at: _Optional[str] = ..., ends_at: _Optional[str] = ..., holidays: _Optional[_Iterable[str]] = ..., time_zone: _Optional[str] = ...) -> None: ...
+
+class ChannelSpec(_message.Message):
+    __slots__ = ("name", "cost")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    cost: float
+    def __init__(self, name: _Optional[str] = ..., cost: _Optional[float] = ...) -> None: ...
+
+class NothingEligible(_message.Message):
+    __slots__ = ("default_offer", "empty")
+    DEFAULT_OFFER_FIELD_NUMBER: _ClassVar[int]
+    EMPTY_FIELD_NUMBER: _ClassVar[int]
+    default_offer: _features_pb2.Offer
+    empty: EmptyReply
+    def __init__(self, default_offer: _Optional[_Union[_features_pb2.Offer, _Mapping]] = ..., empty: _Optional[_Union[EmptyReply, _Mapping]] = ...) -> None: ...
+
+class EmptyReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class ShortlistSpec(_message.Message):
     __slots__ = ("size", "random")

@@ -106,14 +106,16 @@ class ApplyPlacementRequest(_message.Message):
     def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ...) -> None: ...
 
 class ApplyPlacementResponse(_message.Message):
-    __slots__ = ("placement", "revision", "changed")
+    __slots__ = ("placement", "revision", "changed", "warnings")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     placement: _placement_pb2.Placement
     revision: int
     changed: bool
-    def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ..., changed: _Optional[bool] = ...) -> None: ...
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ..., changed: _Optional[bool] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetPlacementRequest(_message.Message):
     __slots__ = ("placement",)

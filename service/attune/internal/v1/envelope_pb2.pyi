@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class DecideEnvelope(_message.Message):
-    __slots__ = ("placement", "event_id", "context", "customer_id", "offers", "offer_ids", "excluded_offer_ids", "slots", "ranking_size", "deferred", "channel")
+    __slots__ = ("placement", "event_id", "context", "customer_id", "offers", "offer_ids", "excluded_offer_ids", "slots", "ranking_size", "deferred", "channel", "time_zone")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,7 @@ class DecideEnvelope(_message.Message):
     RANKING_SIZE_FIELD_NUMBER: _ClassVar[int]
     DEFERRED_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     placement: str
     event_id: str
     context: _features_pb2.Features
@@ -31,7 +32,8 @@ class DecideEnvelope(_message.Message):
     ranking_size: int
     deferred: bool
     channel: str
-    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[bytes]] = ..., offer_ids: _Optional[_Iterable[str]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ..., deferred: _Optional[bool] = ..., channel: _Optional[str] = ...) -> None: ...
+    time_zone: str
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[bytes]] = ..., offer_ids: _Optional[_Iterable[str]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ..., deferred: _Optional[bool] = ..., channel: _Optional[str] = ..., time_zone: _Optional[str] = ...) -> None: ...
 
 class DecideBatchEnvelope(_message.Message):
     __slots__ = ("requests",)

@@ -1,4 +1,5 @@
 from attune.v1 import catalog_service_pb2 as _catalog_service_pb2
+from attune.v1 import customer_service_pb2 as _customer_service_pb2
 from attune.v1 import decision_service_pb2 as _decision_service_pb2
 from attune.v1 import placement_pb2 as _placement_pb2
 from attune.v1 import placement_service_pb2 as _placement_service_pb2
@@ -29,7 +30,7 @@ class PlacementRecord(_message.Message):
     def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., generation: _Optional[int] = ..., trains_from: _Optional[str] = ..., set_aside: _Optional[int] = ..., last_promotion: _Optional[_Union[_placement_service_pb2.ChallengerPromotion, _Mapping]] = ...) -> None: ...
 
 class DecisionRecord(_message.Message):
-    __slots__ = ("event_id", "decided_at_ms", "context", "offers", "pmf", "chosen", "policy_version", "mode", "request_digest", "later_slots", "imported", "offer_set", "offer_positions", "shortlisted_from")
+    __slots__ = ("event_id", "decided_at_ms", "context", "offers", "pmf", "chosen", "policy_version", "mode", "request_digest", "later_slots", "imported", "offer_set", "offer_positions", "shortlisted_from", "customer", "withheld", "excluded", "with_channels")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     DECIDED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +45,10 @@ class DecisionRecord(_message.Message):
     OFFER_SET_FIELD_NUMBER: _ClassVar[int]
     OFFER_POSITIONS_FIELD_NUMBER: _ClassVar[int]
     SHORTLISTED_FROM_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_FIELD_NUMBER: _ClassVar[int]
+    WITHHELD_FIELD_NUMBER: _ClassVar[int]
+    EXCLUDED_FIELD_NUMBER: _ClassVar[int]
+    WITH_CHANNELS_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     decided_at_ms: int
     context: bytes
@@ -58,7 +63,107 @@ class DecisionRecord(_message.Message):
     offer_set: bytes
     offer_positions: _containers.RepeatedScalarFieldContainer[int]
     shortlisted_from: int
-    def __init__(self, event_id: _Optional[str] = ..., decided_at_ms: _Optional[int] = ..., context: _Optional[bytes] = ..., offers: _Optional[_Iterable[bytes]] = ..., pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[_decision_service_pb2.Mode, str]] = ..., request_digest: _Optional[bytes] = ..., later_slots: _Optional[_Iterable[_Union[SlotRecord, _Mapping]]] = ..., imported: _Optional[bool] = ..., offer_set: _Optional[bytes] = ..., offer_positions: _Optional[_Iterable[int]] = ..., shortlisted_from: _Optional[int] = ...) -> None: ...
+    customer: bytes
+    withheld: bool
+    excluded: _containers.RepeatedCompositeFieldContainer[ExclusionRecord]
+    with_channels: bool
+    def __init__(self, event_id: _Optional[str] = ..., decided_at_ms: _Optional[int] = ..., context: _Optional[bytes] = ..., offers: _Optional[_Iterable[bytes]] = ..., pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[_decision_service_pb2.Mode, str]] = ..., request_digest: _Optional[bytes] = ..., later_slots: _Optional[_Iterable[_Union[SlotRecord, _Mapping]]] = ..., imported: _Optional[bool] = ..., offer_set: _Optional[bytes] = ..., offer_positions: _Optional[_Iterable[int]] = ..., shortlisted_from: _Optional[int] = ..., customer: _Optional[bytes] = ..., withheld: _Optional[bool] = ..., excluded: _Optional[_Iterable[_Union[ExclusionRecord, _Mapping]]] = ..., with_channels: _Optional[bool] = ...) -> None: ...
+
+class ExclusionRecord(_message.Message):
+    __slots__ = ("reason", "detail", "count", "positions", "offer_ids")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    OFFER_IDS_FIELD_NUMBER: _ClassVar[int]
+    reason: _decision_service_pb2.ExclusionReason
+    detail: str
+    count: int
+    positions: _containers.RepeatedScalarFieldContainer[int]
+    offer_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, reason: _Optional[_Union[_decision_service_pb2.ExclusionReason, str]] = ..., detail: _Optional[str] = ..., count: _Optional[int] = ..., positions: _Optional[_Iterable[int]] = ..., offer_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CustomerRecord(_message.Message):
+    __slots__ = ("first_seen_ms", "consents", "preferences", "activities", "last_seen_ms")
+    class LastSeenMsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    FIRST_SEEN_MS_FIELD_NUMBER: _ClassVar[int]
+    CONSENTS_FIELD_NUMBER: _ClassVar[int]
+    PREFERENCES_FIELD_NUMBER: _ClassVar[int]
+    ACTIVITIES_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEEN_MS_FIELD_NUMBER: _ClassVar[int]
+    first_seen_ms: int
+    consents: _containers.RepeatedCompositeFieldContainer[_customer_service_pb2.Consent]
+    preferences: _customer_service_pb2.Preferences
+    activities: _containers.RepeatedCompositeFieldContainer[ActivityRecord]
+    last_seen_ms: _containers.ScalarMap[str, int]
+    def __init__(self, first_seen_ms: _Optional[int] = ..., consents: _Optional[_Iterable[_Union[_customer_service_pb2.Consent, _Mapping]]] = ..., preferences: _Optional[_Union[_customer_service_pb2.Preferences, _Mapping]] = ..., activities: _Optional[_Iterable[_Union[ActivityRecord, _Mapping]]] = ..., last_seen_ms: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class ActivityRecord(_message.Message):
+    __slots__ = ("name", "count", "first_ms", "last_ms", "decayed", "sums", "last", "values")
+    class SumsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class LastEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class ValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_MS_FIELD_NUMBER: _ClassVar[int]
+    LAST_MS_FIELD_NUMBER: _ClassVar[int]
+    DECAYED_FIELD_NUMBER: _ClassVar[int]
+    SUMS_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    count: int
+    first_ms: int
+    last_ms: int
+    decayed: _containers.RepeatedScalarFieldContainer[float]
+    sums: _containers.ScalarMap[str, float]
+    last: _containers.ScalarMap[str, str]
+    values: _containers.ScalarMap[str, float]
+    def __init__(self, name: _Optional[str] = ..., count: _Optional[int] = ..., first_ms: _Optional[int] = ..., last_ms: _Optional[int] = ..., decayed: _Optional[_Iterable[float]] = ..., sums: _Optional[_Mapping[str, float]] = ..., last: _Optional[_Mapping[str, str]] = ..., values: _Optional[_Mapping[str, float]] = ...) -> None: ...
+
+class SeenRecord(_message.Message):
+    __slots__ = ("at_ms", "placement", "event_id", "offer_id", "category", "channel", "outcome", "tags")
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    OFFER_ID_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    at_ms: int
+    placement: str
+    event_id: str
+    offer_id: str
+    category: str
+    channel: str
+    outcome: str
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, at_ms: _Optional[int] = ..., placement: _Optional[str] = ..., event_id: _Optional[str] = ..., offer_id: _Optional[str] = ..., category: _Optional[str] = ..., channel: _Optional[str] = ..., outcome: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class OfferSetRecord(_message.Message):
     __slots__ = ("offers", "parts")

@@ -1,0 +1,48 @@
+"""What a decision is made under: the request's context, and what is known about the customer and may be used.
+
+Put together once for each decision, before it is said what may be drawn; guardrails and the policy look at the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
+from attune.v1.features_pb2 import Features
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCustomer:
+    """A customer who has allowed to use what is known.
+
+    Attributes:
+        key: The keyed hash of the id, 16 bytes.
+        record: Profile, preferences and consent.
+        seen: What was shown and how it was taken, earliest first.
+    """
+
+    key: bytes
+    record: CustomerRecord
+    seen: Sequence[SeenRecord] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a decision is made under.
+
+    Attributes:
+        now_ms: Milliseconds since the epoch.
+        context: Features of the situation, and of the customer where they may be used.
+        placement: The placement's name.
+        customer: None where nothing is known, or nothing may be used.
+        channel: Where it will be shown, as the request says; empty where it does not.
+        time_zone: The customer's, as IANA calls it: as the customer said it, else as the request does; may be empty.
+        withheld: Whether nothing may be learned from the decision.
+    """
+
+    now_ms: int
+    context: Features
+    placement: str
+    customer: KnownCustomer | None = None
+    channel: str = ""
+    time_zone: str = ""
+    withheld: bool = False
