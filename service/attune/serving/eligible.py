@@ -10,7 +10,10 @@ from typing import NamedTuple
 from attune.errors import NothingEligibleError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.catalog import LiveOffers
+from attune.serving.circumstances import Circumstances
+from attune.serving.guard import NO_GUARD, Guard
 from attune.serving.situation import context_of, situation_of, without
+from attune.storage.v1.records_pb2 import ExclusionRecord
 from attune_models.types import Situation
 
 
@@ -22,20 +25,29 @@ class Eligible(NamedTuple):
         offers: The same offers as they came, serialised; empty where they are of the catalogue.
         offer_set: Where they are of the catalogue, the digest of the set that `situation.positions` points into.
         shortlisted_from: How many there were before they were shortlisted; 0 where they were not.
+        exclusions: What could not be drawn, and why, as it is recorded.
     """
 
     situation: Situation
     offers: Sequence[bytes] = ()
     offer_set: bytes = b""
     shortlisted_from: int = 0
+    exclusions: Sequence[ExclusionRecord] = ()
 
 
-def eligible_offers(request: DecideEnvelope, live: LiveOffers | None) -> Eligible:
+def eligible_offers(
+    request: DecideEnvelope,
+    live: LiveOffers | None,
+    guard: Guard = NO_GUARD,  # noqa: ARG001 - the guard's part
+    circumstances: Circumstances | None = None,  # noqa: ARG001 - the guard's part
+) -> Eligible:
     """Return what may be drawn.
 
     Args:
         request: A request whose ids and sizes are valid.
         live: The offers of the catalogue that are live for the placement; None where there are none.
+        guard: What else may not be drawn.
+        circumstances: What the guard looks at; None where it has nothing to look at.
 
     Raises:
         InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.

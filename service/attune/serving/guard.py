@@ -69,3 +69,7 @@ class Guard:
                 gone = {position for exclusion in found for position in exclusion.positions}
                 positions = [position for position in positions if position not in gone]
         return positions, exclusions
+
+
+NO_GUARD = Guard(())
+"""Looks at nothing."""
