@@ -5,7 +5,7 @@ request. Offers come serialised, as they arrive and as they are stored: the same
 up their bytes is far cheaper than reading their features.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from google.protobuf.message import DecodeError
@@ -52,22 +52,6 @@ def context_of(context: Features) -> str:
         return encode(context)
     except FeatureError as error:
         raise _invalid("context", error) from None
-
-
-def without(
-    situation: Situation, offers: Sequence[bytes], excluded: Collection[str]
-) -> tuple[Situation, Sequence[bytes]]:
-    """Leave out offers that may not be drawn.
-
-    Raises:
-        InvalidInputError: None is left.
-    """
-    kept = [i for i, offer_id in enumerate(situation.action_ids) if offer_id not in excluded]
-    if not kept:
-        said = f"expected at least one of {len(offers)} offers to remain, got none"
-        raise InvalidInputError(Violation("excluded_offer_ids", said))
-    ids, actions = [situation.action_ids[i] for i in kept], [situation.actions[i] for i in kept]
-    return Situation(situation.context, ids, actions), [offers[i] for i in kept]
 
 
 def _encode_offer(serialised: bytes) -> tuple[str, str]:
