@@ -76,7 +76,7 @@ def test_excluded_offers_are_left_out_and_the_others_keep_their_order() -> None:
     eligible = eligible_offers(request(offers=offers, excluded_offer_ids=["c", "a", "not there"]), None)
     assert eligible.situation == situation_of(CONTEXT, [offers[1], offers[3]])
     assert eligible.offers == [offers[1], offers[3]]
-    assert list(eligible.excluded) == [
+    assert list(eligible.exclusions) == [
         ExclusionRecord(reason=EXCLUSION_REASON_REQUEST, count=2, offer_ids=["a", "c"]),
     ]
 
@@ -85,7 +85,7 @@ def test_excluding_offers_that_are_not_there_leaves_all() -> None:
     offers = brought("ab")
     eligible = eligible_offers(request(offers=offers, excluded_offer_ids=["c"]), None)
     assert (eligible.situation, list(eligible.offers)) == (situation_of(CONTEXT, offers), offers)
-    assert not eligible.excluded
+    assert not eligible.exclusions
 
 
 def test_excluding_every_offer_of_the_request_is_refused() -> None:
@@ -97,7 +97,7 @@ def test_excluding_every_offer_of_the_request_is_refused() -> None:
 
 def test_what_was_left_out_of_the_catalogue_is_recorded_by_position() -> None:
     eligible = eligible_offers(request(channel="push", excluded_offer_ids=["a", "b"]), LIVE)
-    assert list(eligible.excluded) == [
+    assert list(eligible.exclusions) == [
         ExclusionRecord(reason=EXCLUSION_REASON_CHANNEL, count=1, positions=[1]),
         ExclusionRecord(reason=EXCLUSION_REASON_REQUEST, count=1, positions=[0]),
     ]

@@ -31,7 +31,9 @@ class Eligible(NamedTuple):
         offer_set: Where they are of the catalogue, the digest of the set that `situation.positions` points into.
         shortlisted_from: How many there were before they were shortlisted; 0 where they were not.
         terms: Where they are of the catalogue, the terms of all that are live.
-        excluded: What was left out, and why, as it is recorded.
+        exclusions: What was left out, and why, as it is recorded.
+        asked: What the request asks about, whatever a guard leaves out: the digest that tells a repeated request from
+            another one is of it; None where it is `situation`.
         is_default: Whether nothing was left, and this is the placement's default offer in its place.
     """
 
@@ -40,7 +42,8 @@ class Eligible(NamedTuple):
     offer_set: bytes = b""
     shortlisted_from: int = 0
     terms: Terms | None = None
-    excluded: Sequence[ExclusionRecord] = ()
+    exclusions: Sequence[ExclusionRecord] = ()
+    asked: Situation | None = None
     is_default: bool = False
 
     def terms_of(self, position: int) -> OfferTerms:
@@ -77,20 +80,19 @@ def eligible_offers(
     """
     if request.offers:
         return _inline(request, guard, circumstances, default_offer)
-    context = context_of(_context(request, circumstances))
+    context = context_of(request.context)
     if live is None:
-        return _instead(request, context, default_offer, [], ())
+        return _instead(request, Situation(context, (), ()), default_offer, [], ())
     known = live.actions
+    situation = Situation(context, known.action_ids, known.actions, known)
     positions, exclusions = _positions(request, live)
     if circumstances is not None:
         positions = _guarded(guard, circumstances, live.terms, positions, exclusions)
-    if positions is not None and not positions:
-        return _instead(request, context, default_offer, exclusions, live.terms)
-    situation = Situation(context, known.action_ids, known.actions, known)
     if positions is not None:
+        if not positions:
+            return _instead(request, situation, default_offer, exclusions, live.terms)
         situation = part_of(situation, positions)
-    digest = live.offer_set.digest
-    return Eligible(situation, offer_set=digest, terms=live.terms, excluded=recorded(exclusions))
+    return Eligible(situation, (), live.offer_set.digest, 0, live.terms, recorded(exclusions))
 
 
 def part_of(situation: Situation, listed: Sequence[int]) -> Situation:
@@ -127,9 +129,10 @@ def _inline(
     request: DecideEnvelope, guard: Guard, circumstances: Circumstances | None, default_offer: bytes
 ) -> Eligible:
     offers: Sequence[bytes] = request.offers
-    situation = situation_of(_context(request, circumstances), offers)
+    situation = situation_of(request.context, offers)
     positions, exclusions = _not_excluded(request, situation.action_ids)
-    if positions is None and circumstances is None:
+    asked_about = situation if positions is None else part_of(situation, positions)
+    if circumstances is None and positions is None:
         return Eligible(situation, offers)
     terms = bare_terms(situation.action_ids, offers)
     if circumstances is not None:
@@ -137,9 +140,9 @@ def _inline(
     if positions is None:
         return Eligible(situation, offers)
     if not positions:
-        return _instead(request, situation.context, default_offer, exclusions, terms)
+        return _instead(request, asked_about, default_offer, exclusions, terms)
     situation, offers = part_of(situation, positions), [offers[i] for i in positions]
-    return Eligible(situation, offers, excluded=recorded_by_id(exclusions, terms))
+    return Eligible(situation, offers, exclusions=recorded_by_id(exclusions, terms), asked=asked_about)
 
 
 def _not_excluded(request: DecideEnvelope, offer_ids: Sequence[str]) -> tuple[Sequence[int] | None, list[Exclusion]]:
@@ -157,10 +160,6 @@ def _not_excluded(request: DecideEnvelope, offer_ids: Sequence[str]) -> tuple[Se
         raise InvalidInputError(Violation("excluded_offer_ids", said))
     positions = [i for i, offer_id in enumerate(offer_ids) if offer_id not in named]
     return positions, [Exclusion(EXCLUSION_REASON_REQUEST, "", gone)]
-
-
-def _context(request: DecideEnvelope, circumstances: Circumstances | None) -> Features:
-    return request.context if circumstances is None else circumstances.context
 
 
 def _guarded(
@@ -220,7 +219,7 @@ def _is_in(ordered: Sequence[int], position: int) -> bool:
 
 def _instead(
     request: DecideEnvelope,
-    context: str,
+    asked_about: Situation,
     default_offer: bytes,
     exclusions: Sequence[Exclusion],
     terms: Sequence[OfferTerms],
@@ -228,9 +227,10 @@ def _instead(
     """Return the default offer, where nothing else is left."""
     if not default_offer:
         raise NothingEligibleError(_nothing(request, exclusions, len(terms)))
-    situation = situation_of(Features(), [default_offer])
-    only = Situation(context, situation.action_ids, situation.actions)
-    return Eligible(only, [default_offer], excluded=recorded_by_id(exclusions, terms), is_default=True)
+    default = situation_of(Features(), [default_offer])
+    situation = Situation(asked_about.context, default.action_ids, default.actions)
+    left_out = recorded_by_id(exclusions, terms)
+    return Eligible(situation, [default_offer], exclusions=left_out, asked=asked_about, is_default=True)
 
 
 def _nothing(request: DecideEnvelope, exclusions: Sequence[Exclusion], n_offers: int) -> str:
