@@ -1,0 +1,234 @@
+"""Conditions: comparisons under all, any and not; and predicates, which say fast whether one holds.
+
+A feature that is absent meets no comparison, also none with `!=` or `not in`; and so it meets every `not` of one.
+"""
+
+import operator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from attune_models.comparisons import Comparison, Constant, Operator
+from attune_models.facts import CHANNEL, OFFER_PREFIX, Facts, WordsOf, is_known, number_of, tags_of, words_of
+
+Test: TypeAlias = Callable[[Facts], bool]
+"""Tells whether something holds."""
+
+_ORDERS: dict[Operator, Callable[[float, float], bool]] = {
+    Operator.LESS: operator.lt,
+    Operator.AT_MOST: operator.le,
+    Operator.MORE: operator.gt,
+    Operator.AT_LEAST: operator.ge,
+}
+_DATE_ORDERS: dict[Operator, Callable[[str, str], bool]] = {
+    Operator.LESS: operator.lt,
+    Operator.AT_MOST: operator.le,
+    Operator.MORE: operator.gt,
+    Operator.AT_LEAST: operator.ge,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every part holds.
+
+    Attributes:
+        parts: At least one.
+    """
+
+    parts: "tuple[Condition, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one part holds.
+
+    Attributes:
+        parts: At least one.
+    """
+
+    parts: "tuple[Condition, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    """It does not hold.
+
+    Attributes:
+        part: What does not.
+    """
+
+    part: "Condition"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A condition that is kept elsewhere and may change there, such as a segment's.
+
+    Attributes:
+        name: What it is called.
+        test: Tells whether it holds as it is now.
+    """
+
+    name: str
+    test: Test = field(repr=False)
+
+
+Condition: TypeAlias = AllOf | AnyOf | Negation | Comparison | Reference
+"""A condition, as a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A condition that is ready to be asked.
+
+    Attributes:
+        test: Tells whether it holds.
+        features: Names of the features it looks at, but for those of what it refers to.
+        needs_offer: Whether it may hold for one offer and not for another: then it is asked with `Facts.of_offer`.
+        needs_channel: Whether it may hold on one channel and not on another.
+    """
+
+    test: Test
+    features: frozenset[str]
+    needs_offer: bool
+    needs_channel: bool
+
+    def __call__(self, facts: Facts) -> bool:
+        """Tell whether the condition holds."""
+        return self.test(facts)
+
+
+def predicate_of(condition: Condition) -> Predicate:
+    """Prepare a condition.
+
+    Args:
+        condition: What is to be asked. Those that it refers to look at no offer, but perhaps at the channel.
+    """
+    leaves = list(leaves_of(condition))
+    features = frozenset(leaf.feature for leaf in leaves if isinstance(leaf, Comparison))
+    return Predicate(
+        test=_test(condition),
+        features=features,
+        needs_offer=any(feature.startswith(OFFER_PREFIX) for feature in features),
+        needs_channel=CHANNEL in features or any(isinstance(leaf, Reference) for leaf in leaves),
+    )
+
+
+def leaves_of(condition: Condition) -> Iterator[Comparison | Reference]:
+    """Yield the comparisons and references of a condition, from left to right."""
+    match condition:
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from leaves_of(part)
+        case Negation(part):
+            yield from leaves_of(part)
+        case Comparison() | Reference():
+            yield condition
+
+
+def _test(condition: Condition) -> Test:
+    match condition:
+        case AllOf(parts):
+            return _all_of(tuple(map(_test, parts)))
+        case AnyOf(parts):
+            return _any_of(tuple(map(_test, parts)))
+        case Negation(part):
+            test = _test(part)
+            return lambda facts: not test(facts)
+        case Comparison():
+            return _comparison_test(condition)
+        case Reference(test=test):
+            return test
+
+
+def _all_of(tests: tuple[Test, ...]) -> Test:
+    def holds(facts: Facts) -> bool:
+        for test in tests:  # noqa: SIM110 - a generator for all() would cost more than the tests
+            if not test(facts):
+                return False
+        return True
+
+    return holds
+
+
+def _any_of(tests: tuple[Test, ...]) -> Test:
+    def holds(facts: Facts) -> bool:
+        for test in tests:  # noqa: SIM110 - as above
+            if test(facts):
+                return True
+        return False
+
+    return holds
+
+
+def _comparison_test(comparison: Comparison) -> Test:
+    feature, values = comparison.feature, comparison.values
+    match comparison.operator:
+        case Operator.EXISTS:
+            return is_known(feature)
+        case Operator.MISSING:
+            known = is_known(feature)
+            return lambda facts: not known(facts)
+        case Operator.HAS:
+            return _among(tags_of(feature), frozenset(map(str, values)))
+        case Operator.EQUAL | Operator.AMONG:
+            return _is_among(feature, values)
+        case Operator.UNEQUAL | Operator.NOT_AMONG:
+            return _is_not_among(feature, values)
+        case order:
+            return _ordered(feature, order, values[0])
+
+
+def _is_among(feature: str, values: tuple[Constant, ...]) -> Test:
+    if isinstance(values[0], str):
+        return _among(words_of(feature), frozenset(map(str, values)))
+    number_in, allowed = number_of(feature), frozenset(values)
+    # None is not among numbers.
+    return lambda facts: number_in(facts) in allowed
+
+
+def _is_not_among(feature: str, values: tuple[Constant, ...]) -> Test:
+    if isinstance(values[0], str):
+        return _apart(words_of(feature), frozenset(map(str, values)))
+    number_in, refused = number_of(feature), frozenset([None, *values])
+    return lambda facts: number_in(facts) not in refused
+
+
+def _among(words_in: WordsOf, allowed: frozenset[str]) -> Test:
+    def holds(facts: Facts) -> bool:
+        words = words_in(facts)
+        return words is not None and not allowed.isdisjoint(words)
+
+    return holds
+
+
+def _apart(words_in: WordsOf, refused: frozenset[str]) -> Test:
+    def holds(facts: Facts) -> bool:
+        words = words_in(facts)
+        return words is not None and refused.isdisjoint(words)
+
+    return holds
+
+
+def _ordered(feature: str, order: Operator, value: Constant) -> Test:
+    if isinstance(value, str):
+        return _date_ordered(feature, order, value)
+    number_in, compare = number_of(feature), _ORDERS[order]
+
+    def holds(facts: Facts) -> bool:
+        number = number_in(facts)
+        return number is not None and compare(number, value)
+
+    return holds
+
+
+def _date_ordered(feature: str, order: Operator, value: str) -> Test:
+    # Dates as ISO 8601 writes them have the order of their texts.
+    words_in, compare = words_of(feature), _DATE_ORDERS[order]
+
+    def holds(facts: Facts) -> bool:
+        words = words_in(facts)
+        return words is not None and compare(words[0], value)
+
+    return holds
