@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
+from attune_models.facts import DATE
 from attune_models.features import MAX_TEXT_BYTES
 
 MAX_TEST_BYTES = 1000
@@ -53,10 +54,7 @@ class Operator(Enum):
 
 
 ORDERS = frozenset({Operator.LESS, Operator.AT_MOST, Operator.MORE, Operator.AT_LEAST})
-"""Those that ask for more or less, and so for a number or a date."""
-
-DATE = "time.date"
-"""The one feature whose words have an order."""
+"""Those that ask for more or less: of a number, or of DATE, the one feature whose words have an order."""
 
 _MARKS = frozenset({Operator.EQUAL, Operator.UNEQUAL, *ORDERS})
 _EXPECTED = "==, !=, <, <=, >, >=, in, not in, has, exists or is missing"

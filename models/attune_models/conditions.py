@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from attune_models.comparisons import Comparison, Constant, Operator
 from attune_models.facts import CHANNEL, OFFER_PREFIX, Facts, WordsOf, is_known, number_of, tags_of, words_of
+from attune_models.types import Features, FeatureSet
 
 Test: TypeAlias = Callable[[Facts], bool]
 """Tells whether something holds."""
@@ -33,7 +34,7 @@ class AllOf:
     """Every part holds.
 
     Attributes:
-        parts: At least one.
+        parts: What must hold; where there is none, it always does.
     """
 
     parts: "tuple[Condition, ...]"
@@ -44,7 +45,7 @@ class AnyOf:
     """At least one part holds.
 
     Attributes:
-        parts: At least one.
+        parts: One of which must hold; where there is none, it never does.
     """
 
     parts: "tuple[Condition, ...]"
@@ -78,25 +79,44 @@ Condition: TypeAlias = AllOf | AnyOf | Negation | Comparison | Reference
 """A condition, as a value."""
 
 
+ALWAYS, NEVER = AllOf(()), AnyOf(())
+"""Conditions of no parts, which hold everywhere and nowhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """A condition that is ready to be asked.
+    """A condition that is ready to be asked. Those of equal conditions are equal.
 
     Attributes:
+        condition: What is asked.
         test: Tells whether it holds.
-        features: Names of the features it looks at, but for those of what it refers to.
-        needs_offer: Whether it may hold for one offer and not for another: then it is asked with `Facts.of_offer`.
-        needs_channel: Whether it may hold on one channel and not on another.
+        needs_offer: Whether it looks at the offer: then it is asked with `Facts.of_offer`, or given the offer before.
+        needs_channel: Whether it may look at the channel.
     """
 
-    test: Test
-    features: frozenset[str]
-    needs_offer: bool
-    needs_channel: bool
+    condition: Condition
+    test: Test = field(compare=False, repr=False)
+    needs_offer: bool = field(compare=False)
+    needs_channel: bool = field(compare=False)
 
     def __call__(self, facts: Facts) -> bool:
         """Tell whether the condition holds."""
         return self.test(facts)
+
+    @property
+    def verdict(self) -> bool | None:
+        """Whether it holds, where that is the same whatever the facts are; else None."""
+        return {ALWAYS: True, NEVER: False}.get(self.condition)
+
+    def given_offer(self, offer: Features) -> "Predicate":
+        """Return what is left to be asked once the offer is known.
+
+        Many offers leave the same: that is asked once for all of them.
+
+        Args:
+            offer: Its features.
+        """
+        return predicate_of(_given(self.condition, Facts(FeatureSet(), offer=offer))) if self.needs_offer else self
 
 
 def predicate_of(condition: Condition) -> Predicate:
@@ -106,10 +126,10 @@ def predicate_of(condition: Condition) -> Predicate:
         condition: What is to be asked. Those that it refers to look at no offer, but perhaps at the channel.
     """
     leaves = list(leaves_of(condition))
-    features = frozenset(leaf.feature for leaf in leaves if isinstance(leaf, Comparison))
+    features = {leaf.feature for leaf in leaves if isinstance(leaf, Comparison)}
     return Predicate(
+        condition=condition,
         test=_test(condition),
-        features=features,
         needs_offer=any(feature.startswith(OFFER_PREFIX) for feature in features),
         needs_channel=CHANNEL in features or any(isinstance(leaf, Reference) for leaf in leaves),
     )
@@ -125,6 +145,31 @@ def leaves_of(condition: Condition) -> Iterator[Comparison | Reference]:
             yield from leaves_of(part)
         case Comparison() | Reference():
             yield condition
+
+
+def _given(condition: Condition, offer: Facts) -> Condition:
+    """Return a condition with what it asks of the offer answered, as short as that makes it."""
+    match condition:
+        case AllOf(parts):
+            return _shortest(AllOf, [_given(part, offer) for part in parts], ALWAYS, NEVER)
+        case AnyOf(parts):
+            return _shortest(AnyOf, [_given(part, offer) for part in parts], NEVER, ALWAYS)
+        case Negation(part):
+            left = _given(part, offer)
+            return NEVER if left == ALWAYS else ALWAYS if left == NEVER else Negation(left)
+        case Comparison(feature=feature) if feature.startswith(OFFER_PREFIX):
+            return ALWAYS if _comparison_test(condition)(offer) else NEVER
+        case _:
+            return condition
+
+
+def _shortest(
+    kind: type[AllOf] | type[AnyOf], parts: list[Condition], neutral: Condition, decisive: Condition
+) -> Condition:
+    if decisive in parts:
+        return decisive
+    left = tuple(part for part in parts if part != neutral)
+    return left[0] if len(left) == 1 else kind(left)
 
 
 def _test(condition: Condition) -> Test:
