@@ -18,14 +18,13 @@ from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Circumstances
 from attune.serving.eligible import Eligible, eligible_offers, part_of
-from attune.serving.guard import NO_GUARD
 from attune.serving.identity import request_digest
 from attune.serving.joining import with_customer
 from attune.serving.live import LivePlacement
 from attune.serving.shortlist import ranking, shortlist
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
 from attune.store.journal import DEFERRED
-from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_FALLBACK, MODE_LEARNED, Mode
+from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_DEFAULT, MODE_FALLBACK, MODE_LEARNED, Mode
 from attune_models import pmf as pmfs
 from attune_models import slots
 from attune_models.policy import Policy
@@ -170,16 +169,16 @@ def draft(
         InvalidInputError: A feature breaks the limits, or no offer of the request is left.
         NothingEligibleError: No offer of the catalogue is left.
     """
-    eligible = eligible_offers(request, offers, NO_GUARD, circumstances)
+    eligible = eligible_offers(request, offers, live.guard, circumstances, live.default_offer)
     # Only who sends an event_id can repeat a request. What is known about a customer moves on: it is no part of that.
-    digest = request_digest(request, eligible.situation) if request.event_id else b""
+    digest = request_digest(request, eligible.asked or eligible.situation) if request.event_id else b""
     context = request.context
     if circumstances is not None and circumstances.customer is not None:
         context = circumstances.context
         encoded = with_customer(eligible.situation.context, circumstances.customer.features)
         eligible = eligible._replace(situation=replace(eligible.situation, context=encoded))
     window_ms = DEFERRED if request.deferred else live.window_ms
-    policy, mode = _chooser(live, request.customer_id or event_id)
+    policy, mode = (None, MODE_DEFAULT) if eligible.is_default else _chooser(live, request.customer_id or event_id)
     begun = Draft(
         live,
         window_ms,

@@ -8,7 +8,7 @@ Numbers of a customer's profile say how often, how much and how long ago. Rules 
 not get a thousand for one customer and one for another: they get sign(x) log(1 + |x|), here, where contexts are read.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from math import copysign, log1p
 
@@ -71,22 +71,6 @@ def _scaled(context: Features, names: Sequence[str]) -> Features:
         if -MAX_NUMBER <= value <= MAX_NUMBER:  # others are refused as they are
             numeric[name] = copysign(log1p(abs(value)), value)
     return scaled
-
-
-def without(
-    situation: Situation, offers: Sequence[bytes], excluded: Collection[str]
-) -> tuple[Situation, Sequence[bytes]]:
-    """Leave out offers that may not be drawn.
-
-    Raises:
-        InvalidInputError: None is left.
-    """
-    kept = [i for i, offer_id in enumerate(situation.action_ids) if offer_id not in excluded]
-    if not kept:
-        said = f"expected at least one of {len(offers)} offers to remain, got none"
-        raise InvalidInputError(Violation("excluded_offer_ids", said))
-    ids, actions = [situation.action_ids[i] for i in kept], [situation.actions[i] for i in kept]
-    return Situation(situation.context, ids, actions), [offers[i] for i in kept]
 
 
 def _encode_offer(serialised: bytes) -> tuple[str, str]:
