@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
+from attune_models.contexts import Context
+
 Pmf: TypeAlias = list[float]
 """Probability of each action, in their order: finite, not negative, sums to 1 up to rounding."""
 
@@ -113,6 +115,7 @@ class Situation:
         actions: Encoded features of each action, its id among them; same order.
         known: The set that the actions are of, where they are of one. It changes what a pmf costs, not what it means.
         positions: Where they are in `known`, zero-based; None where they are all of it, in its order.
+        read: The same context in two parts, where somebody has it like that. It changes what a pmf costs, too.
     """
 
     context: str
@@ -120,6 +123,7 @@ class Situation:
     actions: Sequence[str]
     known: ActionSet | None = None
     positions: Sequence[int] | None = None
+    read: Context | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

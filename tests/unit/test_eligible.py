@@ -15,7 +15,7 @@ LIVE = live_offers("abcde", channels={"b": ["email"], "d": ["email", "push"]})
 
 def request(**fields: Any) -> DecideEnvelope:
     asked = DecideEnvelope(placement="home_hero", **fields)
-    asked.context.CopyFrom(Features(categorical={"device": "mobile"}))
+    asked.context.append(Features(categorical={"device": "mobile"}).SerializeToString())
     return asked
 
 
@@ -81,7 +81,7 @@ def test_an_empty_catalogue_has_nothing_eligible() -> None:
 
 def test_a_feature_that_breaks_the_limits_is_named() -> None:
     asked = request()
-    asked.context.numeric["age"] = float("nan")
+    asked.context.append(Features(numeric={"age": float("nan")}).SerializeToString())
     with pytest.raises(InvalidInputError, match=r'context.numeric\["age"\]'):
         eligible_offers(asked, LIVE)
 

@@ -39,7 +39,6 @@ class Draft:
         live: The placement.
         window_ms: The reward window, or `DEFERRED`.
         event_id: The decision's id.
-        context: The serialised context.
         digest: Of the request, where it can be repeated; else empty.
         eligible: What may be drawn.
         policy: Who decides: the placement's policy, or the baseline of its control group; None for chance.
@@ -50,7 +49,6 @@ class Draft:
     live: LivePlacement
     window_ms: int
     event_id: str
-    context: bytes
     digest: bytes
     eligible: Eligible
     policy: Policy | None
@@ -97,7 +95,7 @@ class Draft:
         # Field by field costs half of what a call of the constructor does.
         record.event_id = self.event_id
         record.decided_at_ms = now_ms
-        record.context = self.context
+        record.context = eligible.context
         record.pmf.extend(pmf)
         record.chosen = pmfs.draw(pmf, pmfs.unit_interval("draw", self.live.keys.name, self.event_id))
         record.request_digest = self.digest
@@ -153,8 +151,7 @@ def draft(request: DecideEnvelope, live: LivePlacement, offers: LiveOffers | Non
     digest = request_digest(request, eligible.situation) if request.event_id else b""
     window_ms = DEFERRED if request.deferred else live.window_ms
     policy, mode = _chooser(live, request.customer_id or event_id)
-    context = request.context.SerializeToString()
-    begun = Draft(live, window_ms, event_id, context, digest, eligible, policy, mode, DecisionRecord())
+    begun = Draft(live, window_ms, event_id, digest, eligible, policy, mode, DecisionRecord())
     if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, request.slots)):
         begun.shorten(size)
     return begun

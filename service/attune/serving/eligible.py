@@ -10,7 +10,7 @@ from typing import NamedTuple
 from attune.errors import NothingEligibleError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.catalog import LiveOffers
-from attune.serving.situation import context_of, situation_of, without
+from attune.serving.situation import among, read_context, without
 from attune_models.types import Situation
 
 
@@ -22,12 +22,14 @@ class Eligible(NamedTuple):
         offers: The same offers as they came, serialised; empty where they are of the catalogue.
         offer_set: Where they are of the catalogue, the digest of the set that `situation.positions` points into.
         shortlisted_from: How many there were before they were shortlisted; 0 where they were not.
+        context: The context as it came, serialised.
     """
 
     situation: Situation
     offers: Sequence[bytes] = ()
     offer_set: bytes = b""
     shortlisted_from: int = 0
+    context: bytes = b""
 
 
 def eligible_offers(request: DecideEnvelope, live: LiveOffers | None) -> Eligible:
@@ -41,18 +43,24 @@ def eligible_offers(request: DecideEnvelope, live: LiveOffers | None) -> Eligibl
         InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
         NothingEligibleError: No offer of the catalogue is left.
     """
+    context = joined(request.context)
     if request.offers:
-        return _inline(request)
+        return _inline(request, context)
     if live is None:
         raise NothingEligibleError(_nothing(request, 0))
-    known = live.actions
-    situation = Situation(context_of(request.context), known.action_ids, known.actions, known)
+    read, known = read_context(context), live.actions
+    situation = Situation(read.text, known.action_ids, known.actions, known, None, read)
     positions = _positions(request, live)
     if positions is not None:
         if not positions:
             raise NothingEligibleError(_nothing(request, len(known.actions)))
         situation = part_of(situation, positions)
-    return Eligible(situation, offer_set=live.offer_set.digest)
+    return Eligible(situation, (), live.offer_set.digest, 0, context)
+
+
+def joined(parts: Sequence[bytes]) -> bytes:
+    """Return one message of all its parts."""
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def part_of(situation: Situation, listed: Sequence[int]) -> Situation:
@@ -69,15 +77,16 @@ def part_of(situation: Situation, listed: Sequence[int]) -> Situation:
         [actions[i] for i in listed],
         situation.known,
         listed if positions is None else [positions[i] for i in listed],
+        situation.read,
     )
 
 
-def _inline(request: DecideEnvelope) -> Eligible:
+def _inline(request: DecideEnvelope, context: bytes) -> Eligible:
     offers: Sequence[bytes] = request.offers
-    situation = situation_of(request.context, offers)
+    situation = among(read_context(context).text, offers)
     if request.excluded_offer_ids:
         situation, offers = without(situation, offers, set(request.excluded_offer_ids))
-    return Eligible(situation, offers)
+    return Eligible(situation, offers, b"", 0, context)
 
 
 def _positions(request: DecideEnvelope, live: LiveOffers) -> Sequence[int] | None:
