@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from attune_models.contexts import Context
+from attune_models.contexts import Context, names_and_numbers
 
 Pmf: TypeAlias = list[float]
 """Probability of each action, in their order: finite, not negative, sums to 1 up to rounding."""
@@ -115,7 +115,6 @@ class Situation:
         actions: Encoded features of each action, its id among them; same order.
         known: The set that the actions are of, where they are of one. It changes what a pmf costs, not what it means.
         positions: Where they are in `known`, zero-based; None where they are all of it, in its order.
-        read: The same context in two parts, where somebody has it like that. It changes what a pmf costs, too.
     """
 
     context: str
@@ -123,7 +122,43 @@ class Situation:
     actions: Sequence[str]
     known: ActionSet | None = None
     positions: Sequence[int] | None = None
-    read: Context | None = field(default=None, compare=False)
+
+    @property
+    def read(self) -> Context:
+        """The context in its two parts."""
+        return names_and_numbers(self.context)
+
+
+class ReadSituation(Situation):
+    """A situation whose context was read in two parts: it is written as text only where somebody asks for that.
+
+    Attributes:
+        read: The context.
+    """
+
+    __slots__ = ("read",)
+
+    read: Context
+
+    def __init__(
+        self,
+        read: Context,
+        action_ids: Sequence[str],
+        actions: Sequence[str],
+        known: ActionSet | None,
+        positions: Sequence[int] | None = None,
+    ) -> None:
+        """Take what a `Situation` is made of, with the context in two parts."""
+        # Made once for each decision: what is frozen for everybody else is set three times as slowly.
+        self.read, self.known, self.positions = read, known, positions  # type: ignore[misc]
+        self.action_ids, self.actions = action_ids, actions  # type: ignore[misc]
+
+    __setattr__ = object.__setattr__
+
+    @property
+    def context(self) -> str:
+        """The encoded context."""
+        return self.read.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune_models import pmf as pmfs
-from attune_models.contexts import names_and_numbers
 from attune_models.explanation import Explanation
 from attune_models.features import MAX_NUMBER, MIN_NUMBER
 from attune_models.hashing import MAX_PAIRED
@@ -139,7 +138,7 @@ class VwPolicy(OneByOne):
         if known is None or not self._predicts or self._learns or any(_differs(each, known) for each in situations):
             return super().pmfs(situations)
         reading = self._read or self._reading()
-        contexts = [each.read or names_and_numbers(each.context) for each in situations]
+        contexts = [each.read for each in situations]
         step = max(1, _NUMBERS_AT_A_TIME // len(known.actions))
         result: list[Pmf] = []
         for i in range(0, len(contexts), step):

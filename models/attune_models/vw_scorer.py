@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from attune_models.contexts import Context, names_and_numbers
+from attune_models.contexts import Context
 from attune_models.types import ActionSet, Situation
 from attune_models.vw_actions import Block, Table, action_tables
 from attune_models.vw_contexts import (
@@ -77,7 +77,7 @@ class Scorer:
         Returns:
             In the actions' order, never clipped; not to be changed.
         """
-        names, numbers = situation.read or names_and_numbers(situation.context)
+        names, numbers = situation.read
         rows = self._rows.get(known) or self._rows_of(known)
         start = rows.starts.get(names) or rows.start(names, self._factors)
         if start.multiplied is not None:

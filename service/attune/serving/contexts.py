@@ -1,8 +1,8 @@
 """From the bytes of a context to what policies read, without reading every one of its features.
 
-Most contexts differ from others in their numbers only. On the wire, a number is 8 bytes at a place that the bytes around
-it tell: so the bytes are cut there, and what the pieces between the numbers say is looked up. Only pieces that have not
-come before are read as a message, checked and encoded (`attune_models.features`).
+Most contexts differ from others in their numbers only. On the wire, a number is 8 bytes at a place that the bytes
+around it tell: so the bytes are cut there, and what the pieces between the numbers say is looked up. Only pieces that
+have not come before are read as a message, checked and encoded (`attune_models.features`).
 
 What is looked up is what reading would give: bytes that are equal outside of the numbers are the same message but for
 these, in the same order.
@@ -63,9 +63,15 @@ class ContextReader:
             pieces = layout.unpack(serialised)
             known = self._known.get(pieces[::2])
             if known is not None:
-                numbers = [pieces[place] or 0.0 for place in known.order]  # without the sign of -0.0
-                if not [each for each in numbers if not (MIN_NUMBER <= each <= MAX_NUMBER or _is_negative_or_0(each))]:
-                    return Context(known.names, numbers)
+                names, order = known
+                numbers = []
+                for place in order:
+                    number = pieces[place]
+                    if not (MIN_NUMBER <= number <= MAX_NUMBER or number == 0.0 or _is_negative(number)):
+                        # Anything else, NaN among it, is for whoever says what is wrong with it, or makes 0 of it.
+                        return self._read_anew(serialised)
+                    numbers.append(number or 0.0)  # without the sign of -0.0
+                return Context(names, numbers)
         return self._read_anew(serialised)
 
     def _read_anew(self, serialised: bytes) -> Context:
@@ -90,9 +96,8 @@ class ContextReader:
             layouts.insert(0, layout)
 
 
-def _is_negative_or_0(number: float) -> bool:
-    # Anything else, NaN among it, is for whoever says what is wrong with it, or makes 0 of it.
-    return number == 0.0 or -MAX_NUMBER <= number <= -MIN_NUMBER
+def _is_negative(number: float) -> bool:
+    return -MAX_NUMBER <= number <= -MIN_NUMBER
 
 
 def _layout(size: int, places: Sequence[int]) -> Struct:

@@ -11,7 +11,7 @@ from attune.errors import NothingEligibleError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.catalog import LiveOffers
 from attune.serving.situation import among, read_context, without
-from attune_models.types import Situation
+from attune_models.types import ReadSituation, Situation
 
 
 class Eligible(NamedTuple):
@@ -49,7 +49,7 @@ def eligible_offers(request: DecideEnvelope, live: LiveOffers | None) -> Eligibl
     if live is None:
         raise NothingEligibleError(_nothing(request, 0))
     read, known = read_context(context), live.actions
-    situation = Situation(read.text, known.action_ids, known.actions, known, None, read)
+    situation: Situation = ReadSituation(read, known.action_ids, known.actions, known)
     positions = _positions(request, live)
     if positions is not None:
         if not positions:
@@ -71,13 +71,12 @@ def part_of(situation: Situation, listed: Sequence[int]) -> Situation:
         listed: Which of them, zero-based.
     """
     ids, actions, positions = situation.action_ids, situation.actions, situation.positions
-    return Situation(
-        situation.context,
+    return ReadSituation(
+        situation.read,
         [ids[i] for i in listed],
         [actions[i] for i in listed],
         situation.known,
         listed if positions is None else [positions[i] for i in listed],
-        situation.read,
     )
 
 
