@@ -9,6 +9,10 @@ Unicode: what has a meaning in Vowpal Wabbit's text format, or in ours, is perce
     tags         interests = {run, yoga}    interests~run interests~yoga
     dense        embedding = [.1, .2]       embedding@0:0.1 embedding@1:0.2
 
+Numbers of a customer's profile, whose names begin with `customer.`, say how often, how much and how long ago. They are
+encoded as sign(x) log(1 + |x|): 1,000 page views are not a thousand times what one is. Rules and the log have them as
+they are.
+
 No name is empty. What a caller did not say is told apart by that: `=a` is the id of an action, and in a context `=1` is
 the slot after the first.
 
@@ -33,6 +37,8 @@ MAX_NUMBER = 1e6
 fits the float32 that Vowpal Wabbit computes with; beyond, one interaction could turn weights into NaN."""
 MIN_NUMBER = 1e-30
 """Smaller magnitudes count as 0."""
+OF_CUSTOMER = "customer."
+"""What the names of features of a customer's profile begin with."""
 
 _RESERVED = re.compile(r"[\x00-\x20\x7f%|:=~@\s\x85\u2028\u2029]")
 _ESCAPES = re.compile(r"(?:%[0-9A-F]{2})+")
@@ -98,6 +104,8 @@ def encode(features: Features) -> str:
     """
     # Protobuf's maps iterate over keys in C, but over items in Python: three times as slow.
     numeric, categorical, tags, dense = features.numeric, features.categorical, features.tags, features.dense
+    if any(name.startswith(OF_CUSTOMER) for name in numeric):
+        numeric = {name: _scaled(name, numeric[name]) for name in numeric}
     n_features = len(numeric) + len(categorical)
     has_lists = bool(tags or dense)
     if has_lists:
@@ -125,6 +133,13 @@ def encode(features: Features) -> str:
         raise FeatureError("", f"expected at most {MAX_FEATURES} features, got {n_features}")
     tokens.sort()
     return " ".join(tokens)
+
+
+def _scaled(name: str, value: float) -> float:
+    """Return the number of a feature as it is encoded; what breaks the limits stays as it is, to be refused."""
+    if not name.startswith(OF_CUSTOMER) or not -MAX_NUMBER <= value <= MAX_NUMBER:
+        return value
+    return math.copysign(math.log1p(abs(value)), value)
 
 
 def encode_action(action: Action) -> str:

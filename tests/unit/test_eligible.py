@@ -21,7 +21,7 @@ CONTEXT = Features(categorical={"device": "mobile"})
 
 def request(**fields: Any) -> DecideEnvelope:
     asked = DecideEnvelope(placement="home_hero", **fields)
-    asked.context.CopyFrom(CONTEXT)
+    asked.context.append(CONTEXT.SerializeToString())
     return asked
 
 
@@ -123,7 +123,7 @@ def test_an_empty_catalogue_has_nothing_eligible() -> None:
 
 def test_a_feature_that_breaks_the_limits_is_named() -> None:
     asked = request()
-    asked.context.numeric["age"] = float("nan")
+    asked.context.append(Features(numeric={"age": float("nan")}).SerializeToString())
     with pytest.raises(InvalidInputError, match=r'context.numeric\["age"\]'):
         eligible_offers(asked, LIVE)
 

@@ -73,13 +73,15 @@ def request(context: bytes = b"", offers: list[bytes] | None = None, **fields: A
     """Return a request as it comes from the wire."""
     listed = [Offer(id=name).SerializeToString() for name in ("a", "b", "c")] if offers is None else offers
     made = DecideEnvelope(placement="home_hero", event_id="e", offers=listed, **fields)
-    made.context.ParseFromString(context)
+    made.context.append(context)
     return made
 
 
 def digest_of(asked: DecideEnvelope) -> bytes:
     offers = list(asked.offers)
-    situation, _ = without(situation_of(asked.context, offers), offers, set(asked.excluded_offer_ids))
+    situation, _ = without(
+        situation_of(Features.FromString(b"".join(asked.context)), offers), offers, set(asked.excluded_offer_ids)
+    )
     return request_digest(asked, situation)
 
 

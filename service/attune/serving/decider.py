@@ -20,9 +20,10 @@ from attune.errors import (
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.catalog import LiveOffers
 from attune.serving.drawing import Draft, draft, draw_all
+from attune.serving.eligible import joined
 from attune.serving.identity import new_event_id, request_digest
 from attune.serving.live import LivePlacement, LivePlacements
-from attune.serving.situation import context_of
+from attune.serving.situation import read_context
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import Decisions
 from attune.store.journal import Entry, Journal
@@ -176,7 +177,7 @@ class Decider:
             first = (await self._decisions.get(live.keys, request.event_id)).record
         except NotFoundError:
             return None
-        return _repeated(first, request_digest(request, Situation(context_of(request.context), (), ())))
+        return _repeated(first, request_digest(request, Situation(read_context(joined(request.context)).text, (), ())))
 
     async def _first(self, drawn: Draft, found: bytes) -> Decided:
         """Return the decision that was in the store before, if it is of the same request."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Circumstances
 from attune.serving.eligible import Eligible, eligible_offers, part_of
 from attune.serving.identity import request_digest
-from attune.serving.joining import with_customer
+from attune.serving.joining import told_of
 from attune.serving.live import LivePlacement
 from attune.serving.shortlist import ranking, shortlist
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
@@ -41,7 +41,6 @@ class Draft:
         live: The placement.
         window_ms: The reward window, or `DEFERRED`.
         event_id: The decision's id.
-        context: The serialised context.
         digest: Of the request, where it can be repeated; else empty.
         eligible: What may be drawn.
         policy: Who decides: the placement's policy, or the baseline of its control group; None for chance.
@@ -53,7 +52,6 @@ class Draft:
     live: LivePlacement
     window_ms: int
     event_id: str
-    context: bytes
     digest: bytes
     eligible: Eligible
     policy: Policy | None
@@ -101,7 +99,7 @@ class Draft:
         # Field by field costs half of what a call of the constructor does.
         record.event_id = self.event_id
         record.decided_at_ms = now_ms
-        record.context = self.context
+        record.context = eligible.context
         record.pmf.extend(pmf)
         record.chosen = pmfs.draw(pmf, pmfs.unit_interval("draw", self.live.keys.name, self.event_id))
         record.request_digest = self.digest
@@ -172,25 +170,11 @@ def draft(
     eligible = eligible_offers(request, offers, live.guard, circumstances, live.default_offer)
     # Only who sends an event_id can repeat a request. What is known about a customer moves on: it is no part of that.
     digest = request_digest(request, eligible.asked or eligible.situation) if request.event_id else b""
-    context = request.context
     if circumstances is not None and circumstances.customer is not None:
-        context = circumstances.context
-        encoded = with_customer(eligible.situation.context, circumstances.customer.features)
-        eligible = eligible._replace(situation=replace(eligible.situation, context=encoded))
+        eligible = told_of(eligible, circumstances, circumstances.customer)
     window_ms = DEFERRED if request.deferred else live.window_ms
     policy, mode = (None, MODE_DEFAULT) if eligible.is_default else _chooser(live, request.customer_id or event_id)
-    begun = Draft(
-        live,
-        window_ms,
-        event_id,
-        context.SerializeToString(),
-        digest,
-        eligible,
-        policy,
-        mode,
-        circumstances,
-        DecisionRecord(),
-    )
+    begun = Draft(live, window_ms, event_id, digest, eligible, policy, mode, circumstances, DecisionRecord())
     if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, request.slots)):
         begun.shorten(size)
     return begun

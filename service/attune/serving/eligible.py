@@ -14,12 +14,12 @@ from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Circumstances
 from attune.serving.exclusions import recorded, recorded_by_id, told
 from attune.serving.guard import NO_GUARD, Exclusion, Guard
-from attune.serving.situation import context_of, situation_of
+from attune.serving.situation import among, read_context, situation_of
 from attune.serving.terms import OfferTerms, Terms, bare_terms
 from attune.storage.v1.records_pb2 import ExclusionRecord
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CHANNEL, EXCLUSION_REASON_REQUEST
 from attune.v1.features_pb2 import Features
-from attune_models.types import Situation
+from attune_models.types import ReadSituation, Situation
 
 
 class Eligible(NamedTuple):
@@ -30,6 +30,7 @@ class Eligible(NamedTuple):
         offers: The same offers as they came, serialised; empty where they are of the catalogue.
         offer_set: Where they are of the catalogue, the digest of the set that `situation.positions` points into.
         shortlisted_from: How many there were before they were shortlisted; 0 where they were not.
+        context: The context as it is recorded, serialised.
         terms: Where they are of the catalogue, the terms of all that are live.
         exclusions: What was left out, and why, as it is recorded.
         asked: What the request asks about, whatever a guard leaves out: the digest that tells a repeated request from
@@ -41,6 +42,7 @@ class Eligible(NamedTuple):
     offers: Sequence[bytes] = ()
     offer_set: bytes = b""
     shortlisted_from: int = 0
+    context: bytes = b""
     terms: Terms | None = None
     exclusions: Sequence[ExclusionRecord] = ()
     asked: Situation | None = None
@@ -78,13 +80,14 @@ def eligible_offers(
         InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
         NothingEligibleError: No offer is left.
     """
+    context = joined(request.context)
     if request.offers:
-        return _inline(request, guard, circumstances, default_offer)
-    context = context_of(request.context)
+        return _inline(request, context, guard, circumstances, default_offer)
+    read = read_context(context)
     if live is None:
-        return _instead(request, Situation(context, (), ()), default_offer, [], ())
+        return _instead(request, Situation(read.text, (), ()), default_offer, [], ())
     known = live.actions
-    situation = Situation(context, known.action_ids, known.actions, known)
+    situation: Situation = ReadSituation(read, known.action_ids, known.actions, known)
     positions, exclusions = _positions(request, live)
     if circumstances is not None:
         positions = _guarded(guard, circumstances, live.terms, positions, exclusions)
@@ -92,7 +95,12 @@ def eligible_offers(
         if not positions:
             return _instead(request, situation, default_offer, exclusions, live.terms)
         situation = part_of(situation, positions)
-    return Eligible(situation, (), live.offer_set.digest, 0, live.terms, recorded(exclusions))
+    return Eligible(situation, (), live.offer_set.digest, 0, context, live.terms, recorded(exclusions))
+
+
+def joined(parts: Sequence[bytes]) -> bytes:
+    """Return one message of all its parts."""
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def part_of(situation: Situation, listed: Sequence[int]) -> Situation:
@@ -107,7 +115,7 @@ def part_of(situation: Situation, listed: Sequence[int]) -> Situation:
     if situation.known is None:
         return Situation(situation.context, some_ids, some)
     in_set = listed if positions is None else [positions[i] for i in listed]
-    return Situation(situation.context, some_ids, some, situation.known, in_set)
+    return ReadSituation(situation.read, some_ids, some, situation.known, in_set)
 
 
 def asked(request: DecideEnvelope) -> Situation:
@@ -118,31 +126,30 @@ def asked(request: DecideEnvelope) -> Situation:
     Raises:
         InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
     """
-    if not request.offers:
-        return Situation(context_of(request.context), (), ())
-    situation = situation_of(request.context, request.offers)
+    situation = among(read_context(joined(request.context)).text, request.offers)
     positions, _ = _not_excluded(request, situation.action_ids)
     return situation if positions is None else part_of(situation, positions)
 
 
 def _inline(
-    request: DecideEnvelope, guard: Guard, circumstances: Circumstances | None, default_offer: bytes
+    request: DecideEnvelope, context: bytes, guard: Guard, circumstances: Circumstances | None, default_offer: bytes
 ) -> Eligible:
     offers: Sequence[bytes] = request.offers
-    situation = situation_of(request.context, offers)
+    situation = among(read_context(context).text, offers)
     positions, exclusions = _not_excluded(request, situation.action_ids)
     asked_about = situation if positions is None else part_of(situation, positions)
     if circumstances is None and positions is None:
-        return Eligible(situation, offers)
+        return Eligible(situation, offers, b"", 0, context)
     terms = bare_terms(situation.action_ids, offers)
     if circumstances is not None:
         positions = _guarded(guard, circumstances, terms, positions, exclusions)
     if positions is None:
-        return Eligible(situation, offers)
+        return Eligible(situation, offers, b"", 0, context)
     if not positions:
         return _instead(request, asked_about, default_offer, exclusions, terms)
     situation, offers = part_of(situation, positions), [offers[i] for i in positions]
-    return Eligible(situation, offers, exclusions=recorded_by_id(exclusions, terms), asked=asked_about)
+    left_out = recorded_by_id(exclusions, terms)
+    return Eligible(situation, offers, b"", 0, context, exclusions=left_out, asked=asked_about)
 
 
 def _not_excluded(request: DecideEnvelope, offer_ids: Sequence[str]) -> tuple[Sequence[int] | None, list[Exclusion]]:
@@ -229,8 +236,10 @@ def _instead(
         raise NothingEligibleError(_nothing(request, exclusions, len(terms)))
     default = situation_of(Features(), [default_offer])
     situation = Situation(asked_about.context, default.action_ids, default.actions)
-    left_out = recorded_by_id(exclusions, terms)
-    return Eligible(situation, [default_offer], exclusions=left_out, asked=asked_about, is_default=True)
+    left_out, context = recorded_by_id(exclusions, terms), joined(request.context)
+    return Eligible(
+        situation, [default_offer], context=context, exclusions=left_out, asked=asked_about, is_default=True
+    )
 
 
 def _nothing(request: DecideEnvelope, exclusions: Sequence[Exclusion], n_offers: int) -> str:
