@@ -106,9 +106,7 @@ _STORE_URL = {
     )
 }
 _PATH = {"rule": Rule("a path", lambda value: bool(value) and "\0" not in value)}
-_KEY = {
-    "rule": Rule("32 to 128 hexadecimal digits, an even number of them (empty: none)", lambda value: _is_key(value))
-}
+_KEY = {"rule": Rule("32 to 128 hexadecimal digits, an even number of them (empty: none)", _is_key)}
 _ACTIVITY = {
     "rule": Rule(
         "a name of activities: 1 to 64 of a-z, 0-9, _ and -, starting with a letter",

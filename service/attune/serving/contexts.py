@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from attune.v1.features_pb2 import Features
 from attune_models.contexts import Context, names_and_numbers
-from attune_models.features import MAX_NUMBER, MIN_NUMBER, OF_CUSTOMER, encode, escaped_name
+from attune_models.features import MAX_NUMBER, MIN_NUMBER, CUSTOMER_PREFIX, encode, escaped_name
 
 # Together less than 10 MB of what came last.
 _MOST_KEPT = 4096
@@ -77,7 +77,7 @@ class ContextReader:
     def _read_anew(self, serialised: bytes) -> Context:
         features = Features.FromString(serialised)
         context = names_and_numbers(encode(features))
-        if len(serialised) > _MOST_BYTES or any(name.startswith(OF_CUSTOMER) for name in features.numeric):
+        if len(serialised) > _MOST_BYTES or any(name.startswith(CUSTOMER_PREFIX) for name in features.numeric):
             return context  # numbers of a profile are not encoded as they are
         if (places := _number_places(serialised)) is not None:
             self._keep(serialised, places, context.names)

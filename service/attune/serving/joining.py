@@ -20,12 +20,12 @@ from attune.serving.eligible import Eligible
 from attune.serving.eligible import joined as one_of
 from attune.v1.features_pb2 import Features
 from attune_models.contexts import names_and_numbers
-from attune_models.features import MAX_FEATURES, OF_CUSTOMER, encode
+from attune_models.features import MAX_FEATURES, CUSTOMER_PREFIX, encode
 from attune_models.types import ReadSituation, Situation
 
 _KINDS = ("numeric", "categorical", "tags", "dense")
 # What the names of features of a customer begin with.
-_PREFIXES = (OF_CUSTOMER, "said.")
+_PREFIXES = (CUSTOMER_PREFIX, "said.")
 
 
 def circumstances_of(request: DecideEnvelope, visitor: Visitor | None, now_ms: int) -> Circumstances:

@@ -1,18 +1,20 @@
 """What decisions are told about a customer: features `customer.` of what was seen, `said.` of what was said.
 
     customer.tenure_days, customer.stage, customer.days_since_seen, customer.last_channel
-    customer.on.<channel>.days_since
     customer.<activity>.count, .days_since, .<half-life>d      how often, how long ago, lately
+    customer.on.<channel>.days_since
     customer.<activity>.<feature>.sum, customer.<activity>.<feature>, customer.<activity>.<feature>.often
     said.interests, said.channels, said.less_of, said.<answer>
 
 Numbers are plain, as rules compare them. Policies see the logarithm of those of `customer.`: see
-`attune_models.features.encode`. There are so many features at most; what matters most to rules comes first, so that
-the count of an activity is there whatever else there is, and absent only where there was none.
+`attune_models.features.encode`. There are so many features at most, the first in the order above first, so that the
+count of an activity is there whatever else there is, and is absent only where there was none.
+
+Made when a profile is changed, and kept with it: a decision only brings to its time what depends on the time.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,72 +23,43 @@ from attune.storage.v1.records_pb2 import ActivityRecord, CustomerRecord
 from attune.v1.customer_service_pb2 import Preferences
 from attune.v1.features_pb2 import Features, Tags
 
+MAX_FEATURES = 200
+"""Most features of a context."""
 MAX_PROFILE_FEATURES = 60
 """Most features `customer.` of a decision; a tag counts one."""
 MAX_OFTEN = 5
 """How many of the values that came most often are told."""
 MAX_TOLD_CHANNELS = 10
 
-_DIGITS = 4
+_VERSION = 1
+_GROWS = "days"
+_CACHED_NAMES = 8192
 
 
-@dataclass(slots=True)
-class _Told:
-    """Features, as many as there is room for.
-
-    Attributes:
-        room: How many more there may be.
-        numeric: By name; so the others.
-        categorical: Words.
-        tags: Tags.
-    """
-
-    room: int
-    numeric: dict[str, float] = field(default_factory=dict)
-    categorical: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, Tags] = field(default_factory=dict)
-
-    def tell(self, kind: dict[str, Any], name: str, value: Any, size: int = 1) -> None:
-        """Add a feature if there is room, and nothing of that name."""
-        if size <= self.room and not (name in self.numeric or name in self.categorical or name in self.tags):
-            kind[name] = value
-            self.room -= size
-
-    def features(self) -> Features:
-        """Return them."""
-        return Features(numeric=self.numeric, categorical=self.categorical, tags=self.tags)
-
-
-def known_features(record: CustomerRecord, now_ms: int, rules: ProfileRules, room: int = 200) -> Features:
-    """Return all that a decision may be told about a customer: what was said first, then what was seen.
+def known_features(record: CustomerRecord, now_ms: int, rules: ProfileRules, room: int = MAX_FEATURES) -> Features:
+    """Return all that a decision may be told about a customer.
 
     Args:
         record: The customer's.
         now_ms: Milliseconds since the epoch.
         rules: The settings.
-        room: How many features there may be at most.
+        room: How many features there may be at most; what was said goes first.
     """
-    told = _Told(room)
-    _tell_said(told, record.preferences)
-    told.room = min(told.room, MAX_PROFILE_FEATURES)
-    _tell_profile(told, record, now_ms, rules)
-    return told.features()
+    if record.told_by != _told_by(rules) or record.told_size > room:
+        return _chosen(record, now_ms, rules, room)[0]
+    features = Features()
+    features.CopyFrom(record.told)
+    _bring_to(features, record, now_ms, rules)
+    return features
 
 
-def profile_features(
-    record: CustomerRecord, now_ms: int, rules: ProfileRules, room: int = MAX_PROFILE_FEATURES
-) -> Features:
-    """Return the features `customer.`; none where the customer was never seen. Arguments as of `known_features`."""
-    told = _Told(min(room, MAX_PROFILE_FEATURES))
-    _tell_profile(told, record, now_ms, rules)
-    return told.features()
-
-
-def said_features(preferences: Preferences, room: int = 200) -> Features:
-    """Return the features `said.`, at most as many as there is room for."""
-    told = _Told(room)
-    _tell_said(told, preferences)
-    return told.features()
+def tell(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> None:
+    """Keep what decisions are to be told with a record that has changed."""
+    features, size = _chosen(record, now_ms, rules, MAX_FEATURES)
+    record.told.CopyFrom(features)
+    record.told_size = size
+    record.told_by = _told_by(rules)
+    record.told_at_ms = now_ms
 
 
 def stage(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> str:
@@ -101,87 +74,173 @@ def stage(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> str:
         The first that holds: `lapsing`, nothing was done for long; `established`, bought several times and known for
         long; `buyer`, bought something; `engaged`, did a lot; `returning`, came again; else `new`.
     """
-    activities = record.activities
-    last_ms = max((kept.last_ms for kept in activities), default=record.first_seen_ms)
-    purchases = sum(kept.count for kept in activities if kept.name == rules.purchase)
-    if _days(last_ms, now_ms) >= rules.lapsing_days:
+    first_ms = last_ms = record.first_seen_ms
+    purchases = total = 0
+    for kept in record.activities:
+        last_ms, count = max(last_ms, kept.last_ms), kept.count
+        total += count
+        if kept.name == rules.purchase:
+            purchases = count
+    if now_ms - last_ms >= rules.lapsing_days * DAY_MS:
         return "lapsing"
-    if purchases >= rules.established_purchases and _days(record.first_seen_ms, now_ms) >= rules.established_days:
+    if purchases >= rules.established_purchases and now_ms - first_ms >= rules.established_days * DAY_MS:
         return "established"
     if purchases:
         return "buyer"
-    if sum(kept.count for kept in activities) >= rules.engaged_activities:
+    if total >= rules.engaged_activities:
         return "engaged"
-    return "returning" if activities and _days(record.first_seen_ms, last_ms) >= rules.returning_days else "new"
+    return "returning" if total and last_ms - first_ms >= rules.returning_days * DAY_MS else "new"
 
 
-def _tell_profile(told: _Told, record: CustomerRecord, now_ms: int, rules: ProfileRules) -> None:
-    if not record.first_seen_ms:
+def _told_by(rules: ProfileRules) -> str:
+    return f"{_VERSION}:{rules.half_lives_days}"
+
+
+def _bring_to(features: Features, record: CustomerRecord, now_ms: int, rules: ProfileRules) -> None:
+    """Bring features that are of some time to a later one."""
+    age_ms = now_ms - record.told_at_ms
+    if not record.first_seen_ms or age_ms <= 0:
         return
-    told.tell(told.numeric, "customer.tenure_days", _days(record.first_seen_ms, now_ms))
-    told.tell(told.categorical, "customer.stage", stage(record, now_ms, rules))
-    activities = sorted(record.activities, key=lambda kept: (-kept.last_ms, kept.name))
-    if activities:
-        told.tell(told.numeric, "customer.days_since_seen", _days(activities[0].last_ms, now_ms))
+    features.categorical["customer.stage"] = stage(record, now_ms, rules)
+    numeric = features.numeric
+    age_days = age_ms / DAY_MS
+    factors = {f"{days:g}d": decay(age_ms, days) for days in rules.half_lives_days}
+    for name in list(numeric):
+        aging = _aging(name)
+        if aging == _GROWS:
+            numeric[name] += age_days
+        elif aging:
+            numeric[name] *= factors[aging]
+
+
+@lru_cache(_CACHED_NAMES)
+def _aging(name: str) -> str:
+    """Return how a number depends on the time: `_GROWS` by 1 a day, halves as its half-life says, or nothing for not.
+
+    The sums of what callers call as they like end with `.sum`, so that they are not taken for anything else.
+    """
+    if not name.startswith("customer."):
+        return ""
+    last = name.rpartition(".")[2]
+    if last in {"days_since", "days_since_seen", "tenure_days"}:
+        return _GROWS
+    return "" if last in {"count", "sum"} else last
+
+
+def _timed(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> Iterator[tuple[str, float]]:
+    """Yield the numbers that depend on the time, in no special order."""
+    yield "customer.tenure_days", _days(record.first_seen_ms, now_ms)
+    latest_ms = 0
+    for kept in record.activities:
+        prefix, last_ms = f"customer.{kept.name}.", kept.last_ms
+        latest_ms = max(latest_ms, last_ms)
+        yield f"{prefix}days_since", _days(last_ms, now_ms)
+        yield from _lately(prefix, kept, now_ms - last_ms, rules)
+    if latest_ms:
+        yield "customer.days_since_seen", _days(latest_ms, now_ms)
     seen = record.last_seen_ms
-    channels = sorted(seen, key=lambda channel: (-seen[channel], channel)) if seen else []
+    for channel in seen:
+        yield _since_on(channel), _days(seen[channel], now_ms)
+
+
+def _lately(prefix: str, kept: ActivityRecord, age_ms: int, rules: ProfileRules) -> Iterator[tuple[str, float]]:
+    """Yield how often something was done lately, for each half-life; nothing where the settings have changed since."""
+    decayed = kept.decayed
+    if len(decayed) == len(rules.half_lives_days):
+        for days, counted in zip(rules.half_lives_days, decayed, strict=True):
+            yield f"{prefix}{days:g}d", counted * decay(age_ms, days)
+
+
+def _chosen(record: CustomerRecord, now_ms: int, rules: ProfileRules, room: int) -> tuple[Features, int]:
+    """Return as many features as there is room for, and how many they are."""
+    taken: dict[str, Any] = {}
+    left = _take(taken, _said(record.preferences), room)
+    spent = room - left
+    if record.first_seen_ms:
+        allowed = min(left, MAX_PROFILE_FEATURES)
+        spent += allowed - _take(taken, _profile(record, now_ms, rules), allowed)
+    numeric = {name: value for name, value in taken.items() if isinstance(value, float)}
+    categorical = {name: value for name, value in taken.items() if isinstance(value, str)}
+    tags = {name: Tags(values=value) for name, value in taken.items() if isinstance(value, list)}
+    return Features(numeric=numeric, categorical=categorical, tags=tags), spent
+
+
+def _take(taken: dict[str, Any], offered: Iterable[tuple[str, Any]], room: int) -> int:
+    """Take features while there is room, each name once; return how much room is left."""
+    for name, value in offered:
+        if name not in taken:
+            size = len(value) if isinstance(value, list) else 1
+            if size <= room:
+                taken[name] = value
+                room -= size
+        if not room:
+            break
+    return room
+
+
+def _profile(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> Iterator[tuple[str, Any]]:
+    """Yield the features `customer.`, what matters most first."""
+    timed = dict(_timed(record, now_ms, rules))
+    activities = sorted(record.activities, key=lambda kept: (-kept.last_ms, kept.name))
+    prefixed = [(f"customer.{kept.name}.", kept) for kept in activities]
+    seen = record.last_seen_ms
+    channels = sorted(seen, key=lambda channel: (-seen[channel], channel))
+    yield "customer.tenure_days", timed["customer.tenure_days"]
+    yield "customer.stage", stage(record, now_ms, rules)
+    if activities:
+        yield "customer.days_since_seen", timed["customer.days_since_seen"]
     if channels:
-        told.tell(told.categorical, "customer.last_channel", channels[0])
-    for kept in activities:
-        told.tell(told.numeric, f"customer.{kept.name}.count", float(kept.count))
-    for kept in activities:
-        told.tell(told.numeric, f"customer.{kept.name}.days_since", _days(kept.last_ms, now_ms))
-    for channel in channels[:MAX_TOLD_CHANNELS]:
-        told.tell(told.numeric, f"customer.on.{channel}.days_since", _days(seen[channel], now_ms))
-    _tell_activities(told, activities, now_ms, rules)
+        yield "customer.last_channel", channels[0]
+    yield from ((f"{prefix}count", float(kept.count)) for prefix, kept in prefixed)
+    yield from ((name, timed[name]) for prefix, _ in prefixed if (name := f"{prefix}days_since"))
+    yield from ((name, timed[name]) for channel in channels[:MAX_TOLD_CHANNELS] if (name := _since_on(channel)))
+    for prefix, kept in prefixed:
+        yield from _lately(prefix, kept, now_ms - kept.last_ms, rules)
+    yield from _features_of(prefixed)
 
 
-def _tell_activities(told: _Told, activities: Sequence[ActivityRecord], now_ms: int, rules: ProfileRules) -> None:
-    for kept in activities:
-        if len(kept.decayed) == len(rules.half_lives_days):
-            age_ms = now_ms - kept.last_ms
-            for days, counted in zip(rules.half_lives_days, kept.decayed, strict=True):
-                lately = round(counted * decay(age_ms, days), _DIGITS)
-                told.tell(told.numeric, f"customer.{kept.name}.{days:g}d", lately)
-    for kept in activities:
-        for name in sorted(kept.sums):
-            told.tell(told.numeric, f"customer.{kept.name}.{name}.sum", kept.sums[name])
-    for kept in activities:
-        for name in sorted(kept.last):
-            told.tell(told.categorical, f"customer.{kept.name}.{name}", kept.last[name])
-    for kept in activities:
-        for name, often in _often(kept):
-            told.tell(told.tags, f"customer.{kept.name}.{name}.often", Tags(values=often), len(often))
+def _features_of(prefixed: Sequence[tuple[str, ActivityRecord]]) -> Iterator[tuple[str, Any]]:
+    """Yield what is kept of the features of activities."""
+    for prefix, kept in prefixed:
+        sums = kept.sums
+        yield from ((f"{prefix}{name}.sum", sums[name]) for name in sorted(sums))
+    for prefix, kept in prefixed:
+        last = kept.last
+        yield from ((f"{prefix}{name}", last[name]) for name in sorted(last))
+    for prefix, kept in prefixed:
+        yield from ((f"{prefix}{name}.often", values) for name, values in _often(kept))
 
 
 def _often(kept: ActivityRecord) -> Iterator[tuple[str, list[str]]]:
     """Yield for each categorical feature and tag, by name, the values that came most often."""
-    by_name: dict[str, list[tuple[float, str]]] = {}
-    for counted in kept.values:
+    values, by_name = kept.values, dict[str, list[str]]()
+    # The heaviest first, those that are as heavy by name.
+    for counted in sorted(sorted(values), key=values.__getitem__, reverse=True):
         name, _, value = counted.partition("=")
-        by_name.setdefault(name, []).append((-kept.values[counted], value))
-    for name in sorted(by_name):
-        yield unquote(name), [value for _, value in sorted(by_name[name])[:MAX_OFTEN]]
+        by_name.setdefault(name, []).append(value)
+    yield from ((unquote(name) if "%" in name else name, by_name[name][:MAX_OFTEN]) for name in sorted(by_name))
 
 
-def _tell_said(told: _Told, preferences: Preferences) -> None:
+def _said(preferences: Preferences) -> Iterator[tuple[str, Any]]:
+    """Yield the features `said.`."""
     for name, values in (
-        ("said.interests", preferences.interests),
-        ("said.channels", preferences.channels),
-        ("said.less_of", preferences.less_of_categories),
+        ("interests", preferences.interests),
+        ("channels", preferences.channels),
+        ("less_of", preferences.less_of_categories),
     ):
-        if said := list(dict.fromkeys(values))[: max(told.room, 0)]:
-            told.tell(told.tags, name, Tags(values=said), len(said))
+        if values:
+            yield f"said.{name}", list(dict.fromkeys(values))
     answers = preferences.answers
-    for name in sorted(answers.numeric):
-        told.tell(told.numeric, f"said.{name}", answers.numeric[name])
-    for name in sorted(answers.categorical):
-        told.tell(told.categorical, f"said.{name}", answers.categorical[name])
-    for name in sorted(answers.tags):
-        if said := list(dict.fromkeys(answers.tags[name].values)):
-            told.tell(told.tags, f"said.{name}", Tags(values=said), len(said))
+    for kind in (answers.numeric, answers.categorical):
+        yield from ((f"said.{name}", kind[name]) for name in sorted(kind))
+    tags = answers.tags
+    yield from ((f"said.{name}", list(dict.fromkeys(tags[name].values))) for name in sorted(tags) if tags[name].values)
+
+
+def _since_on(channel: str) -> str:
+    return f"customer.on.{channel}.days_since"
 
 
 def _days(since_ms: int, now_ms: int) -> float:
     """Return how many days lie between two times, not less than 0: clocks differ."""
-    return round(max(0, now_ms - since_ms) / DAY_MS, _DIGITS)
+    return (now_ms - since_ms) / DAY_MS if now_ms > since_ms else 0.0

@@ -1,6 +1,7 @@
 from attune.v1 import catalog_service_pb2 as _catalog_service_pb2
 from attune.v1 import customer_service_pb2 as _customer_service_pb2
 from attune.v1 import decision_service_pb2 as _decision_service_pb2
+from attune.v1 import features_pb2 as _features_pb2
 from attune.v1 import placement_pb2 as _placement_pb2
 from attune.v1 import placement_service_pb2 as _placement_service_pb2
 from google.protobuf.internal import containers as _containers
@@ -86,7 +87,7 @@ class ExclusionRecord(_message.Message):
     def __init__(self, reason: _Optional[_Union[_decision_service_pb2.ExclusionReason, str]] = ..., detail: _Optional[str] = ..., count: _Optional[int] = ..., positions: _Optional[_Iterable[int]] = ..., offer_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CustomerRecord(_message.Message):
-    __slots__ = ("first_seen_ms", "consents", "preferences", "activities", "last_seen_ms")
+    __slots__ = ("first_seen_ms", "consents", "preferences", "activities", "last_seen_ms", "told", "told_size", "told_by", "told_at_ms")
     class LastSeenMsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -99,12 +100,20 @@ class CustomerRecord(_message.Message):
     PREFERENCES_FIELD_NUMBER: _ClassVar[int]
     ACTIVITIES_FIELD_NUMBER: _ClassVar[int]
     LAST_SEEN_MS_FIELD_NUMBER: _ClassVar[int]
+    TOLD_FIELD_NUMBER: _ClassVar[int]
+    TOLD_SIZE_FIELD_NUMBER: _ClassVar[int]
+    TOLD_BY_FIELD_NUMBER: _ClassVar[int]
+    TOLD_AT_MS_FIELD_NUMBER: _ClassVar[int]
     first_seen_ms: int
     consents: _containers.RepeatedCompositeFieldContainer[_customer_service_pb2.Consent]
     preferences: _customer_service_pb2.Preferences
     activities: _containers.RepeatedCompositeFieldContainer[ActivityRecord]
     last_seen_ms: _containers.ScalarMap[str, int]
-    def __init__(self, first_seen_ms: _Optional[int] = ..., consents: _Optional[_Iterable[_Union[_customer_service_pb2.Consent, _Mapping]]] = ..., preferences: _Optional[_Union[_customer_service_pb2.Preferences, _Mapping]] = ..., activities: _Optional[_Iterable[_Union[ActivityRecord, _Mapping]]] = ..., last_seen_ms: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    told: _features_pb2.Features
+    told_size: int
+    told_by: str
+    told_at_ms: int
+    def __init__(self, first_seen_ms: _Optional[int] = ..., consents: _Optional[_Iterable[_Union[_customer_service_pb2.Consent, _Mapping]]] = ..., preferences: _Optional[_Union[_customer_service_pb2.Preferences, _Mapping]] = ..., activities: _Optional[_Iterable[_Union[ActivityRecord, _Mapping]]] = ..., last_seen_ms: _Optional[_Mapping[str, int]] = ..., told: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., told_size: _Optional[int] = ..., told_by: _Optional[str] = ..., told_at_ms: _Optional[int] = ...) -> None: ...
 
 class ActivityRecord(_message.Message):
     __slots__ = ("name", "count", "first_ms", "last_ms", "decayed", "sums", "last", "values")
