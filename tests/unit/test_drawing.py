@@ -10,6 +10,7 @@ from tests.support.live_offers import live_offers
 
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.drawing import Draft, draft, draw_all
+from attune.serving.guard import NO_GUARD
 from attune.serving.live import LivePlacement
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, PlacementRecord
@@ -60,6 +61,7 @@ def placement(policy: Policy | None, **changed: Any) -> LivePlacement:
         "control_share": 0.0,
         "shortlist_size": 1000,
         "shortlist_random": 100,
+        "guard": NO_GUARD,
     }
     return LivePlacement(**(fields | changed))
 

@@ -15,6 +15,7 @@ from attune.errors import ExpectedError, NotFoundError
 from attune.metrics import ServingMetrics
 from attune.serving.catalog_copy import CatalogCopy, KnownOffer
 from attune.serving.live import LivePlacement, LivePlacements
+from attune.serving.terms import Terms
 from attune.store.catalog import Catalog
 from attune.store.keys import PlacementKeys
 from attune.store.offer_sets import OfferSet, OfferSets, offer_set_of
@@ -39,6 +40,7 @@ class LiveOffers:
         channels: By channel, the positions of the offers that may be shown there, in order; only channels that some
             offer names.
         everywhere: The positions of the offers that may be shown on any other channel, in order.
+        terms: On what terms each of them may be shown, in the order of the set.
     """
 
     offer_set: OfferSet
@@ -46,6 +48,7 @@ class LiveOffers:
     position_of: Mapping[str, int]
     channels: Mapping[str, Sequence[int]]
     everywhere: Sequence[int]
+    terms: Terms
 
 
 class Channels(Mapping[str, Sequence[int]]):
@@ -218,10 +221,12 @@ async def _live_offers(live: Sequence[KnownOffer], former: _Group | None) -> Liv
     await asyncio.sleep(0)
     digests = [offer.digest for offer in live]
     if former is not None and former.offers is not None and former.offers.offer_set.offer_digests == digests:
-        if [offer.channels for offer in former.live] == [offer.channels for offer in live]:
+        if [(offer.channels, offer.terms) for offer in former.live] == [
+            (offer.channels, offer.terms) for offer in live
+        ]:
             return former.offers
         channels, everywhere = _channels(live)
-        return replace(former.offers, channels=channels, everywhere=everywhere)
+        return replace(former.offers, channels=channels, everywhere=everywhere, terms=_terms(live))
     offer_set = offer_set_of([offer.serialised for offer in live], digests)
     await asyncio.sleep(0)
     ids = [offer.id for offer in live]
@@ -229,7 +234,11 @@ async def _live_offers(live: Sequence[KnownOffer], former: _Group | None) -> Liv
     await asyncio.sleep(0)
     position_of = {offer_id: position for position, offer_id in enumerate(ids)}
     await asyncio.sleep(0)
-    return LiveOffers(offer_set, actions, position_of, *_channels(live))
+    return LiveOffers(offer_set, actions, position_of, *_channels(live), _terms(live))
+
+
+def _terms(live: Sequence[KnownOffer]) -> Terms:
+    return Terms([offer.terms for offer in live], [offer.serialised for offer in live])
 
 
 def _channels(live: Sequence[KnownOffer]) -> tuple[Mapping[str, Sequence[int]], Sequence[int]]:

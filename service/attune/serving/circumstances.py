@@ -4,7 +4,7 @@ Put together once for each decision, before it is said what may be drawn; guardr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
 from attune.v1.features_pb2 import Features
@@ -17,12 +17,14 @@ class KnownCustomer:
     Attributes:
         key: The keyed hash of the id, 16 bytes.
         record: Profile, preferences and consent.
-        seen: What was shown and how it was taken, earliest first.
+        seen: What was shown and how it was taken, earliest first. Not read, and empty, where nothing depends on it.
+        features: What the policy is told about the customer: `customer.` and `said.`; part of `Circumstances.context`.
     """
 
     key: bytes
     record: CustomerRecord
     seen: Sequence[SeenRecord] = ()
+    features: Features = field(default_factory=Features)
 
 
 @dataclass(frozen=True, slots=True)

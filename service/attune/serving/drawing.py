@@ -1,6 +1,6 @@
 """One decision, from the request to the record.
 
-    eligible offers -> who decides (-> shortlist) -> pmf -> draw (-> later slots) -> record
+    circumstances -> eligible offers -> who decides (-> shortlist) -> pmf -> draw (-> later slots) -> record
 
 The record holds the pmf that was drawn from, to the last bit. The draw is seeded by the placement and the event_id, so
 that a request that is repeated while the store is away gets the same offer again from the same policy version.
@@ -10,19 +10,21 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.catalog import LiveOffers
+from attune.serving.circumstances import Circumstances
 from attune.serving.eligible import Eligible, eligible_offers, part_of
 from attune.serving.identity import request_digest
+from attune.serving.joining import with_customer
 from attune.serving.live import LivePlacement
 from attune.serving.shortlist import ranking, shortlist
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
 from attune.store.journal import DEFERRED
-from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_FALLBACK, MODE_LEARNED, Mode
+from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_DEFAULT, MODE_FALLBACK, MODE_LEARNED, Mode
 from attune_models import pmf as pmfs
 from attune_models import slots
 from attune_models.policy import Policy
@@ -44,6 +46,7 @@ class Draft:
         eligible: What may be drawn.
         policy: Who decides: the placement's policy, or the baseline of its control group; None for chance.
         mode: The same, as it is recorded.
+        circumstances: What it is made under; None where that did not matter to what may be drawn.
         record: The decision as it is going to be stored, once it is drawn.
     """
 
@@ -55,6 +58,7 @@ class Draft:
     eligible: Eligible
     policy: Policy | None
     mode: Mode
+    circumstances: Circumstances | None
     record: DecisionRecord
 
     def pmf(self, situation: Situation) -> Pmf:
@@ -101,6 +105,10 @@ class Draft:
         record.pmf.extend(pmf)
         record.chosen = pmfs.draw(pmf, pmfs.unit_interval("draw", self.live.keys.name, self.event_id))
         record.request_digest = self.digest
+        if eligible.exclusions:
+            record.excluded.extend(eligible.exclusions)
+        if self.circumstances is not None:
+            self._record_customer(self.circumstances)
         if eligible.offer_set:
             record.offer_set = eligible.offer_set
             if eligible.situation.positions is not None:
@@ -109,6 +117,11 @@ class Draft:
         else:
             record.offers.extend(eligible.offers)
         self._sign()
+
+    def _record_customer(self, circumstances: Circumstances) -> None:
+        if circumstances.customer is not None:
+            self.record.customer = circumstances.customer.key
+        self.record.withheld = circumstances.withheld
 
     async def draw_later_slots(self, n_slots: int) -> None:
         """Draw an offer for each slot after the first, and record them."""
@@ -135,7 +148,13 @@ class Draft:
         self.policy, self.mode = None, MODE_FALLBACK
 
 
-def draft(request: DecideEnvelope, live: LivePlacement, offers: LiveOffers | None, event_id: str) -> Draft:
+def draft(
+    request: DecideEnvelope,
+    live: LivePlacement,
+    offers: LiveOffers | None,
+    event_id: str,
+    circumstances: Circumstances | None = None,
+) -> Draft:
     """Begin a decision: say what may be drawn, and who decides.
 
     Args:
@@ -143,18 +162,35 @@ def draft(request: DecideEnvelope, live: LivePlacement, offers: LiveOffers | Non
         live: Its placement.
         offers: What the placement may draw from the catalogue; None when there is nothing.
         event_id: The decision's id.
+        circumstances: What it is made under, with all that is known about the customer; None where nothing is known and
+            nobody looks at them.
 
     Raises:
         InvalidInputError: A feature breaks the limits, or no offer of the request is left.
         NothingEligibleError: No offer of the catalogue is left.
     """
-    eligible = eligible_offers(request, offers)
-    # Only who sends an event_id can repeat a request.
-    digest = request_digest(request, eligible.situation) if request.event_id else b""
+    eligible = eligible_offers(request, offers, live.guard, circumstances, live.default_offer)
+    # Only who sends an event_id can repeat a request. What is known about a customer moves on: it is no part of that.
+    digest = request_digest(request, eligible.asked or eligible.situation) if request.event_id else b""
+    context = request.context
+    if circumstances is not None and circumstances.customer is not None:
+        context = circumstances.context
+        encoded = with_customer(eligible.situation.context, circumstances.customer.features)
+        eligible = eligible._replace(situation=replace(eligible.situation, context=encoded))
     window_ms = DEFERRED if request.deferred else live.window_ms
-    policy, mode = _chooser(live, request.customer_id or event_id)
-    context = request.context.SerializeToString()
-    begun = Draft(live, window_ms, event_id, context, digest, eligible, policy, mode, DecisionRecord())
+    policy, mode = (None, MODE_DEFAULT) if eligible.is_default else _chooser(live, request.customer_id or event_id)
+    begun = Draft(
+        live,
+        window_ms,
+        event_id,
+        context.SerializeToString(),
+        digest,
+        eligible,
+        policy,
+        mode,
+        circumstances,
+        DecisionRecord(),
+    )
     if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, request.slots)):
         begun.shorten(size)
     return begun

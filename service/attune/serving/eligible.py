@@ -1,16 +1,24 @@
 """Which offers a decision may draw from: those of the request, or those of the catalogue, less what is left out.
 
-Whatever is left out is left out here, before anything is drawn: the pmf is over what remains.
+Whatever is left out is left out here, before anything is drawn: the pmf is over what remains. The request leaves out
+first, then the placement's guard (`attune.serving.guard`).
 """
 
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from attune.errors import NothingEligibleError
+from attune.errors import InvalidInputError, NothingEligibleError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.catalog import LiveOffers
-from attune.serving.situation import context_of, situation_of, without
+from attune.serving.circumstances import Circumstances
+from attune.serving.exclusions import recorded, recorded_by_id, told
+from attune.serving.guard import NO_GUARD, Exclusion, Guard
+from attune.serving.situation import context_of, situation_of
+from attune.serving.terms import OfferTerms, Terms, bare_terms
+from attune.storage.v1.records_pb2 import ExclusionRecord
+from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CHANNEL, EXCLUSION_REASON_REQUEST
+from attune.v1.features_pb2 import Features
 from attune_models.types import Situation
 
 
@@ -22,79 +30,186 @@ class Eligible(NamedTuple):
         offers: The same offers as they came, serialised; empty where they are of the catalogue.
         offer_set: Where they are of the catalogue, the digest of the set that `situation.positions` points into.
         shortlisted_from: How many there were before they were shortlisted; 0 where they were not.
+        terms: Where they are of the catalogue, the terms of all that are live.
+        exclusions: What was left out, and why, as it is recorded.
+        asked: What the request asks about, whatever a guard leaves out: the digest that tells a repeated request from
+            another one is of it; None where it is `situation`.
+        is_default: Whether nothing was left, and this is the placement's default offer in its place.
     """
 
     situation: Situation
     offers: Sequence[bytes] = ()
     offer_set: bytes = b""
     shortlisted_from: int = 0
+    terms: Terms | None = None
+    exclusions: Sequence[ExclusionRecord] = ()
+    asked: Situation | None = None
+    is_default: bool = False
+
+    def terms_of(self, position: int) -> OfferTerms:
+        """Return the terms of an offer that may be drawn.
+
+        Args:
+            position: Its position in the situation, zero-based.
+        """
+        if self.terms is None:
+            return OfferTerms(self.situation.action_ids[position])
+        positions = self.situation.positions
+        return self.terms[position if positions is None else positions[position]]
 
 
-def eligible_offers(request: DecideEnvelope, live: LiveOffers | None) -> Eligible:
+def eligible_offers(
+    request: DecideEnvelope,
+    live: LiveOffers | None,
+    guard: Guard = NO_GUARD,
+    circumstances: Circumstances | None = None,
+    default_offer: bytes = b"",
+) -> Eligible:
     """Return what may be drawn.
 
     Args:
         request: A request whose ids and sizes are valid.
         live: The offers of the catalogue that are live for the placement; None where there are none.
+        guard: The placement's.
+        circumstances: What the decision is made under; None where the guard has nothing to look at.
+        default_offer: What is shown where nothing is left, a serialised attune.v1.Offer; empty for an error.
 
     Raises:
         InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
-        NothingEligibleError: No offer of the catalogue is left.
+        NothingEligibleError: No offer is left.
     """
     if request.offers:
-        return _inline(request)
+        return _inline(request, guard, circumstances, default_offer)
+    context = context_of(request.context)
     if live is None:
-        raise NothingEligibleError(_nothing(request, 0))
+        return _instead(request, Situation(context, (), ()), default_offer, [], ())
     known = live.actions
-    situation = Situation(context_of(request.context), known.action_ids, known.actions, known)
-    positions = _positions(request, live)
+    situation = Situation(context, known.action_ids, known.actions, known)
+    positions, exclusions = _positions(request, live)
+    if circumstances is not None:
+        positions = _guarded(guard, circumstances, live.terms, positions, exclusions)
     if positions is not None:
         if not positions:
-            raise NothingEligibleError(_nothing(request, len(known.actions)))
+            return _instead(request, situation, default_offer, exclusions, live.terms)
         situation = part_of(situation, positions)
-    return Eligible(situation, offer_set=live.offer_set.digest)
+    return Eligible(situation, (), live.offer_set.digest, 0, live.terms, recorded(exclusions))
 
 
 def part_of(situation: Situation, listed: Sequence[int]) -> Situation:
     """Return the situation of some of the offers of a situation.
 
     Args:
-        situation: Of offers of the catalogue.
+        situation: Of offers of the catalogue, or of others.
         listed: Which of them, zero-based.
     """
     ids, actions, positions = situation.action_ids, situation.actions, situation.positions
-    return Situation(
-        situation.context,
-        [ids[i] for i in listed],
-        [actions[i] for i in listed],
-        situation.known,
-        listed if positions is None else [positions[i] for i in listed],
-    )
+    some_ids, some = [ids[i] for i in listed], [actions[i] for i in listed]
+    if situation.known is None:
+        return Situation(situation.context, some_ids, some)
+    in_set = listed if positions is None else [positions[i] for i in listed]
+    return Situation(situation.context, some_ids, some, situation.known, in_set)
 
 
-def _inline(request: DecideEnvelope) -> Eligible:
+def asked(request: DecideEnvelope) -> Situation:
+    """Return what a request asks about, whatever is known of the customer, and whatever a guard leaves out.
+
+    That is what tells a repeated request from another one. Offers of the catalogue are not in it.
+
+    Raises:
+        InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
+    """
+    if not request.offers:
+        return Situation(context_of(request.context), (), ())
+    situation = situation_of(request.context, request.offers)
+    positions, _ = _not_excluded(request, situation.action_ids)
+    return situation if positions is None else part_of(situation, positions)
+
+
+def _inline(
+    request: DecideEnvelope, guard: Guard, circumstances: Circumstances | None, default_offer: bytes
+) -> Eligible:
     offers: Sequence[bytes] = request.offers
     situation = situation_of(request.context, offers)
-    if request.excluded_offer_ids:
-        situation, offers = without(situation, offers, set(request.excluded_offer_ids))
-    return Eligible(situation, offers)
+    positions, exclusions = _not_excluded(request, situation.action_ids)
+    asked_about = situation if positions is None else part_of(situation, positions)
+    if circumstances is None and positions is None:
+        return Eligible(situation, offers)
+    terms = bare_terms(situation.action_ids, offers)
+    if circumstances is not None:
+        positions = _guarded(guard, circumstances, terms, positions, exclusions)
+    if positions is None:
+        return Eligible(situation, offers)
+    if not positions:
+        return _instead(request, asked_about, default_offer, exclusions, terms)
+    situation, offers = part_of(situation, positions), [offers[i] for i in positions]
+    return Eligible(situation, offers, exclusions=recorded_by_id(exclusions, terms), asked=asked_about)
 
 
-def _positions(request: DecideEnvelope, live: LiveOffers) -> Sequence[int] | None:
-    """Return where the eligible offers are, in the caller's order; None for all of them."""
+def _not_excluded(request: DecideEnvelope, offer_ids: Sequence[str]) -> tuple[Sequence[int] | None, list[Exclusion]]:
+    """Return which offers that a request brings along it does not exclude again, None for all; and those that it does.
+
+    Raises:
+        InvalidInputError: It excludes all.
+    """
+    named = set(request.excluded_offer_ids)
+    gone = [i for i, offer_id in enumerate(offer_ids) if offer_id in named] if named else []
+    if not gone:
+        return None, []
+    if len(gone) == len(offer_ids):
+        said = f"expected at least one of {len(offer_ids)} offers to remain, got none"
+        raise InvalidInputError(Violation("excluded_offer_ids", said))
+    positions = [i for i, offer_id in enumerate(offer_ids) if offer_id not in named]
+    return positions, [Exclusion(EXCLUSION_REASON_REQUEST, "", gone)]
+
+
+def _guarded(
+    guard: Guard,
+    circumstances: Circumstances,
+    terms: Terms,
+    positions: Sequence[int] | None,
+    exclusions: list[Exclusion],
+) -> Sequence[int] | None:
+    """Return what a guard leaves of some positions; note what it leaves out."""
+    candidates = range(len(terms)) if positions is None else positions
+    left, found = guard.apply(circumstances, terms, candidates)
+    exclusions += found
+    return left if found else positions
+
+
+def _positions(request: DecideEnvelope, live: LiveOffers) -> tuple[Sequence[int] | None, list[Exclusion]]:
+    """Return where the offers are that a request allows, in its order, None for all; and those that it does not."""
+    exclusions: list[Exclusion] = []
     channel = request.channel
     shown_there = live.channels.get(channel, live.everywhere) if channel and live.channels else None
-    positions = _named(request.offer_ids, live, shown_there) if request.offer_ids else shown_there
-    if not request.excluded_offer_ids:
-        return positions
-    excluded = {live.position_of.get(offer_id) for offer_id in request.excluded_offer_ids}
-    among = range(len(live.actions.actions)) if positions is None else positions
-    return [i for i in among if i not in excluded]
+    positions: Sequence[int] | None = _named(request.offer_ids, live) if request.offer_ids else None
+    if shown_there is not None:
+        positions, elsewhere = _split(positions, shown_there, live, channel)
+        if elsewhere:
+            exclusions.append(Exclusion(EXCLUSION_REASON_CHANNEL, "", elsewhere))
+    if request.excluded_offer_ids:
+        named = {live.position_of.get(offer_id) for offer_id in request.excluded_offer_ids}
+        among = range(len(live.actions.actions)) if positions is None else positions
+        if gone := [i for i in among if i in named]:
+            exclusions.append(Exclusion(EXCLUSION_REASON_REQUEST, "", gone))
+            positions = [i for i in among if i not in named]
+    return positions, exclusions
 
 
-def _named(offer_ids: Collection[str], live: LiveOffers, shown_there: Sequence[int] | None) -> list[int]:
-    known = [i for offer_id in offer_ids if (i := live.position_of.get(offer_id)) is not None]
-    return known if shown_there is None else [i for i in known if _is_in(shown_there, i)]
+def _named(offer_ids: Collection[str], live: LiveOffers) -> list[int]:
+    return [i for offer_id in offer_ids if (i := live.position_of.get(offer_id)) is not None]
+
+
+def _split(
+    positions: Sequence[int] | None, shown_there: Sequence[int], live: LiveOffers, channel: str
+) -> tuple[Sequence[int], Sequence[int]]:
+    """Return which of some offers, or of all, are shown on a channel, and which are not."""
+    if positions is not None:
+        is_there = [_is_in(shown_there, i) for i in positions]
+        there = [i for i, shown in zip(positions, is_there, strict=True) if shown]
+        return there, [i for i, shown in zip(positions, is_there, strict=True) if not shown]
+    key = ("elsewhere", channel if channel in live.channels else None)
+    n_all = len(live.terms)
+    return shown_there, live.terms.once(key, lambda: sorted(set(range(n_all)).difference(shown_there)))
 
 
 def _is_in(ordered: Sequence[int], position: int) -> bool:
@@ -102,10 +217,29 @@ def _is_in(ordered: Sequence[int], position: int) -> bool:
     return at < len(ordered) and ordered[at] == position
 
 
-def _nothing(request: DecideEnvelope, n_live: int) -> str:
-    asked = f"{len(request.offer_ids)} offer_ids and {len(request.excluded_offer_ids)} excluded_offer_ids"
+def _instead(
+    request: DecideEnvelope,
+    asked_about: Situation,
+    default_offer: bytes,
+    exclusions: Sequence[Exclusion],
+    terms: Sequence[OfferTerms],
+) -> Eligible:
+    """Return the default offer, where nothing else is left."""
+    if not default_offer:
+        raise NothingEligibleError(_nothing(request, exclusions, len(terms)))
+    default = situation_of(Features(), [default_offer])
+    situation = Situation(asked_about.context, default.action_ids, default.actions)
+    left_out = recorded_by_id(exclusions, terms)
+    return Eligible(situation, [default_offer], exclusions=left_out, asked=asked_about, is_default=True)
+
+
+def _nothing(request: DecideEnvelope, exclusions: Sequence[Exclusion], n_offers: int) -> str:
+    why = f"; left out: {told(exclusions)}" if exclusions else ""
+    if request.offers:
+        return f"offers: expected at least one of {len(request.offers)} offers that may be shown now, got none{why}"
+    asked_for = f"{len(request.offer_ids)} offer_ids and {len(request.excluded_offer_ids)} excluded_offer_ids"
     where = f' on channel "{request.channel[:80]}"' if request.channel else ""
     return (
         f'offers: expected offers in the request, or live ones of placement "{request.placement}"{where} in the '
-        f"catalogue, got none: {n_live} are live, {asked} were sent"
+        f"catalogue, got none: {n_offers} are live, {asked_for} were sent{why}"
     )

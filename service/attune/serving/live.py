@@ -7,12 +7,14 @@ its place only when its length, its SHA-256, its weights and a canary are right;
 import asyncio
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 
 from attune.errors import BadSnapshotError, ExpectedError, UnusableVersionError
 from attune.metrics import ServingMetrics
+from attune.serving.guard import Guard
+from attune.serving.guards import Guards
 from attune.serving.specs import control_spec, policy_spec, shortlist_of, start_spec
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.interactions import BEGINNING, order
@@ -47,6 +49,8 @@ class LivePlacement:
         control_share: The share of decisions that the control group gets, 0 to 1.
         shortlist_size: From how many offers of the catalogue a decision draws at most.
         shortlist_random: How many of those, on a shortlist, are drawn from the lower ranks.
+        guard: What may be drawn, of what is eligible otherwise.
+        default_offer: What is shown where nothing is eligible, a serialised attune.v1.Offer; empty for none.
     """
 
     keys: PlacementKeys
@@ -59,6 +63,8 @@ class LivePlacement:
     control_share: float
     shortlist_size: int
     shortlist_random: int
+    guard: Guard
+    default_offer: bytes = b""
 
     @property
     def placement(self) -> Placement:
@@ -69,8 +75,22 @@ class LivePlacement:
 class LivePlacements:
     """The placements of this process."""
 
-    def __init__(self, placements: Placements, versions: Versions, metrics: ServingMetrics | None = None) -> None:
-        """Start with none."""
+    def __init__(
+        self,
+        placements: Placements,
+        versions: Versions,
+        metrics: ServingMetrics | None = None,
+        guard_of: Callable[[Placement], Guard] | None = None,
+    ) -> None:
+        """Start with none.
+
+        Args:
+            placements: The placements in the store.
+            versions: Their policies.
+            metrics: What is told of what serves.
+            guard_of: Makes the guard of a placement; None for guards of what needs nothing but the placement.
+        """
+        self._guard_of = guard_of or Guards().of
         self._metrics = metrics or ServingMetrics()
         self._placements = placements
         self._versions = versions
@@ -180,6 +200,8 @@ class LivePlacements:
         placement = record.placement
         policy, served = await self._policy(record, version, live)
         size, n_random = shortlist_of(placement.shortlist)
+        kept = live is not None and live.placement == placement
+        guard = live.guard if live is not None and kept else self._guard_of(placement)
         return LivePlacement(
             keys=PlacementKeys(placement.name),
             record=record,
@@ -191,6 +213,8 @@ class LivePlacements:
             control_share=placement.control.share,
             shortlist_size=size,
             shortlist_random=n_random,
+            guard=guard,
+            default_offer=_default_offer(placement),
         )
 
     async def _policy(
@@ -217,6 +241,11 @@ class LivePlacements:
             if fallback is not None:
                 return fallback
         return None, version
+
+
+def _default_offer(placement: Placement) -> bytes:
+    instead = placement.when_nothing_eligible
+    return instead.default_offer.SerializeToString(deterministic=True) if instead.HasField("default_offer") else b""
 
 
 def _was_reset(version: VersionRecord, record: PlacementRecord) -> bool:

@@ -3,17 +3,24 @@
 Everything a caller can get wrong about features is found here, while they are encoded, and named by its path in the
 request. Offers come serialised, as they arrive and as they are stored: the same ones come again and again, and looking
 up their bytes is far cheaper than reading their features.
+
+Numbers of a customer's profile say how often, how much and how long ago. Rules compare them as they are. Policies must
+not get a thousand for one customer and one for another: they get sign(x) log(1 + |x|), here, where contexts are read.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
+from math import copysign, log1p
 
 from google.protobuf.message import DecodeError
 
 from attune.errors import InvalidInputError, Violation
 from attune.v1.features_pb2 import Features, Offer
-from attune_models.features import FeatureError, encode, encode_action
+from attune_models.features import MAX_NUMBER, FeatureError, encode, encode_action
 from attune_models.types import Situation
+
+OF_CUSTOMER = "customer."
+"""What the names of features of a customer's profile begin with."""
 
 # Together less than 100 MiB of keys and values.
 _MAX_CACHED_OFFERS = 4096
@@ -43,31 +50,27 @@ def situation_of(context: Features, offers: Sequence[bytes]) -> Situation:
 
 
 def context_of(context: Features) -> str:
-    """Encode a context.
+    """Encode a context, the numbers of a profile in it scaled.
 
     Raises:
         InvalidInputError: A feature breaks the limits; the violation says which.
     """
+    of_customer = [name for name in context.numeric if name.startswith(OF_CUSTOMER)]
     try:
-        return encode(context)
+        return encode(_scaled(context, of_customer) if of_customer else context)
     except FeatureError as error:
         raise _invalid("context", error) from None
 
 
-def without(
-    situation: Situation, offers: Sequence[bytes], excluded: Collection[str]
-) -> tuple[Situation, Sequence[bytes]]:
-    """Leave out offers that may not be drawn.
-
-    Raises:
-        InvalidInputError: None is left.
-    """
-    kept = [i for i, offer_id in enumerate(situation.action_ids) if offer_id not in excluded]
-    if not kept:
-        said = f"expected at least one of {len(offers)} offers to remain, got none"
-        raise InvalidInputError(Violation("excluded_offer_ids", said))
-    ids, actions = [situation.action_ids[i] for i in kept], [situation.actions[i] for i in kept]
-    return Situation(situation.context, ids, actions), [offers[i] for i in kept]
+def _scaled(context: Features, names: Sequence[str]) -> Features:
+    scaled = Features()
+    scaled.CopyFrom(context)
+    numeric = scaled.numeric
+    for name in names:
+        value = numeric[name]
+        if -MAX_NUMBER <= value <= MAX_NUMBER:  # others are refused as they are
+            numeric[name] = copysign(log1p(abs(value)), value)
+    return scaled
 
 
 def _encode_offer(serialised: bytes) -> tuple[str, str]:
