@@ -44,6 +44,7 @@ class Draft:
         eligible: What may be drawn.
         policy: Who decides: the placement's policy, or the baseline of its control group; None for chance.
         mode: The same, as it is recorded.
+        n_slots: How many slots are asked for.
         decided_at_ms: When it was drawn, milliseconds since the epoch.
         pmf: The probabilities that the first slot was drawn with.
         chosen: Position of the offer drawn for the first slot, in `pmf`, zero-based.
@@ -57,6 +58,7 @@ class Draft:
     eligible: Eligible
     policy: Policy | None
     mode: Mode
+    n_slots: int
     decided_at_ms: int = field(init=False)
     pmf: Pmf = field(init=False)
     chosen: int = field(init=False)
@@ -106,7 +108,7 @@ class Draft:
         self.decided_at_ms, self.pmf = now_ms, pmf
         self.chosen = pmfs.draw(pmf, pmfs.unit_interval("draw", self.live.keys.name, self.event_id))
 
-    async def draw_later_slots(self, n_slots: int) -> None:
+    async def draw_later_slots(self) -> None:
         """Draw an offer for each slot after the first."""
         situation, name, later = self.eligible.situation, self.live.keys.name, []
 
@@ -114,7 +116,7 @@ class Draft:
             """Return the uniform number in [0, 1) that a slot is drawn with."""
             return pmfs.unit_interval("draw", name, self.event_id, str(slot))
 
-        for drawn in slots.draws(situation, [self.chosen], n_slots, self.pmf_of, u_of):
+        for drawn in slots.draws(situation, [self.chosen], self.n_slots, self.pmf_of, u_of):
             later.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen))
             # Twenty slots of a thousand offers take long: other decisions get their turn in between.
             await asyncio.sleep(0)
@@ -167,8 +169,9 @@ def draft(request: DecideEnvelope, live: LivePlacement, offers: LiveOffers | Non
     digest = request_digest(request, eligible.situation) if request.event_id else b""
     window_ms = DEFERRED if request.deferred else live.window_ms
     policy, mode = _chooser(live, request.customer_id or event_id)
-    begun = Draft(live, window_ms, event_id, digest, eligible, policy, mode)
-    if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, request.slots)):
+    n_slots = request.slots
+    begun = Draft(live, window_ms, event_id, digest, eligible, policy, mode, n_slots)
+    if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, n_slots)):
         begun.shorten(size)
     return begun
 
