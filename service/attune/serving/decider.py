@@ -97,8 +97,8 @@ class Decider:
                 raise
             return first
         drawn.draw(drawn.pmf_of(drawn.eligible.situation), now_ms)
-        if request.slots > 1:
-            await drawn.draw_later_slots(request.slots)
+        if drawn.n_slots > 1:
+            await drawn.draw_later_slots()
         record, offer_set = drawn.serialised(), drawn.eligible.offer_set
         try:
             found = await self._journal.append(live.keys, drawn.window_ms, event_id, record, offer_set)
@@ -129,18 +129,33 @@ class Decider:
     async def _drawn(self, requests: Sequence[DecideEnvelope | ExpectedError]) -> list[Decided | ExpectedError | Draft]:
         now_ms = time.time_ns() // 1_000_000
         begun = [
-            request if isinstance(request, ExpectedError) else await self._begun(request, now_ms)
+            request
+            if isinstance(request, ExpectedError)
+            else self._begun(request, now_ms) or await self._begun_slowly(request, now_ms)
             for request in requests
         ]
-        draw_all([each for each in begun if isinstance(each, Draft)], now_ms)
-        for request, each in zip(requests, begun, strict=True):
-            if isinstance(each, Draft) and isinstance(request, DecideEnvelope) and request.slots > 1:
-                await each.draw_later_slots(request.slots)
+        drafts = [each for each in begun if isinstance(each, Draft)]
+        draw_all(drafts, now_ms)
+        for each in drafts:
+            if each.n_slots > 1:
+                await each.draw_later_slots()
         return begun
 
-    async def _begun(self, request: DecideEnvelope, now_ms: int) -> Decided | ExpectedError | Draft:
+    def _begun(self, request: DecideEnvelope, now_ms: int) -> ExpectedError | Draft | None:
+        """Return a decision that is begun, or what is wrong; None where the store has to be asked first."""
+        live = self._live.applied.get(request.placement)
+        if live is None:
+            return None
         try:
-            live = self._live.applied.get(request.placement) or await self._live.get(request.placement)
+            return draft(request, live, self._offers(live), request.event_id or new_event_id(now_ms, self._random))
+        except NothingEligibleError:
+            return None
+        except ExpectedError as error:
+            return error
+
+    async def _begun_slowly(self, request: DecideEnvelope, now_ms: int) -> Decided | ExpectedError | Draft:
+        try:
+            live = await self._live.get(request.placement)
             event_id = request.event_id or new_event_id(now_ms, self._random)
             return draft(request, live, self._offers(live), event_id)
         except NothingEligibleError as error:

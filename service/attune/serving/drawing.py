@@ -46,6 +46,7 @@ class Draft:
         eligible: What may be drawn.
         policy: Who decides: the placement's policy, or the baseline of its control group; None for chance.
         mode: The same, as it is recorded.
+        n_slots: How many slots are asked for.
         circumstances: What it is made under; None where that did not matter.
         decided_at_ms: When it was drawn, milliseconds since the epoch.
         pmf: The probabilities that the first slot was drawn with.
@@ -60,6 +61,7 @@ class Draft:
     eligible: Eligible
     policy: Policy | None
     mode: Mode
+    n_slots: int
     circumstances: Circumstances | None
     decided_at_ms: int = field(init=False)
     pmf: Pmf = field(init=False)
@@ -110,7 +112,7 @@ class Draft:
         self.decided_at_ms, self.pmf = now_ms, pmf
         self.chosen = pmfs.draw(pmf, pmfs.unit_interval("draw", self.live.keys.name, self.event_id))
 
-    async def draw_later_slots(self, n_slots: int) -> None:
+    async def draw_later_slots(self) -> None:
         """Draw an offer for each slot after the first."""
         situation, name, later = self.eligible.situation, self.live.keys.name, []
 
@@ -118,7 +120,7 @@ class Draft:
             """Return the uniform number in [0, 1) that a slot is drawn with."""
             return pmfs.unit_interval("draw", name, self.event_id, str(slot))
 
-        for drawn in slots.draws(situation, [self.chosen], n_slots, self.pmf_of, u_of):
+        for drawn in slots.draws(situation, [self.chosen], self.n_slots, self.pmf_of, u_of):
             later.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen))
             # Twenty slots of a thousand offers take long: other decisions get their turn in between.
             await asyncio.sleep(0)
@@ -189,8 +191,9 @@ def draft(
         eligible = told_of(eligible, circumstances, circumstances.customer)
     window_ms = DEFERRED if request.deferred else live.window_ms
     policy, mode = (None, MODE_DEFAULT) if eligible.is_default else _chooser(live, request.customer_id or event_id)
-    begun = Draft(live, window_ms, event_id, digest, eligible, policy, mode, circumstances)
-    if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, request.slots)):
+    n_slots = request.slots
+    begun = Draft(live, window_ms, event_id, digest, eligible, policy, mode, n_slots, circumstances)
+    if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, n_slots)):
         begun.shorten(size)
     return begun
 
