@@ -1,0 +1,57 @@
+"""Caps and cool-downs: the check of what the customer's history says.
+
+The history is read once for all of them, because that is most of what they cost.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from attune.serving.circumstances import Circumstances
+from attune.serving.guard import Exclusion
+from attune.serving.guard_checks.caps import Cap
+from attune.serving.guard_checks.cool_downs import Rest
+from attune.serving.guard_checks.seen import History
+from attune.serving.terms import OfferTerms
+from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CAP, EXCLUSION_REASON_COOL_DOWN, ExclusionReason
+from attune.v1.placement_pb2 import CoolDown, FrequencyCap
+
+
+class HistoryCheck:
+    """The caps and cool-downs of a placement."""
+
+    def __init__(self, caps: Sequence[FrequencyCap], cool_downs: Sequence[CoolDown] = ()) -> None:
+        """Take those of a spec, valid and at least one."""
+        self._caps = [Cap.of(each) for each in caps]
+        self._rests = [Rest.of(each) for each in cool_downs]
+        self._shown_ms = max((cap.window_ms for cap in self._caps), default=0)
+        self._taken_ms = max((rest.duration_ms for rest in self._rests), default=0)
+        self._reads_tags = any(cap.offers.tags for cap in caps)
+
+    def __call__(
+        self, circumstances: Circumstances, terms: Sequence[OfferTerms], positions: Sequence[int]
+    ) -> Sequence[Exclusion]:
+        """Return what was seen often enough, and what rests: see `attune.serving.guard.Check`."""
+        customer, now_ms = circumstances.customer, circumstances.now_ms
+        if customer is None or not customer.seen:
+            return ()
+        history = History(customer.seen, now_ms - self._shown_ms, now_ms - self._taken_ms, tags=self._reads_tags)
+        exclusions: list[Exclusion] = []
+        for exclusion in self._found(history, circumstances, terms, positions):
+            # An offer goes for one reason.
+            gone = {position for each in exclusions for position in each.positions}
+            if held := [position for position in exclusion.positions if position not in gone]:
+                exclusions.append(exclusion._replace(positions=held))
+        return exclusions
+
+    def _found(
+        self, history: History, circumstances: Circumstances, terms: Sequence[OfferTerms], positions: Sequence[int]
+    ) -> Iterator[Exclusion]:
+        asked = (history, circumstances, terms, positions)
+        for cap in self._caps if history.impressions else ():
+            yield from _exclusion(EXCLUSION_REASON_CAP, cap.name, cap.held_back(*asked))
+        for rest in self._rests if history.outcomes else ():
+            yield from _exclusion(EXCLUSION_REASON_COOL_DOWN, rest.outcome, rest.resting(*asked))
+
+
+def _exclusion(reason: ExclusionReason, detail: str, positions: Sequence[int]) -> Iterator[Exclusion]:
+    if positions:
+        yield Exclusion(reason, detail, positions)
