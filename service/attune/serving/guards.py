@@ -6,6 +6,7 @@ the customer says, and then what has happened already.
 
 from attune.serving.conditions import NO_SEGMENTS, Conditions
 from attune.serving.guard import Check, Guard
+from attune.serving.guard_checks.history import HistoryCheck
 from attune.serving.guard_checks.own_conditions import OwnConditions
 from attune.serving.guard_checks.preferences import SaidPreferences
 from attune.serving.guard_checks.quiet_hours import QuietTimes
@@ -34,7 +35,11 @@ class Guards:
             quiet = QuietTimes(guardrails.quiet_hours)
             checks.append(quiet)
             of_default.append(quiet)
-        return Guard(checks, of_default=of_default, of_placement=placement.HasField("guardrails"))
+        looks_back = bool(guardrails.caps or guardrails.cool_downs)
+        if looks_back:
+            checks.append(HistoryCheck(guardrails.caps, guardrails.cool_downs))
+        of_placement = placement.HasField("guardrails")
+        return Guard(checks, of_default=of_default, of_placement=of_placement, looks_back=looks_back)
 
 
 def default_zone(guardrails: Guardrails) -> str:
