@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from attune.serving.seen import Seen
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
 from attune.v1.features_pb2 import Features
 
-
-_NO_RECORD = CustomerRecord()
+_NO_RECORD, _NOTHING_SEEN = CustomerRecord(), Seen(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Visitor(NamedTuple):
     withheld: bool
     key: bytes = b""
     record: CustomerRecord = _NO_RECORD
-    seen: Sequence[SeenRecord] = ()
+    seen: Seen = _NOTHING_SEEN
     said: bytes = b""
     in_turn: bool = False
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from attune.v1.features_pb2 import Features
 from attune_models.contexts import Context, names_and_numbers
-from attune_models.features import MAX_NUMBER, MIN_NUMBER, CUSTOMER_PREFIX, encode, escaped_name
+from attune_models.features import CUSTOMER_PREFIX, MAX_NUMBER, MIN_NUMBER, encode, escaped_name
 
 # Together less than 10 MB of what came last.
 _MOST_KEPT = 4096

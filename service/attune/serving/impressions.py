@@ -10,13 +10,9 @@ from attune.v1.decision_service_pb2 import MODE_DEFAULT
 from attune.v1.features_pb2 import Offer
 
 
-def impressions(drawn: Draft, channel: str) -> list[SeenRecord]:
-    """Return what a decision that has just been made shows.
-
-    Args:
-        drawn: The decision.
-        channel: Where it is shown, as the request says; may be empty.
-    """
+def impressions(drawn: Draft) -> list[SeenRecord]:
+    """Return what a decision that has just been made shows."""
+    channel = drawn.circumstances.channel if drawn.circumstances is not None else ""
     seen = SeenRecord(at_ms=drawn.decided_at_ms, placement=drawn.live.keys.name, event_id=drawn.event_id)
     return _shown(drawn, seen, drawn.eligible.terms_of, channel)
 
@@ -59,4 +55,3 @@ def _impression(seen: SeenRecord, terms: OfferTerms, channel: str) -> SeenRecord
     )
     shown.MergeFrom(seen)
     return shown
-

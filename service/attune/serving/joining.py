@@ -15,13 +15,12 @@ from google.protobuf.message import DecodeError
 from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.circumstances import Circumstances, KnownCustomer, Visitor
-from attune.serving.eligible import Eligible
 from attune.serving.eligible import joined as one_of
 from attune.serving.profile import ProfileRules
 from attune.serving.profile_features import known_features
 from attune.v1.features_pb2 import Features
 from attune_models.contexts import names_and_numbers
-from attune_models.features import MAX_FEATURES, CUSTOMER_PREFIX, encode
+from attune_models.features import CUSTOMER_PREFIX, MAX_FEATURES, encode
 from attune_models.types import ReadSituation, Situation
 
 _KINDS = ("numeric", "categorical", "tags", "dense")
@@ -62,22 +61,18 @@ def _own(request: DecideEnvelope) -> Features:
         raise InvalidInputError(Violation("context", said)) from None
 
 
-def told_of(eligible: Eligible, circumstances: Circumstances, customer: KnownCustomer) -> Eligible:
-    """Return what may be drawn, in a context with what is known about the customer.
+def told_of(own: Situation, customer: KnownCustomer) -> Situation:
+    """Return a situation with what is known about the customer in its context.
 
     Args:
-        eligible: The same in the request's own context.
-        circumstances: What the decision is made under.
-        customer: The customer of these.
+        own: With the request's own context.
+        customer: Who is known.
     """
-    own = eligible.situation
     text = with_customer(own.context, customer.features)
     ids, actions, known = own.action_ids, own.actions, own.known
-    situation = Situation(text, ids, actions)
-    if known is not None:
-        situation = ReadSituation(names_and_numbers(text), ids, actions, known, own.positions)
-    asked = eligible.asked or own
-    return eligible._replace(situation=situation, context=circumstances.context.SerializeToString(), asked=asked)
+    if known is None:
+        return Situation(text, ids, actions)
+    return ReadSituation(names_and_numbers(text), ids, actions, known, own.positions)
 
 
 def with_customer(context: str, known: Features) -> str:

@@ -8,9 +8,8 @@ exceeded by one less.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import overload
 from weakref import WeakValueDictionary
 
 from google.protobuf.message import DecodeError
@@ -22,50 +21,16 @@ from attune.serving.consent import ConsentRule
 from attune.serving.customer_ids import Customer, CustomerIds
 from attune.serving.live import LivePlacement
 from attune.serving.profile import ProfileRules
+from attune.serving.seen import Seen
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
 from attune.store.customers import Customers
 from attune.store.history import Adding, History, Known
 from attune.store.keys import CustomerKeys
-from attune.v1.customer_service_pb2 import Preferences
 from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE, Placement
 
 _log = logging.getLogger(__name__)
 
 _NOBODY = Visitor(withheld=True)
-
-
-class Seen(Sequence[SeenRecord]):
-    """A customer's history: it is decoded when somebody looks at it, which only some do."""
-
-    def __init__(self, serialised: Sequence[bytes]) -> None:
-        """Take serialised storage.v1.SeenRecords, the newest last."""
-        self._serialised = serialised
-        self._records: list[SeenRecord] | None = None
-
-    def append(self, record: SeenRecord) -> None:
-        """Add what has just been drawn, so that others of the same batch see it."""
-        self._decoded().append(record)
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._decoded())
-
-    def __iter__(self) -> Iterator[SeenRecord]:
-        """Return them, earliest first."""
-        return iter(self._decoded())
-
-    @overload
-    def __getitem__(self, index: int) -> SeenRecord: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[SeenRecord]: ...
-    def __getitem__(self, index: int | slice) -> SeenRecord | Sequence[SeenRecord]:
-        """Return one, or some."""
-        return self._decoded()[index]
-
-    def _decoded(self) -> list[SeenRecord]:
-        if self._records is None:
-            self._records = list(_readable(self._serialised))
-        return self._records
 
 
 class Turns:
@@ -121,7 +86,7 @@ class Visitors:
             without it.
         """
         who = [self._ids.of(request.customer_id) for request, _ in asked]
-        in_turn = {each.key for each, (_, live) in zip(who, asked, strict=True) if _looks_back(live.placement)}
+        in_turn = {each.key for each, (_, live) in zip(who, asked, strict=True) if live.guard.looks_back}
         while True:
             async with self._turns.of(in_turn):
                 read = await self._read({each.key: each for each in who}, in_turn)
@@ -199,15 +164,9 @@ class Visitors:
         return Visitor(withheld, key, record, Seen(known.seen), known.consent, in_turn)
 
 
-def _looks_back(placement: Placement) -> bool:
-    """Tell whether what a placement may show depends on what was shown before."""
-    guardrails = placement.guardrails
-    return bool(guardrails.caps or guardrails.cool_downs)
-
-
 def _said_looks_back(visitor: Visitor, placement: Placement) -> bool:
     """Tell whether what a customer has said makes it depend on that."""
-    said: Preferences = visitor.record.preferences
+    said = visitor.record.preferences
     return bool(said.less_of_categories or (said.most_per_week and placement.channels))
 
 
@@ -216,11 +175,3 @@ def _answerable(visitor: Visitor | StoreUnavailableError, placement: Placement) 
     if isinstance(visitor, StoreUnavailableError):
         return visitor if placement.store_failure == STORE_FAILURE_REFUSE else _NOBODY
     return visitor
-
-
-def _readable(serialised: Sequence[bytes]) -> Iterator[SeenRecord]:
-    for each in serialised:
-        try:
-            yield SeenRecord.FromString(each)
-        except DecodeError:
-            _log.error("an entry of a customer's history cannot be read: %d bytes are none", len(each))
