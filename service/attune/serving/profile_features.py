@@ -16,9 +16,8 @@ Made when a profile is changed, and kept with it: a decision only brings to its 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote
 
-from attune.serving.profile import DAY_MS, ProfileRules, decay
+from attune.serving.profile import DAY_MS, ProfileRules, decay, values_by_name
 from attune.storage.v1.records_pb2 import ActivityRecord, CustomerRecord
 from attune.v1.customer_service_pb2 import Preferences
 from attune.v1.features_pb2 import Features, Tags
@@ -208,17 +207,7 @@ def _features_of(prefixed: Sequence[tuple[str, ActivityRecord]]) -> Iterator[tup
         last = kept.last
         yield from ((f"{prefix}{name}", last[name]) for name in sorted(last))
     for prefix, kept in prefixed:
-        yield from ((f"{prefix}{name}.often", values) for name, values in _often(kept))
-
-
-def _often(kept: ActivityRecord) -> Iterator[tuple[str, list[str]]]:
-    """Yield for each categorical feature and tag, by name, the values that came most often."""
-    values, by_name = kept.values, dict[str, list[str]]()
-    # The heaviest first, those that are as heavy by name.
-    for counted in sorted(sorted(values), key=values.__getitem__, reverse=True):
-        name, _, value = counted.partition("=")
-        by_name.setdefault(name, []).append(value)
-    yield from ((unquote(name) if "%" in name else name, by_name[name][:MAX_OFTEN]) for name in sorted(by_name))
+        yield from ((f"{prefix}{name}.often", values[:MAX_OFTEN]) for name, values in values_by_name(kept).items())
 
 
 def _said(preferences: Preferences) -> Iterator[tuple[str, Any]]:
