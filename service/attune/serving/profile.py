@@ -121,8 +121,9 @@ def _advance(kept: ActivityRecord, at_ms: int, half_lives_days: tuple[float, ...
             counted * decay(age_ms, days) for counted, days in zip(kept.decayed, half_lives_days, strict=True)
         ]
         factor = decay(age_ms, half_lives_days[-1])
-        for value in kept.values:
-            kept.values[value] *= factor
+        values = kept.values
+        for value in list(values):  # setting a value of a map while walking through it skips others
+            values[value] *= factor
         kept.last_ms = at_ms
 
 
