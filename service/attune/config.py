@@ -134,10 +134,11 @@ class ServerSettings:
             the processes, give or take a tenth; 0 for never.
         metrics_address: Where the server's metrics can be fetched over HTTP, host:port; empty for nowhere. Of several
             processes, each has the port after its predecessor's.
-        max_queue: Calls of each of `Decide`, `DecideBatch` and `RecordOutcomes` that may wait until a process turns to
-            them.
+        max_queue: Calls of each of `Decide`, `DecideBatch`, `RecordOutcomes` and `RecordActivity` that may wait until a
+            process turns to them.
         max_streams: Calls that one connection may have under way.
-        max_in_progress: Decisions that may be in progress in one process, and as many outcomes.
+        max_in_progress: Decisions that may be in progress in one process, and as many outcomes,
+            and activities.
         max_wait_ms: Milliseconds that a process may be behind and still take calls.
     """
 

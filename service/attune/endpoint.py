@@ -30,11 +30,12 @@ LEAVING_S = 1.0
 
 _READ_AS: dict[str, type[Message]] = {"Decide": DecideEnvelope, "DecideBatch": DecideBatchEnvelope}
 
-# The methods that are loaded heavily, with how many decisions or outcomes a request asks for.
+# The methods that are loaded heavily, with how many decisions, outcomes or activities a request has.
 _SIZES: dict[str, Callable[[Any], int]] = {
     "Decide": lambda _: 1,
     "DecideBatch": lambda batch: len(batch.requests),
     "RecordOutcomes": lambda request: len(request.outcomes),
+    "RecordActivity": lambda request: len(request.activities),
 }
 
 _log = logging.getLogger(__name__)
