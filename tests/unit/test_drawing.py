@@ -81,7 +81,7 @@ def record_of(drawn: Draft) -> DecisionRecord:
     assert (record.event_id, record.decided_at_ms, record.mode) == (drawn.event_id, NOW_MS, drawn.mode)
     assert (record.chosen, list(record.pmf)) == (drawn.chosen, drawn.pmf)
     assert (record.policy_version, list(record.later_slots)) == (drawn.policy_version, list(drawn.later_slots))
-    assert (record.context, record.request_digest) == (drawn.context, drawn.digest)
+    assert (record.context, record.request_digest) == (drawn.eligible.context, drawn.digest)
     return record
 
 

@@ -7,7 +7,8 @@ from tests.support.live_offers import live_offers
 
 from attune.errors import InvalidInputError, NothingEligibleError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.serving.eligible import eligible_offers, part_of
+from attune.serving.candidates import part_of
+from attune.serving.eligible import eligible_offers
 from attune.serving.situation import situation_of
 from attune.storage.v1.records_pb2 import ExclusionRecord
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CHANNEL, EXCLUSION_REASON_REQUEST

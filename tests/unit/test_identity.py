@@ -12,7 +12,7 @@ from uuid import RFC_4122, UUID
 import pytest
 
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.serving.eligible import asked as asked_about
+from attune.serving.candidates import asked as asked_about
 from attune.serving.identity import new_event_id, request_digest
 from attune.v1.decision_service_pb2 import DecideRequest
 from attune.v1.features_pb2 import Features, Offer, Tags, Vector

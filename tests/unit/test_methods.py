@@ -23,7 +23,7 @@ from attune.api.methods import handler
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
 from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
-from attune.serving.eligible import joined
+from attune.serving.candidates import joined
 from attune.v1.decision_service_pb2 import (
     DESCRIPTOR,
     ActivateRequest,

@@ -21,10 +21,10 @@ from attune.errors import (
     StoreUnavailableError,
 )
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.candidates import asked
 from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Visitor
 from attune.serving.drawing import Draft, draft, draw_all
-from attune.serving.eligible import asked
 from attune.serving.identity import new_event_id, request_digest
 from attune.serving.impressions import impressions
 from attune.serving.joining import circumstances_of

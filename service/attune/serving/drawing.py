@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.candidates import part_of
 from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Circumstances, Visitor
-from attune.serving.eligible import Eligible, eligible_offers, joined, part_of
+from attune.serving.eligible import Eligible, eligible_offers
 from attune.serving.identity import request_digest
 from attune.serving.joining import told_of
 from attune.serving.live import LivePlacement
@@ -42,7 +43,6 @@ class Draft:
         live: The placement.
         window_ms: The reward window, or `DEFERRED`.
         event_id: The decision's id.
-        context: The context as it is recorded, serialised.
         digest: Of the request, where it can be repeated; else empty.
         eligible: What may be drawn.
         policy: Who decides: the placement's policy, or the baseline of its control group; None for chance.
@@ -59,7 +59,6 @@ class Draft:
     live: LivePlacement
     window_ms: int
     event_id: str
-    context: bytes
     digest: bytes
     eligible: Eligible
     policy: Policy | None
@@ -133,7 +132,7 @@ class Draft:
     def serialised(self) -> bytes:
         """Return the decision as it is going to be stored, a storage.v1.DecisionRecord."""
         eligible = self.eligible
-        own = own_fields(self.event_id, self.decided_at_ms, self.context, self.pmf, self.chosen)
+        own = own_fields(self.event_id, self.decided_at_ms, eligible.context, self.pmf, self.chosen)
         record = own + common_fields(self.policy_version, self.mode, eligible.offer_set)
         return record + self._more() if self._is_unusual() else record
 
@@ -191,14 +190,13 @@ def draft(
     eligible = eligible_offers(request, offers, live.guard, circumstances, live.default_offer)
     # Only who sends an event_id can repeat a request. What is known about a customer moves on: it is no part of that.
     digest = request_digest(request, eligible.asked or eligible.situation) if request.event_id else b""
-    context = joined(request.context)
     if circumstances is not None and circumstances.customer is not None:
-        context = circumstances.context.SerializeToString()
-        eligible = eligible._replace(situation=told_of(eligible.situation, circumstances.customer))
+        situation = told_of(eligible.situation, circumstances.customer)
+        eligible = eligible._replace(situation=situation, context=circumstances.context.SerializeToString())
     window_ms = DEFERRED if request.deferred else live.window_ms
     policy, mode = (None, MODE_DEFAULT) if eligible.is_default else _chooser(live, request.customer_id or event_id)
     n_slots = request.slots
-    begun = Draft(live, window_ms, event_id, context, digest, eligible, policy, mode, n_slots, circumstances)
+    begun = Draft(live, window_ms, event_id, digest, eligible, policy, mode, n_slots, circumstances)
     if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, n_slots)):
         begun.shorten(size)
     return begun

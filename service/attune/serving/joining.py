@@ -14,8 +14,8 @@ from google.protobuf.message import DecodeError
 
 from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.candidates import joined as one_of
 from attune.serving.circumstances import Circumstances, KnownCustomer, Visitor
-from attune.serving.eligible import joined as one_of
 from attune.serving.profile import ProfileRules
 from attune.serving.profile_features import known_features
 from attune.v1.features_pb2 import Features
