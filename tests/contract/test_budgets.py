@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -18,7 +19,6 @@ from attune.store.pipe import Pipe
 from attune.v1.catalog_service_pb2 import Budget
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_BUDGET
 from attune.v1.features_pb2 import Features
-
 
 N_CLIENTS = 8
 
@@ -65,6 +65,12 @@ class Server:
 
 
 @pytest.fixture
+def closing() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
 async def server(store: Store, pipe: Pipe) -> AsyncIterator[Server]:
     del store
     one = Server(pipe, offers(boots(impressions=3), OfferTerms("caps")))
@@ -87,12 +93,13 @@ async def test_spend_ends_before_it_is_more_than_there_is(store: Store, pipe: Pi
     assert await store.redis.hget(budgets_key(today()), "sboots") == b"900000"
 
 
-async def test_one_server_never_exceeds_a_budget_however_many_ask_at_once(store: Store, pipe: Pipe) -> None:
-    server = Server(pipe, offers(boots(impressions=100)))
+async def test_one_server_never_exceeds_a_budget_however_many_ask_at_once(server: Server, pipe: Pipe) -> None:
+    server.terms = offers(boots(impressions=100))
     assert sum(await asyncio.gather(*(server.decide() for _ in range(500)))) == 100
     assert await BudgetCounts(pipe).read([today()]) == {DayOfOffer(today(), "boots"): Used(100, 0)}
 
 
+@pytest.mark.one_server
 async def test_charges_of_one_turn_of_the_loop_share_a_call(server: Server, store: Store) -> None:
     await server.decide()
     await store.redis.config_resetstat()
@@ -121,13 +128,17 @@ async def test_a_new_server_knows_what_was_used(server: Server, pipe: Pipe) -> N
     assert server.left_out() != []
 
 
-async def test_two_servers_exceed_it_at_most_by_what_the_other_has_under_way(store: Store, store_url: str) -> None:
+async def test_two_servers_exceed_it_at_most_by_what_the_other_has_under_way(
+    store: Store, store_url: str, closing: ExitStack
+) -> None:
     """8 clients that each ask again when they are answered, half of them of each server.
 
     Who is answered by a server has told it what the store has counted: after the last of the budget was used, each
     client's first decision may still be one too many, and no later one. The one that used the last is not.
     """
     pipes = [Pipe(store_url, timeout_s=5) for _ in range(2)]
+    for pipe in pipes:
+        closing.callback(pipe.close)
     servers = [Server(pipe, offers(boots(impressions=200))) for pipe in pipes]
 
     async def client(server: Server) -> None:
@@ -138,12 +149,14 @@ async def test_two_servers_exceed_it_at_most_by_what_the_other_has_under_way(sto
     total = sum(server.shown for server in servers)
     assert 200 <= total <= 200 + N_CLIENTS - 1
     assert await store.redis.hget(budgets_key(today()), "iboots") == str(total).encode()
-    for pipe in pipes:
-        pipe.close()
 
 
-async def test_while_the_store_is_away_it_is_counted_here_and_told_later(store: Store, store_url: str) -> None:
+@pytest.mark.one_server
+async def test_while_the_store_is_away_it_is_counted_here_and_told_later(
+    store: Store, store_url: str, closing: ExitStack
+) -> None:
     pipe = Pipe(store_url, timeout_s=0.2)
+    closing.callback(pipe.close)
     server = Server(pipe, offers(boots(impressions=4)))
     assert await server.decide()
     await store.redis.execute_command("CLIENT", "PAUSE", "400", "ALL")
@@ -158,4 +171,3 @@ async def test_while_the_store_is_away_it_is_counted_here_and_told_later(store: 
     assert int(await store.redis.hget(budgets_key(today()), "iboots")) in (3, 4)
     await server.decide()
     assert not await server.decide()
-    pipe.close()
