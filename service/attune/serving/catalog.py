@@ -14,6 +14,7 @@ from functools import lru_cache
 from attune.errors import ExpectedError, NotFoundError
 from attune.metrics import ServingMetrics
 from attune.serving.catalog_copy import CatalogCopy, KnownOffer
+from attune.serving.guard import Guard
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.serving.terms import Terms
 from attune.store.catalog import Catalog
@@ -83,11 +84,12 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """What a placement draws from, and when the placement was created that has it among its keys."""
+    """What a placement draws from, when the placement was created that has it among its keys, and its guard."""
 
     created_at_ms: int
     group: _Group
     offers: LiveOffers
+    guard: Guard
 
 
 class LiveCatalog:
@@ -185,11 +187,15 @@ class LiveCatalog:
         if group.offers is None or not await self._registered(placement, group.offers.offer_set):
             self._served.pop(name, None)
             self._metrics.draws_from(name, 0)
-        elif served is None or served.group is not group or name not in self._served:
-            if placement.policy is not None:
-                # In a thread: for thousands of new offers it takes a tenth of a second, for which decisions would wait.
-                await asyncio.to_thread(placement.policy.prepare, group.offers.actions)
-            self._served[name] = _Served(created_at_ms, group, group.offers)
+        elif (
+            served is None
+            or served.group is not group
+            or served.guard is not placement.guard
+            or name not in self._served
+        ):
+            # In a thread: for thousands of new offers it takes a tenth of a second, for which decisions would wait.
+            await asyncio.to_thread(_prepare, placement, group.offers)
+            self._served[name] = _Served(created_at_ms, group, group.offers, placement.guard)
             self._metrics.draws_from(name, len(group.live))
 
     async def _registered(self, placement: LivePlacement, offer_set: OfferSet) -> bool:
@@ -206,6 +212,12 @@ class LiveCatalog:
             live = self.copy.live(name, now_ms)
             self._groups[name] = _Group(stamp, live, await _live_offers(live, former))
         return self._groups[name]
+
+
+def _prepare(placement: LivePlacement, offers: LiveOffers) -> None:
+    if placement.policy is not None:
+        placement.policy.prepare(offers.actions)
+    placement.guard.prepare(offers.terms)
 
 
 async def _live_offers(live: Sequence[KnownOffer], former: _Group | None) -> LiveOffers | None:

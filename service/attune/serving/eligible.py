@@ -78,21 +78,19 @@ def eligible_offers(
         InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
         NothingEligibleError: No offer is left.
     """
-    if request.offers:
-        return _inline(request, guard, circumstances, default_offer)
-    context = context_of(request.context)
-    if live is None:
-        return _instead(request, Situation(context, (), ()), default_offer, [], ())
-    known = live.actions
-    situation = Situation(context, known.action_ids, known.actions, known)
-    positions, exclusions = _positions(request, live)
+    found = _brought(request) if request.offers else _of_catalogue(request, live)
     if circumstances is not None:
-        positions = _guarded(guard, circumstances, live.terms, positions, exclusions)
-    if positions is not None:
-        if not positions:
-            return _instead(request, situation, default_offer, exclusions, live.terms)
-        situation = part_of(situation, positions)
-    return Eligible(situation, (), live.offer_set.digest, 0, live.terms, recorded(exclusions))
+        found = _guarded(found, guard, circumstances)
+    positions = found.positions
+    if positions is None:
+        return Eligible(found.all, found.offers, found.offer_set, 0, found.terms)
+    if not positions:
+        return _default(request, found, guard, circumstances, default_offer)
+    situation = part_of(found.all, positions)
+    if found.offer_set:
+        return Eligible(situation, (), found.offer_set, 0, found.terms, recorded(found.exclusions))
+    offers, left_out = [found.offers[i] for i in positions], recorded_by_id(found.exclusions, found.ids)
+    return Eligible(situation, offers, exclusions=left_out, asked=found.asked)
 
 
 def part_of(situation: Situation, listed: Sequence[int]) -> Situation:
@@ -118,31 +116,62 @@ def asked(request: DecideEnvelope) -> Situation:
     Raises:
         InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
     """
-    if not request.offers:
-        return Situation(context_of(request.context), (), ())
+    return _brought(request).asked if request.offers else Situation(context_of(request.context), (), ())
+
+
+class _Found(NamedTuple):
+    """What could be drawn, if nothing else was looked at.
+
+    Attributes:
+        all: The situation of all offers there are: of the request, or of the catalogue.
+        asked: The same without what the request excludes, as far as it brings offers along.
+        positions: Which of all are left, in the caller's order; None for all.
+        exclusions: Which are not, and why.
+        offers: All of them, as they came; empty where they are of the catalogue.
+        offer_set: The digest of the catalogue's; else empty.
+        terms: Theirs; None where they came with the request.
+    """
+
+    all: Situation
+    asked: Situation
+    positions: Sequence[int] | None
+    exclusions: list[Exclusion]
+    offers: Sequence[bytes] = ()
+    offer_set: bytes = b""
+    terms: Terms | None = None
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The ids of all of them."""
+        return self.all.action_ids
+
+
+def _brought(request: DecideEnvelope) -> _Found:
+    """Return the offers of a request that it does not exclude again."""
     situation = situation_of(request.context, request.offers)
-    positions, _ = _not_excluded(request, situation.action_ids)
-    return situation if positions is None else part_of(situation, positions)
-
-
-def _inline(
-    request: DecideEnvelope, guard: Guard, circumstances: Circumstances | None, default_offer: bytes
-) -> Eligible:
-    offers: Sequence[bytes] = request.offers
-    situation = situation_of(request.context, offers)
     positions, exclusions = _not_excluded(request, situation.action_ids)
     asked_about = situation if positions is None else part_of(situation, positions)
-    if circumstances is None and positions is None:
-        return Eligible(situation, offers)
-    terms = bare_terms(situation.action_ids, offers)
-    if circumstances is not None:
-        positions = _guarded(guard, circumstances, terms, positions, exclusions)
-    if positions is None:
-        return Eligible(situation, offers)
-    if not positions:
-        return _instead(request, asked_about, default_offer, exclusions, terms)
-    situation, offers = part_of(situation, positions), [offers[i] for i in positions]
-    return Eligible(situation, offers, exclusions=recorded_by_id(exclusions, terms), asked=asked_about)
+    return _Found(situation, asked_about, positions, exclusions, request.offers)
+
+
+def _of_catalogue(request: DecideEnvelope, live: LiveOffers | None) -> _Found:
+    """Return the offers of the catalogue that a request allows."""
+    context = context_of(request.context)
+    if live is None:
+        nothing = Situation(context, (), ())
+        return _Found(nothing, nothing, (), [])
+    known = live.actions
+    situation = Situation(context, known.action_ids, known.actions, known)
+    positions, exclusions = _positions(request, live)
+    return _Found(situation, situation, positions, exclusions, (), live.offer_set.digest, live.terms)
+
+
+def _guarded(found: _Found, guard: Guard, circumstances: Circumstances) -> _Found:
+    """Return what a guard leaves."""
+    terms = found.terms or bare_terms(found.ids, found.offers)
+    positions = range(len(terms)) if found.positions is None else found.positions
+    left, exclusions = guard.apply(circumstances, terms, positions)
+    return found._replace(positions=left, exclusions=[*found.exclusions, *exclusions]) if exclusions else found
 
 
 def _not_excluded(request: DecideEnvelope, offer_ids: Sequence[str]) -> tuple[Sequence[int] | None, list[Exclusion]]:
@@ -160,20 +189,6 @@ def _not_excluded(request: DecideEnvelope, offer_ids: Sequence[str]) -> tuple[Se
         raise InvalidInputError(Violation("excluded_offer_ids", said))
     positions = [i for i, offer_id in enumerate(offer_ids) if offer_id not in named]
     return positions, [Exclusion(EXCLUSION_REASON_REQUEST, "", gone)]
-
-
-def _guarded(
-    guard: Guard,
-    circumstances: Circumstances,
-    terms: Terms,
-    positions: Sequence[int] | None,
-    exclusions: list[Exclusion],
-) -> Sequence[int] | None:
-    """Return what a guard leaves of some positions; note what it leaves out."""
-    candidates = range(len(terms)) if positions is None else positions
-    left, found = guard.apply(circumstances, terms, candidates)
-    exclusions += found
-    return left if found else positions
 
 
 def _positions(request: DecideEnvelope, live: LiveOffers) -> tuple[Sequence[int] | None, list[Exclusion]]:
@@ -217,29 +232,41 @@ def _is_in(ordered: Sequence[int], position: int) -> bool:
     return at < len(ordered) and ordered[at] == position
 
 
-def _instead(
-    request: DecideEnvelope,
-    asked_about: Situation,
-    default_offer: bytes,
-    exclusions: Sequence[Exclusion],
-    terms: Sequence[OfferTerms],
+def _default(
+    request: DecideEnvelope, found: _Found, guard: Guard, circumstances: Circumstances | None, default_offer: bytes
 ) -> Eligible:
     """Return the default offer, where nothing else is left."""
+    said = _nothing(request, found)
     if not default_offer:
-        raise NothingEligibleError(_nothing(request, exclusions, len(terms)))
+        raise NothingEligibleError(said)
     default = situation_of(Features(), [default_offer])
-    situation = Situation(asked_about.context, default.action_ids, default.actions)
-    left_out = recorded_by_id(exclusions, terms)
-    return Eligible(situation, [default_offer], exclusions=left_out, asked=asked_about, is_default=True)
+    if not _allows(request, default.action_ids, [default_offer], guard, circumstances):
+        raise NothingEligibleError(f"{said}; the default offer may not be shown either", shows_nothing=True)
+    situation = Situation(found.all.context, default.action_ids, default.actions)
+    left_out = recorded_by_id(found.exclusions, found.ids)
+    return Eligible(situation, [default_offer], exclusions=left_out, asked=found.asked, is_default=True)
 
 
-def _nothing(request: DecideEnvelope, exclusions: Sequence[Exclusion], n_offers: int) -> str:
-    why = f"; left out: {told(exclusions)}" if exclusions else ""
+def _allows(
+    request: DecideEnvelope,
+    ids: Sequence[str],
+    offers: Sequence[bytes],
+    guard: Guard,
+    circumstances: Circumstances | None,
+) -> bool:
+    """Tell whether an offer may be shown that is not among those that were asked for."""
+    if ids[0] in request.excluded_offer_ids:
+        return False
+    return circumstances is None or guard.allows_default(circumstances, bare_terms(ids, offers))
+
+
+def _nothing(request: DecideEnvelope, found: _Found) -> str:
+    why = f"; left out: {told(found.exclusions)}" if found.exclusions else ""
     if request.offers:
         return f"offers: expected at least one of {len(request.offers)} offers that may be shown now, got none{why}"
     asked_for = f"{len(request.offer_ids)} offer_ids and {len(request.excluded_offer_ids)} excluded_offer_ids"
     where = f' on channel "{request.channel[:80]}"' if request.channel else ""
     return (
         f'offers: expected offers in the request, or live ones of placement "{request.placement}"{where} in the '
-        f"catalogue, got none: {n_offers} are live, {asked_for} were sent{why}"
+        f"catalogue, got none: {len(found.ids)} are live, {asked_for} were sent{why}"
     )

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from attune.serving.guard import Exclusion
-from attune.serving.terms import OfferTerms
 from attune.storage.v1.records_pb2 import ExclusionRecord
 from attune.v1.decision_service_pb2 import ExclusionReason
 
@@ -22,19 +21,19 @@ def recorded(exclusions: Sequence[Exclusion]) -> list[ExclusionRecord]:
     ]
 
 
-def recorded_by_id(exclusions: Sequence[Exclusion], terms: Sequence[OfferTerms]) -> list[ExclusionRecord]:
+def recorded_by_id(exclusions: Sequence[Exclusion], offer_ids: Sequence[str]) -> list[ExclusionRecord]:
     """Return what is recorded of other offers that were left out: their ids.
 
     Args:
         exclusions: What was left out.
-        terms: The terms of the offers that the positions are of.
+        offer_ids: The ids of the offers that the positions are of.
     """
     return [
         ExclusionRecord(
             reason=reason,
             detail=detail,
             count=len(positions),
-            offer_ids=[terms[position].offer_id for position in positions[:MOST_NAMED]],
+            offer_ids=[offer_ids[position] for position in positions[:MOST_NAMED]],
         )
         for reason, detail, positions in exclusions
     ]

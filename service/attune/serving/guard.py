@@ -5,8 +5,8 @@ offer has one reason, the first that was found. Checks of what the placement doe
 offers themselves and the customer say is always on it, and looked at where they say something.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from attune.serving.circumstances import Circumstances, KnownCustomer
 from attune.serving.terms import Terms
@@ -40,18 +40,68 @@ class Check(Protocol):
         """
 
 
-class Guard:
-    """The checks of a placement."""
+class AtMost(NamedTuple):
+    """Offers of which one reply may show only so many.
 
-    def __init__(self, checks: Sequence[Check], *, of_placement: bool = True) -> None:
+    Attributes:
+        positions: Which offers, zero-based.
+        number: How many of them, at least 1.
+    """
+
+    positions: Collection[int]
+    number: int
+
+
+@runtime_checkable
+class Limiting(Protocol):
+    """A check that also looks at what one reply shows in several slots."""
+
+    def limits(self, circumstances: Circumstances, terms: Terms) -> Sequence[AtMost]:
+        """Return of which offers one reply may show only so many.
+
+        Args:
+            circumstances: What the decision is made under.
+            terms: On what terms each offer may be shown.
+        """
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A check that works something out about offers, once."""
+
+    def prepare(self, terms: Terms) -> object:
+        """Work it out: for thousands of offers it takes too long to be done in a decision."""
+
+
+class Guard:
+    """The checks of a placement.
+
+    Attributes:
+        looks_back: Whether some check looks at what the customer has seen.
+    """
+
+    def __init__(
+        self,
+        checks: Sequence[Check],
+        *,
+        of_default: Sequence[Check] = (),
+        of_placement: bool = True,
+        looks_back: bool = False,
+    ) -> None:
         """Look at these, in this order.
 
         Args:
             checks: All there are.
+            of_default: Those of them that hold for the placement's default offer, too.
             of_placement: Whether some are of what the placement says: then they are looked at in every decision.
+            looks_back: Whether some look at what the customer has seen.
         """
         self._checks = checks
+        self._of_default = of_default
         self._of_placement = of_placement
+        self._limiting = [check for check in checks if isinstance(check, Limiting)]
+        self._preparing = [check for check in checks if isinstance(check, Preparing)]
+        self.looks_back = looks_back
 
     def looks_at(self, terms: Terms | None, customer: KnownCustomer | None) -> bool:
         """Tell whether there is anything to look at: if not, nobody needs to say what a decision is made under.
@@ -61,6 +111,11 @@ class Guard:
             customer: Who it is made for; None where nothing is known.
         """
         return self._of_placement or customer is not None or (terms is not None and terms.are_limited)
+
+    def prepare(self, terms: Terms) -> None:
+        """Work out what depends on some offers alone, before decisions ask for it. May be called in a thread."""
+        for check in self._preparing:
+            check.prepare(terms)
 
     def apply(
         self, circumstances: Circumstances, terms: Terms, positions: Sequence[int]
@@ -84,6 +139,19 @@ class Guard:
                 gone = {position for exclusion in found for position in exclusion.positions}
                 positions = [position for position in positions if position not in gone]
         return positions, exclusions
+
+    def limits(self, circumstances: Circumstances, terms: Terms) -> list[AtMost]:
+        """Return of which offers one reply may show only so many."""
+        return [limit for check in self._limiting for limit in check.limits(circumstances, terms)]
+
+    def allows_default(self, circumstances: Circumstances, terms: Terms) -> bool:
+        """Tell whether the placement's default offer may be shown.
+
+        Args:
+            circumstances: What the decision is made under.
+            terms: Its own, alone.
+        """
+        return not any(check(circumstances, terms, range(1)) for check in self._of_default)
 
 
 NO_GUARD = Guard((), of_placement=False)
