@@ -110,9 +110,9 @@ class Column:
         began, drawn = time.process_time_ns(), []
         for i, request in enumerate(self.requests(n_calls)):
             drawn.append(begun := draft(request, live, offers, f"{now_ms}-{i}"))
-            begun.draw(begun.pmf(begun.eligible.situation), now_ms)
+            begun.draw(begun.pmf_of(begun.eligible.situation), now_ms)
         drawing = _us_since(began, n_calls) - encoding - asking
-        records, serialising = _timed(lambda each: each.record.SerializeToString(), drawn)
+        records, serialising = _timed(lambda each: each.serialised(), drawn)
         written = [
             (each.event_id, record, each.eligible.offer_set) for each, record in zip(drawn, records, strict=True)
         ]

@@ -7,7 +7,8 @@ from tests.support.live_offers import live_offers
 
 from attune.errors import InvalidInputError, NothingEligibleError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.serving.eligible import eligible_offers, part_of
+from attune.serving.candidates import part_of
+from attune.serving.eligible import eligible_offers
 from attune.serving.situation import situation_of
 from attune.storage.v1.records_pb2 import ExclusionRecord
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CHANNEL, EXCLUSION_REASON_REQUEST
@@ -21,7 +22,7 @@ CONTEXT = Features(categorical={"device": "mobile"})
 
 def request(**fields: Any) -> DecideEnvelope:
     asked = DecideEnvelope(placement="home_hero", **fields)
-    asked.context.CopyFrom(CONTEXT)
+    asked.context.append(CONTEXT.SerializeToString())
     return asked
 
 
@@ -123,7 +124,7 @@ def test_an_empty_catalogue_has_nothing_eligible() -> None:
 
 def test_a_feature_that_breaks_the_limits_is_named() -> None:
     asked = request()
-    asked.context.numeric["age"] = float("nan")
+    asked.context.append(Features(numeric={"age": float("nan")}).SerializeToString())
     with pytest.raises(InvalidInputError, match=r'context.numeric\["age"\]'):
         eligible_offers(asked, LIVE)
 

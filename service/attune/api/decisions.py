@@ -13,6 +13,7 @@ from attune.errors import ExpectedError, InvalidInputError
 from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 from attune.metrics import ServingMetrics
 from attune.serving.decider import Decided, Decider
+from attune.serving.drawing import Draft
 from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
 from attune.storage.v1.records_pb2 import DecisionRecord
@@ -106,7 +107,7 @@ def _write_decision(decided: Decided, ranking_size: int, response: DecideRespons
         response.ranking.extend(_ranking(decided, ranking_size))
 
 
-def _add_choices(record: DecisionRecord, offer_ids: Sequence[str], to: DecideResponse | Decision) -> None:
+def _add_choices(record: Draft | DecisionRecord, offer_ids: Sequence[str], to: DecideResponse | Decision) -> None:
     chosen = record.chosen
     to.choices.add(offer_id=offer_ids[chosen], propensity=record.pmf[chosen])
     for slot, drawn in enumerate(record.later_slots, 1):

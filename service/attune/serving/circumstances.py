@@ -5,6 +5,7 @@ Put together once for each decision, before it is said what may be drawn; guardr
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
 from attune.v1.features_pb2 import Features
@@ -25,6 +26,18 @@ class KnownCustomer:
     record: CustomerRecord
     seen: Sequence[SeenRecord] = ()
     features: Features = field(default_factory=Features)
+
+
+class Visitor(NamedTuple):
+    """Who a decision is made for, as far as that may be known.
+
+    Attributes:
+        customer: None where nothing is known, or nothing may be used.
+        withheld: Whether nothing may be learned from the decision.
+    """
+
+    customer: KnownCustomer | None
+    withheld: bool
 
 
 @dataclass(frozen=True, slots=True)

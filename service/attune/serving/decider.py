@@ -18,11 +18,12 @@ from attune.errors import (
     StoreUnavailableError,
 )
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.candidates import joined
 from attune.serving.catalog import LiveOffers
 from attune.serving.drawing import Draft, draft, draw_all
 from attune.serving.identity import new_event_id, request_digest
 from attune.serving.live import LivePlacement, LivePlacements
-from attune.serving.situation import context_of
+from attune.serving.situation import read_context
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import Decisions
 from attune.store.journal import Entry, Journal
@@ -38,12 +39,12 @@ class Decided(NamedTuple):
     """A decision.
 
     Attributes:
-        record: As it is, or would be, in the store.
+        record: What is, or would be, in the store.
         offer_ids: Ids of the offers that could be drawn, in the record's order.
         logged: Whether it is in the store.
     """
 
-    record: DecisionRecord
+    record: Draft | DecisionRecord
     offer_ids: Sequence[str]
     logged: bool
 
@@ -95,10 +96,10 @@ class Decider:
             if (first := await self._decided_before(live, request)) is None:
                 raise
             return first
-        drawn.draw(drawn.pmf(drawn.eligible.situation), now_ms)
+        drawn.draw(drawn.pmf_of(drawn.eligible.situation), now_ms)
         if request.slots > 1:
             await drawn.draw_later_slots(request.slots)
-        record, offer_set = drawn.record.SerializeToString(), drawn.eligible.offer_set
+        record, offer_set = drawn.serialised(), drawn.eligible.offer_set
         try:
             found = await self._journal.append(live.keys, drawn.window_ms, event_id, record, offer_set)
         except StoreUnavailableError as error:
@@ -153,7 +154,7 @@ class Decider:
     async def _write(self, results: list[Decided | ExpectedError | Draft], group: Sequence[int]) -> None:
         """Write decisions of one placement and reward window; what becomes of each takes its place."""
         drafts = [each for i in group if isinstance(each := results[i], Draft)]
-        entries = [Entry(each.event_id, each.record.SerializeToString(), each.eligible.offer_set) for each in drafts]
+        entries = [Entry(each.event_id, each.serialised(), each.eligible.offer_set) for each in drafts]
         found = await self._journal.append_many(drafts[0].live.keys, drafts[0].window_ms, entries)
         for i, each, value in zip(group, drafts, found, strict=True):
             results[i] = _written(each) if value is None else await self._otherwise(each, value)
@@ -176,7 +177,7 @@ class Decider:
             first = (await self._decisions.get(live.keys, request.event_id)).record
         except NotFoundError:
             return None
-        return _repeated(first, request_digest(request, Situation(context_of(request.context), (), ())))
+        return _repeated(first, request_digest(request, Situation(read_context(joined(request.context)).text, (), ())))
 
     async def _first(self, drawn: Draft, found: bytes) -> Decided:
         """Return the decision that was in the store before, if it is of the same request."""
@@ -186,14 +187,14 @@ class Decider:
 
 
 def _written(drawn: Draft) -> Decided:
-    return Decided(drawn.record, drawn.eligible.situation.action_ids, logged=True)
+    return Decided(drawn, drawn.eligible.situation.action_ids, logged=True)
 
 
 def _unlogged(drawn: Draft, error: StoreUnavailableError) -> Decided:
     """Return a decision as it is answered without the store; raise the error where the placement refuses to."""
     if drawn.live.placement.store_failure == STORE_FAILURE_REFUSE:
         raise error
-    return Decided(drawn.record, drawn.eligible.situation.action_ids, logged=False)
+    return Decided(drawn, drawn.eligible.situation.action_ids, logged=False)
 
 
 def _repeated(first: DecisionRecord, digest: bytes) -> Decided:

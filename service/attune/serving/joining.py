@@ -11,27 +11,78 @@ what does not fit, by name, is left out of what is known.
 from collections.abc import Iterator
 from typing import Any
 
-from attune.serving.situation import OF_CUSTOMER, context_of
+from google.protobuf.message import DecodeError
+
+from attune.errors import InvalidInputError, Violation
+from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.candidates import joined as one_of
+from attune.serving.circumstances import Circumstances, KnownCustomer, Visitor
+from attune.serving.eligible import Eligible
 from attune.v1.features_pb2 import Features
-from attune_models.features import MAX_FEATURES
+from attune_models.contexts import names_and_numbers
+from attune_models.features import CUSTOMER_PREFIX, MAX_FEATURES, encode
+from attune_models.types import ReadSituation, Situation
 
 _KINDS = ("numeric", "categorical", "tags", "dense")
 # What the names of features of a customer begin with.
-_PREFIXES = (OF_CUSTOMER, "said.")
+_PREFIXES = (CUSTOMER_PREFIX, "said.")
+
+
+def circumstances_of(request: DecideEnvelope, visitor: Visitor | None, now_ms: int) -> Circumstances:
+    """Return what a decision is made under.
+
+    Args:
+        request: What was asked.
+        visitor: For whom; None where nobody said.
+        now_ms: Milliseconds since the epoch.
+
+    Raises:
+        InvalidInputError: The context is no message of features.
+    """
+    try:
+        context = Features.FromString(one_of(request.context))
+    except DecodeError:
+        said = "expected a message of the contract, got bytes that are none"
+        raise InvalidInputError(Violation("context", said)) from None
+    customer = visitor.customer if visitor is not None else None
+    time_zone = request.time_zone
+    if customer is not None:
+        customer = KnownCustomer(customer.key, customer.record, customer.seen, fitting(context, customer.features))
+        context.MergeFrom(customer.features)
+        time_zone = customer.record.preferences.time_zone or time_zone
+    withheld = visitor is not None and visitor.withheld
+    return Circumstances(now_ms, context, request.placement, customer, request.channel, time_zone, withheld)
+
+
+def told_of(eligible: Eligible, circumstances: Circumstances, customer: KnownCustomer) -> Eligible:
+    """Return what may be drawn, in a context with what is known about the customer.
+
+    Args:
+        eligible: The same in the request's own context.
+        circumstances: What the decision is made under.
+        customer: The customer of these.
+    """
+    own = eligible.situation
+    text = with_customer(own.context, customer.features)
+    ids, actions, known = own.action_ids, own.actions, own.known
+    situation = Situation(text, ids, actions)
+    if known is not None:
+        situation = ReadSituation(names_and_numbers(text), ids, actions, known, own.positions)
+    asked = eligible.asked or own
+    return eligible._replace(situation=situation, context=circumstances.context.SerializeToString(), asked=asked)
 
 
 def with_customer(context: str, known: Features) -> str:
     """Add to an encoded context what is known about the customer.
 
     Args:
-        context: The request's own, see `attune.serving.situation.context_of`.
+        context: The request's own, see `attune_models.features.encode`.
         known: What `fitting` has left of it.
 
     Returns:
-        What encoding both as one would give.
+        What encoding both as one gives.
     """
-    encoded = context_of(known)
-    return " ".join(sorted([*context.split(), *encoded.split()]))
+    return " ".join(sorted([*context.split(), *encode(known).split()]))
 
 
 def fitting(own: Features, known: Features) -> Features:
@@ -53,14 +104,6 @@ def fitting(own: Features, known: Features) -> Features:
             _copy(values, name, getattr(kept, kind))
             left -= size
     return kept
-
-
-def joined(own: Features, fitted: Features) -> Features:
-    """Return one context of a request's own and what `fitting` has left of what is known."""
-    both = Features()
-    both.CopyFrom(own)
-    both.MergeFrom(fitted)
-    return both
 
 
 def _names(features: Features) -> Iterator[str]:

@@ -163,9 +163,10 @@ class LivePlacements:
         while True:
             look = next(self._looks)
             try:
-                seen = await self._placements.glance({*self._live, *await self._placements.names()})
+                seen = await self._placements.glance(self._live, at_new=True)
                 # Side by side: one that takes long to start or load must not keep the others waiting.
-                taken = (self._take_over_safely(look, name, *found) for name, found in seen.items())
+                changed = {name: found for name, found in seen.items() if not self._is_as_known(look, name, *found)}
+                taken = [self._take_over_safely(look, name, *found) for name, found in changed.items()]
                 for error in await asyncio.gather(*taken, return_exceptions=True):
                     if error is not None:
                         raise error
@@ -180,6 +181,16 @@ class LivePlacements:
             raise
         except Exception:  # noqa: BLE001 - whatever is wrong with one placement, the others must go on
             _log.exception('placement "%s" stays as it is', name)
+
+    def _is_as_known(self, look: int, name: str, record: PlacementRecord | None, version: int) -> bool:
+        """Tell whether a placement is as it serves, as nearly always: then there is nothing to do, and no task is made."""
+        live, taking_over = self._live.get(name), self._taking_over.get(name)
+        if live is None or live.record is not record or live.version != version:
+            return False
+        if taking_over is None or taking_over.locked():
+            return False
+        self._known_since[name] = max(look, self._known_since.get(name, 0))
+        return True
 
     async def _take_over(self, look: int, name: str, record: PlacementRecord | None, version: int) -> None:
         if record is None:

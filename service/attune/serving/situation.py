@@ -3,28 +3,25 @@
 Everything a caller can get wrong about features is found here, while they are encoded, and named by its path in the
 request. Offers come serialised, as they arrive and as they are stored: the same ones come again and again, and looking
 up their bytes is far cheaper than reading their features.
-
-Numbers of a customer's profile say how often, how much and how long ago. Rules compare them as they are. Policies must
-not get a thousand for one customer and one for another: they get sign(x) log(1 + |x|), here, where contexts are read.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import copysign, log1p
 
 from google.protobuf.message import DecodeError
 
 from attune.errors import InvalidInputError, Violation
+from attune.serving.contexts import ContextReader
 from attune.v1.features_pb2 import Features, Offer
-from attune_models.features import MAX_NUMBER, FeatureError, encode, encode_action
+from attune_models.contexts import Context
+from attune_models.features import FeatureError, encode, encode_action
 from attune_models.types import Situation
-
-OF_CUSTOMER = "customer."
-"""What the names of features of a customer's profile begin with."""
 
 # Together less than 100 MiB of keys and values.
 _MAX_CACHED_OFFERS = 4096
 _MAX_CACHED_BYTES = 2048
+
+_contexts = ContextReader()
 
 
 def situation_of(context: Features, offers: Sequence[bytes]) -> Situation:
@@ -38,7 +35,11 @@ def situation_of(context: Features, offers: Sequence[bytes]) -> Situation:
         InvalidInputError: A feature or an id breaks the limits, or two offers have the same id; the violation says
             which.
     """
-    encoded = context_of(context)
+    return among(context_of(context), offers)
+
+
+def among(context: str, offers: Sequence[bytes]) -> Situation:
+    """Encode the offers that may be drawn in a context that is encoded; as `situation_of`."""
     try:
         actions = list(map(_encode_offer, offers))
     except (FeatureError, DecodeError):
@@ -46,31 +47,34 @@ def situation_of(context: Features, offers: Sequence[bytes]) -> Situation:
     ids = [offer_id for offer_id, _ in actions]
     if len(set(ids)) != len(ids):
         raise _repeated(ids)
-    return Situation(encoded, ids, [text for _, text in actions])
+    return Situation(context, ids, [text for _, text in actions])
+
+
+def read_context(serialised: bytes) -> Context:
+    """Read a context as it came.
+
+    Args:
+        serialised: An attune.v1.Features message.
+
+    Raises:
+        InvalidInputError: A feature breaks the limits, or it is no such message; the violation says which.
+    """
+    try:
+        return _contexts.read(serialised)
+    except (FeatureError, DecodeError) as error:
+        raise _invalid("context", error) from None
 
 
 def context_of(context: Features) -> str:
-    """Encode a context, the numbers of a profile in it scaled.
+    """Encode a context.
 
     Raises:
         InvalidInputError: A feature breaks the limits; the violation says which.
     """
-    of_customer = [name for name in context.numeric if name.startswith(OF_CUSTOMER)]
     try:
-        return encode(_scaled(context, of_customer) if of_customer else context)
+        return encode(context)
     except FeatureError as error:
         raise _invalid("context", error) from None
-
-
-def _scaled(context: Features, names: Sequence[str]) -> Features:
-    scaled = Features()
-    scaled.CopyFrom(context)
-    numeric = scaled.numeric
-    for name in names:
-        value = numeric[name]
-        if -MAX_NUMBER <= value <= MAX_NUMBER:  # others are refused as they are
-            numeric[name] = copysign(log1p(abs(value)), value)
-    return scaled
 
 
 def _encode_offer(serialised: bytes) -> tuple[str, str]:
