@@ -93,7 +93,8 @@ class ServerSettings:
             processes, each has the port after its predecessor's.
         max_queue: Calls of each of `Decide`, `DecideBatch` and `RecordOutcomes` that may wait until a process turns to
             them.
-        max_streams: Calls that one connection may have under way.
+        max_streams: Calls that one connection may have under way; the client's library keeps the others. As many as
+            `max_queue`, or fewer, so that no burst of one client fills the queue.
         max_in_progress: Decisions that may be in progress in one process, and as many outcomes.
         max_wait_ms: Milliseconds that a process may be behind and still take calls.
     """
