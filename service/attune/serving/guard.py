@@ -6,6 +6,7 @@ offers themselves and the customer say is always on it, and looked at where they
 """
 
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from attune.serving.circumstances import Circumstances, KnownCustomer
@@ -25,6 +26,15 @@ class Exclusion(NamedTuple):
     reason: ExclusionReason
     detail: str
     positions: Sequence[int]
+
+
+class Exclusions(list[Exclusion]):
+    """What a check names again and again: then it is worked out once how the offers are left out."""
+
+    @cached_property
+    def gone(self) -> frozenset[int]:
+        """Where the offers are that go."""
+        return _gone(self)
 
 
 class Check(Protocol):
@@ -136,7 +146,7 @@ class Guard:
                 break
             if found := check(circumstances, terms, positions):
                 exclusions += found
-                gone = {position for exclusion in found for position in exclusion.positions}
+                gone = found.gone if isinstance(found, Exclusions) else _gone(found)
                 positions = [position for position in positions if position not in gone]
         return positions, exclusions
 
@@ -152,6 +162,10 @@ class Guard:
             terms: Its own, alone.
         """
         return not any(check(circumstances, terms, range(1)) for check in self._of_default)
+
+
+def _gone(exclusions: Sequence[Exclusion]) -> frozenset[int]:
+    return frozenset(position for exclusion in exclusions for position in exclusion.positions)
 
 
 NO_GUARD = Guard((), of_placement=False)

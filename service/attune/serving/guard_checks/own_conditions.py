@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from attune.serving.circumstances import Circumstances
 from attune.serving.conditions import Conditions, compiled
 from attune.serving.guard import Exclusion
-from attune.serving.guard_checks.questions import Question, questions_of, unmet
+from attune.serving.guard_checks.questions import Question, Questions, questions_of
 from attune.serving.terms import Terms
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CONDITION
 
@@ -23,18 +23,11 @@ class OwnConditions:
         """Return the offers whose condition does not hold: see `attune.serving.guard.Check`."""
         if not terms.are_limited:
             return ()
-        questions = self.prepare(terms)
-        return unmet(
-            questions,
-            circumstances,
-            positions,
-            reason=EXCLUSION_REASON_CONDITION,
-            default_zone=self._default_zone,
-        )
+        return self.prepare(terms).unmet(circumstances, terms, positions, self._default_zone)
 
-    def prepare(self, terms: Terms) -> Sequence[Question]:
+    def prepare(self, terms: Terms) -> Questions:
         """Work out what has to be asked about some offers, once."""
-        return terms.once(self, lambda: self._questions(terms))
+        return terms.once(self, lambda: Questions(self._questions(terms), EXCLUSION_REASON_CONDITION))
 
     def _questions(self, terms: Terms) -> list[Question]:
         asking: defaultdict[bytes, list[int]] = defaultdict(list)

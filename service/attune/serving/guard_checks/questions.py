@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 from attune.serving.circumstances import Circumstances
 from attune.serving.conditions import facts_of
-from attune.serving.guard import Exclusion
+from attune.serving.guard import Exclusion, Exclusions
 from attune.serving.terms import Terms
 from attune.v1.decision_service_pb2 import ExclusionReason
 from attune_models.conditions import Predicate
-from attune_models.facts import Facts
+
+# Answers to twenty conditions come in many combinations, but mostly in few.
+_MOST_KNOWN = 200
 
 
 class Question(NamedTuple):
@@ -51,40 +53,63 @@ def questions_of(detail: str, predicate: Predicate, terms: Terms, positions: Ite
     return [Question(detail, left, channel, found) for (left, channel), found in groups.items()]
 
 
-def unmet(
-    questions: Sequence[Question],
-    circumstances: Circumstances,
-    positions: Sequence[int],
-    *,
-    reason: ExclusionReason,
-    default_zone: str,
-) -> Sequence[Exclusion]:
-    """Ask, and return the offers for which something does not hold.
+class Questions:
+    """What a check has to ask about some offers, and what followed from the answers before."""
 
-    Args:
-        questions: In the order in which they are asked: an offer goes for the first that is not met.
-        circumstances: What the decision is made under.
-        positions: Which offers are left.
-        reason: Why such an offer goes.
-        default_zone: The time zone of customers of whom none is known.
-    """
-    facts: dict[str, Facts] = {}
-    failed = [each for each in questions if not each.predicate.test(_facts(facts, each, circumstances, default_zone))]
-    return _exclusions(failed, positions, reason) if failed else ()
+    def __init__(self, questions: Iterable[Question], reason: ExclusionReason) -> None:
+        """Prepare to ask.
+
+        Args:
+            questions: In the order in which they are asked: an offer goes for the first that is not met.
+            reason: Why such an offer goes.
+        """
+        self._questions = list(questions)
+        self._reason = reason
+        self._known: dict[tuple[int, ...], Exclusions] = {}
+
+    def unmet(
+        self, circumstances: Circumstances, terms: Terms, positions: Sequence[int], default_zone: str
+    ) -> Sequence[Exclusion]:
+        """Ask, and return the offers for which something does not hold.
+
+        Args:
+            circumstances: What the decision is made under.
+            terms: The terms of all offers.
+            positions: Which of them are left.
+            default_zone: The time zone of customers of whom none is known.
+        """
+        facts = {"": facts_of(circumstances, "", default_zone)}
+        failed: list[int] = []
+        for i, (_, predicate, channel, _) in enumerate(self._questions):
+            if channel not in facts:
+                facts[channel] = facts_of(circumstances, channel, default_zone)
+            if not predicate.test(facts[channel]):
+                failed.append(i)
+        if not failed:
+            return ()
+        of_all = self._of_all(tuple(failed))
+        return of_all if len(positions) == len(terms) else _among(of_all, positions)
+
+    def _of_all(self, failed: tuple[int, ...]) -> Exclusions:
+        if (known := self._known.get(failed)) is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            known = self._known[failed] = self._exclusions(failed)
+        return known
+
+    def _exclusions(self, failed: Iterable[int]) -> Exclusions:
+        first: dict[int, str] = {}
+        for i in failed:
+            detail, _, _, positions = self._questions[i]
+            for position in positions:
+                first.setdefault(position, detail)
+        gone: dict[str, list[int]] = {}
+        for position in sorted(first):
+            gone.setdefault(first[position], []).append(position)
+        return Exclusions(Exclusion(self._reason, detail, found) for detail, found in gone.items())
 
 
-def _facts(known: dict[str, Facts], question: Question, circumstances: Circumstances, default_zone: str) -> Facts:
-    channel = question.channel
-    if channel not in known:
-        known[channel] = facts_of(circumstances, channel, default_zone)
-    return known[channel]
-
-
-def _exclusions(failed: Sequence[Question], positions: Sequence[int], reason: ExclusionReason) -> list[Exclusion]:
+def _among(exclusions: Sequence[Exclusion], positions: Sequence[int]) -> Sequence[Exclusion]:
     left = set(positions)
-    gone: dict[str, list[int]] = {}
-    for question in failed:
-        if found := left.intersection(question.positions):
-            left -= found
-            gone.setdefault(question.detail, []).extend(sorted(found))
-    return [Exclusion(reason, detail, found) for detail, found in gone.items()]
+    some = (each._replace(positions=[i for i in each.positions if i in left]) for each in exclusions)
+    return [each for each in some if each.positions]

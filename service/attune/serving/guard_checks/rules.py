@@ -1,12 +1,11 @@
 """Rules of a placement: offers that are shown only under conditions."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from attune.serving.circumstances import Circumstances
 from attune.serving.conditions import Conditions, compiled
 from attune.serving.guard import Exclusion
-from attune.serving.guard_checks.questions import Question, questions_of, unmet
+from attune.serving.guard_checks.questions import Question, Questions, questions_of
 from attune.serving.guard_checks.selector import Selector
 from attune.serving.terms import Terms
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_RULE
@@ -30,15 +29,18 @@ class Rules:
 
     def __call__(self, circumstances: Circumstances, terms: Terms, positions: Sequence[int]) -> Sequence[Exclusion]:
         """Return the offers for which a rule does not hold: see `attune.serving.guard.Check`."""
-        # What no rule is about is the same to all of them.
-        channel = circumstances.channel if circumstances.channel in self._channels else ""
-        questions = terms.once((self, channel), partial(self._questions, terms, channel))
-        return unmet(questions, circumstances, positions, reason=EXCLUSION_REASON_RULE, default_zone=self._default_zone)
+        return self._asked(terms, circumstances.channel).unmet(circumstances, terms, positions, self._default_zone)
 
     def prepare(self, terms: Terms) -> None:
-        """Work out what has to be asked about some offers, for the channels that matter."""
+        """Work out what has to be asked about some offers, once."""
         for channel in ("", *self._channels):
-            terms.once((self, channel), partial(self._questions, terms, channel))
+            self._asked(terms, channel)
+
+    def _asked(self, terms: Terms, channel: str) -> Questions:
+        """Return what has to be asked where the request says a channel."""
+        # All that no rule is about are the same.
+        known = channel if channel in self._channels else ""
+        return terms.once((self, known), lambda: Questions(self._questions(terms, known), EXCLUSION_REASON_RULE))
 
     def _questions(self, terms: Terms, channel: str) -> list[Question]:
         return [
