@@ -51,7 +51,16 @@ class AlreadyExistsError(ExpectedError):
 
 
 class NothingEligibleError(ExpectedError):
-    """There is no offer that a decision may draw."""
+    """There is no offer that a decision may draw.
+
+    Attributes:
+        shows_nothing: Whether the placement has a default offer for that, which may not be shown now either.
+    """
+
+    def __init__(self, said: str, *, shows_nothing: bool = False) -> None:
+        """Keep what was expected and what came."""
+        super().__init__(said)
+        self.shows_nothing = shows_nothing
 
 
 class CustomersNotKeptError(ExpectedError):
