@@ -6,7 +6,7 @@ A feature that is absent meets no comparison, also none with `!=` or `not in`; a
 import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from attune_models.comparisons import Comparison, Constant, Operator
 from attune_models.facts import CHANNEL, OFFER_PREFIX, Facts, WordsOf, is_known, number_of, tags_of, words_of
@@ -15,18 +15,13 @@ from attune_models.types import Features, FeatureSet
 Test: TypeAlias = Callable[[Facts], bool]
 """Tells whether something holds."""
 
-_ORDERS: dict[Operator, Callable[[float, float], bool]] = {
+ORDER_TESTS: dict[Operator, Callable[[Any, Any], bool]] = {
     Operator.LESS: operator.lt,
     Operator.AT_MOST: operator.le,
     Operator.MORE: operator.gt,
     Operator.AT_LEAST: operator.ge,
 }
-_DATE_ORDERS: dict[Operator, Callable[[str, str], bool]] = {
-    Operator.LESS: operator.lt,
-    Operator.AT_MOST: operator.le,
-    Operator.MORE: operator.gt,
-    Operator.AT_LEAST: operator.ge,
-}
+"""How two numbers, or two dates, are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +254,7 @@ def _apart(words_in: WordsOf, refused: frozenset[str]) -> Test:
 def _ordered(feature: str, order: Operator, value: Constant) -> Test:
     if isinstance(value, str):
         return _date_ordered(feature, order, value)
-    number_in, compare = number_of(feature), _ORDERS[order]
+    number_in, compare = number_of(feature), ORDER_TESTS[order]
 
     def holds(facts: Facts) -> bool:
         number = number_in(facts)
@@ -270,7 +265,7 @@ def _ordered(feature: str, order: Operator, value: Constant) -> Test:
 
 def _date_ordered(feature: str, order: Operator, value: str) -> Test:
     # Dates as ISO 8601 writes them have the order of their texts.
-    words_in, compare = words_of(feature), _DATE_ORDERS[order]
+    words_in, compare = words_of(feature), ORDER_TESTS[order]
 
     def holds(facts: Facts) -> bool:
         words = words_in(facts)
