@@ -1,6 +1,5 @@
 """Whether a condition holds, against a second reading of the rules, written as plainly as they are stated."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -198,7 +197,7 @@ def naive(condition: Condition, context: FeatureSet, offer: FeatureSet) -> bool:
 
 
 def naive_comparison(source: FeatureSet, name: str, operator: str, values: tuple[Any, ...]) -> bool:
-    kinds: list[Mapping[str, Any]] = [source.numeric, source.categorical, source.tags, source.dense]
+    kinds: list[dict[str, Any]] = [*map(dict, [source.numeric, source.categorical, source.tags, source.dense])]
     if operator in ("exists", "is missing"):
         return any(name in kind for kind in kinds) == (operator == "exists")
     if operator == "has":
