@@ -44,6 +44,7 @@ from attune.store.offer_sets import OfferSets
 from attune.store.outcomes import Outcomes
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
+from attune.store.taken import TakenOutcomes
 from attune.store.versions import Versions
 from attune.tasks import end
 from attune.v1 import catalog_service_pb2, decision_service_pb2, placement_service_pb2, reward_service_pb2
@@ -111,7 +112,9 @@ async def _add_services(
     decider = Decider(live, catalog.offers_of, journal, decisions)
     decision_servicer = DecisionServicer(decider, Explainer(versions), decisions, live, metrics)
     endpoint.add(_DECISIONS, decision_servicer, journal.waited_s)
-    endpoint.add(_REWARDS, RewardServicer(live, outcomes, decisions, metrics), outcomes.waited_s)
+    endpoint.add(
+        _REWARDS, RewardServicer(live, outcomes, decisions, TakenOutcomes(store, decisions), metrics), outcomes.waited_s
+    )
     generations, challengers = Generations(store), Challengers(store)
     endpoint.add(
         _PLACEMENTS, PlacementServicer(placements, versions, generations, challengers, live=live, catalog=catalog)

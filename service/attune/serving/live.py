@@ -51,6 +51,7 @@ class LivePlacement:
         shortlist_random: How many of those, on a shortlist, are drawn from the lower ranks.
         guard: What may be drawn, of what is eligible otherwise.
         default_offer: What is shown where nothing is eligible, a serialised attune.v1.Offer; empty for none.
+        rests_after: Names of the outcomes after which something rests.
     """
 
     keys: PlacementKeys
@@ -65,6 +66,7 @@ class LivePlacement:
     shortlist_random: int
     guard: Guard
     default_offer: bytes = b""
+    rests_after: frozenset[str] = frozenset()
 
     @property
     def placement(self) -> Placement:
@@ -106,6 +108,10 @@ class LivePlacements:
     def applied(self) -> Mapping[str, LivePlacement]:
         """Those that are known here, by name; it changes as they do."""
         return self._live
+
+    def rests_after(self, outcome: str) -> bool:
+        """Tell whether something rests after an outcome, for whatever placement: a history is of all of them."""
+        return any(outcome in live.rests_after for live in self._live.values())
 
     async def get(self, name: str) -> LivePlacement:
         """Return a placement.
@@ -226,6 +232,7 @@ class LivePlacements:
             shortlist_random=n_random,
             guard=guard,
             default_offer=_default_offer(placement),
+            rests_after=frozenset(each.outcome for each in placement.guardrails.cool_downs),
         )
 
     async def _policy(

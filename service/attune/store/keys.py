@@ -38,6 +38,9 @@ No expiry.
 CATALOG_REVISIONS = "attune:{:catalog}:revisions"
 """Sorted set: the latest revisions, as member and score. Others are not known here, or were lost. No expiry."""
 
+BUDGET_TTL_S = 4 * 24 * 3600
+"""How long what was used of the budgets of a day is kept after it was used: the day is over everywhere by then."""
+
 TOMBSTONE_TTL_S = 30 * 24 * 3600
 """How long a closed decision can still be asked for, and how long its outcomes are told apart from unknown ones."""
 
@@ -219,6 +222,17 @@ class CustomerKeys:
 
     def _key(self, suffix: str) -> str:
         return f"attune:{{:c:{self.customer.hex()}}}:{suffix}"
+
+
+def budgets_key(day: str) -> str:
+    """Hash: `i<offer id>`, impressions, and `s<offer id>`, spend in millionths, of the budgets of a day.
+
+    Those of all days are in one Cluster slot. BUDGET_TTL_S after the last use.
+
+    Args:
+        day: As in a calendar, where the budget is: `2026-11-22`.
+    """
+    return f"attune:{{:budgets}}:{day}"
 
 
 @cache
