@@ -134,10 +134,11 @@ class ServerSettings:
             the processes, give or take a tenth; 0 for never.
         metrics_address: Where the server's metrics can be fetched over HTTP, host:port; empty for nowhere. Of several
             processes, each has the port after its predecessor's.
-        max_queue: Calls of each of `Decide`, `DecideBatch` and `RecordOutcomes` that may wait until a process turns to
-            them.
-        max_streams: Calls that one connection may have under way.
-        max_in_progress: Decisions that may be in progress in one process, and as many outcomes.
+        max_queue: Calls of each of `Decide`, `DecideBatch`, `RecordOutcomes` and `RecordActivity` that may wait until a
+            process turns to them.
+        max_streams: Calls that one connection may have under way; the client's library keeps the others. As many as
+            `max_queue`, or fewer, so that no burst of one client fills the queue.
+        max_in_progress: Decisions that may be in progress in one process, and as many outcomes, and activities.
         max_wait_ms: Milliseconds that a process may be behind and still take calls.
     """
 
@@ -145,8 +146,8 @@ class ServerSettings:
     workers: int = field(default=1, metadata=_between(1, 64))
     drain_s: float = field(default=5.0, metadata=_between(0, 3600, "seconds"))
     max_connection_age_s: float = field(default=300.0, metadata=_between(0, 86_400, "seconds"))
-    max_queue: int = field(default=512, metadata=_between(1, 100_000))
-    max_streams: int = field(default=1024, metadata=_between(1, 100_000))
+    max_queue: int = field(default=32, metadata=_between(1, 100_000))
+    max_streams: int = field(default=32, metadata=_between(1, 100_000))
     max_in_progress: int = field(default=4096, metadata=_between(1, 1_000_000))
     max_wait_ms: int = field(default=1000, metadata=_between(1, 600_000, "milliseconds"))
     metrics_address: str = field(default="", metadata=_ADDRESS_OR_NONE)

@@ -63,12 +63,28 @@ class NothingEligibleError(ExpectedError):
         self.shows_nothing = shows_nothing
 
 
+class CustomersNotKeptError(ExpectedError):
+    """The service has no key to store customers under."""
+
+    def __init__(self) -> None:
+        """Say which setting is missing."""
+        super().__init__("customers.key: expected a key in the settings of the service, got none")
+
+
+class NoConsentError(ExpectedError):
+    """The customer has not allowed it; nothing was stored."""
+
+
 class LimitReachedError(ExpectedError):
     """What is kept would become more than there may be; nothing was changed."""
 
 
 class StoreUnavailableError(ExpectedError):
     """The store did not answer in time, or not at all."""
+
+
+class NotBuiltError(ExpectedError):
+    """The contract has it, the service not yet."""
 
 
 class OverloadedError(ExpectedError):

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, make_wsgi_app
 from prometheus_client.metrics import MetricWrapperBase
 
 from attune.errors import SettingError
+from attune.v1.customer_service_pb2 import ActivityStatus
 from attune.v1.decision_service_pb2 import Mode
 from attune.v1.reward_service_pb2 import OutcomeStatus
 
@@ -35,6 +36,7 @@ class ServingMetrics:
         self._decisions = _counter(self.registry, "decisions", "Decisions answered.", labels)
         self._errors = _counter(self.registry, "errors", "Calls answered with an error.", ["method", "code"])
         self._outcomes = _counter(self.registry, "outcomes", "Outcomes received.", ["placement", "status"])
+        self._activities = _counter(self.registry, "activities", "Activities of customers received.", ["status"])
         self._snapshots = _counter(self.registry, "snapshots_refused", "Versions that were unsound.", ["placement"])
         self._outages = _counter(self.registry, "journal_outages", "Times the store was lost.", [])
         self._refused = _counter(self.registry, "calls_refused", "Calls refused for lack of time or room.", ["reason"])
@@ -61,6 +63,11 @@ class ServingMetrics:
         for status, count in Tally(statuses).items():
             short = OutcomeStatus.Name(status).removeprefix("OUTCOME_STATUS_").lower()
             self._outcomes.labels(placement, short).inc(count)
+
+    def heard_of(self, statuses: Iterable[ActivityStatus]) -> None:
+        """Count activities of customers by the statuses of their receipts."""
+        for status, count in Tally(statuses).items():
+            self._activities.labels(ActivityStatus.Name(status).removeprefix("ACTIVITY_STATUS_").lower()).inc(count)
 
     def refused_snapshot(self, placement: str) -> None:
         """Count a version that proved unsound."""

@@ -19,23 +19,29 @@ import uvloop
 from attune import config, telemetry
 from attune.api.admission import Lag
 from attune.api.catalog import CatalogServicer
+from attune.api.customers import CustomerServicer
 from attune.api.decisions import DecisionServicer
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
 from attune.child import EX_CONFIG, EX_UNAVAILABLE, READY_VARIABLE
-from attune.config import Settings
+from attune.config import CustomerSettings, Settings, days_of, names_of
 from attune.endpoint import Endpoint
 from attune.errors import SettingError, StoreUnavailableError
 from attune.learning.learners import Learners
 from attune.metrics import LearningMetrics, ServingMetrics, published
 from attune.serving.catalog import LiveCatalog
+from attune.serving.consent import ConsentRule
+from attune.serving.customer_ids import CustomerIds
+from attune.serving.customers import CustomerRules, KnownCustomers
 from attune.serving.decider import Decider
 from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
+from attune.serving.profile import ProfileRules
 from attune.store.batch import Bounds
 from attune.store.catalog import Catalog
 from attune.store.challengers import Challengers
 from attune.store.client import Store
+from attune.store.customers import Customers, Retention
 from attune.store.decisions import Decisions
 from attune.store.generations import Generations
 from attune.store.hazards import hazards
@@ -47,12 +53,21 @@ from attune.store.placements import Placements
 from attune.store.taken import TakenOutcomes
 from attune.store.versions import Versions
 from attune.tasks import end
-from attune.v1 import catalog_service_pb2, decision_service_pb2, placement_service_pb2, reward_service_pb2
+from attune.v1 import (
+    catalog_service_pb2,
+    customer_service_pb2,
+    decision_service_pb2,
+    placement_service_pb2,
+    reward_service_pb2,
+)
 
 _DECISIONS = decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"]
 _REWARDS = reward_service_pb2.DESCRIPTOR.services_by_name["RewardService"]
 _PLACEMENTS = placement_service_pb2.DESCRIPTOR.services_by_name["PlacementService"]
 _CATALOG = catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"]
+_CUSTOMERS = customer_service_pb2.DESCRIPTOR.services_by_name["CustomerService"]
+
+_DAY_S = 24 * 3600
 
 # Objects that were made and not freed; collections of the youngest, and of the middle ones.
 _COLLECTED_AFTER = (10_000, 20, 20)
@@ -120,6 +135,31 @@ async def _add_services(
         _PLACEMENTS, PlacementServicer(placements, versions, generations, challengers, live=live, catalog=catalog)
     )
     endpoint.add(_CATALOG, CatalogServicer(offers, catalog))
+    # A pipe of their own: thousands of activities a second must not stand before decisions.
+    customers = Customers(_pipe(stack, settings.store.url, settings.store.timeout_ms), _retention(settings.customers))
+    known = KnownCustomers(customers, _customer_rules(settings.customers))
+    allowed = names_of(settings.customers.identifiers_allowed)
+    endpoint.add(_CUSTOMERS, CustomerServicer(known, decisions, allowed, metrics))
+
+
+def _customer_rules(settings: CustomerSettings) -> CustomerRules:
+    return CustomerRules(
+        CustomerIds(bytes.fromhex(settings.key), bytes.fromhex(settings.former_key)),
+        ConsentRule(assumed=settings.consent == "assumed"),
+        ProfileRules(
+            days_of(settings.half_lives_days),
+            settings.purchase,
+            settings.returning_days,
+            settings.engaged_activities,
+            settings.established_purchases,
+            settings.established_days,
+            settings.lapsing_days,
+        ),
+    )
+
+
+def _retention(settings: CustomerSettings) -> Retention:
+    return Retention(settings.profile_days * _DAY_S, settings.history_days * _DAY_S)
 
 
 def _keep_running(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

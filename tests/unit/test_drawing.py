@@ -71,7 +71,7 @@ async def drawn_by(live: LivePlacement, event_id: str = "e", **fields: Any) -> D
     drawn = draft(request, live, LIVE, event_id)
     drawn.draw(drawn.pmf_of(drawn.eligible.situation), NOW_MS)
     if request.slots > 1:
-        await drawn.draw_later_slots(request.slots)
+        await drawn.draw_later_slots()
     return drawn
 
 

@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 
 from attune.errors import SettingError
 from attune.metrics import LearningMetrics, ServingMetrics, published
+from attune.v1.customer_service_pb2 import ACTIVITY_STATUS_ACCEPTED, ACTIVITY_STATUS_NO_CONSENT
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_LEARNED
 from attune.v1.reward_service_pb2 import OUTCOME_STATUS_ACCEPTED, OUTCOME_STATUS_LATE
 
@@ -28,6 +29,7 @@ def test_a_server_counts_what_it_answers() -> None:
     metrics.decided("home", MODE_CONTROL, logged=False)
     metrics.failed("Decide", "INVALID_ARGUMENT")
     metrics.received("home", [OUTCOME_STATUS_ACCEPTED, OUTCOME_STATUS_LATE, OUTCOME_STATUS_ACCEPTED])
+    metrics.heard_of([ACTIVITY_STATUS_ACCEPTED, ACTIVITY_STATUS_NO_CONSENT, ACTIVITY_STATUS_ACCEPTED])
     metrics.refused_snapshot("home")
     metrics.lost_store()
     metrics.refused("busy")
@@ -39,6 +41,8 @@ def test_a_server_counts_what_it_answers() -> None:
         'attune_errors_total{code="INVALID_ARGUMENT",method="Decide"}': 1,
         'attune_outcomes_total{placement="home",status="accepted"}': 2,
         'attune_outcomes_total{placement="home",status="late"}': 1,
+        'attune_activities_total{status="accepted"}': 2,
+        'attune_activities_total{status="no_consent"}': 1,
         'attune_snapshots_refused_total{placement="home"}': 1,
         "attune_journal_outages_total": 1,
         'attune_calls_refused_total{reason="busy"}': 1,

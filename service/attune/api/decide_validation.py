@@ -34,7 +34,7 @@ def checked_batch(batch: DecideBatchEnvelope) -> list[DecideEnvelope | InvalidIn
     n_requests = len(batch.requests)
     if not 1 <= n_requests <= MAX_BATCH:
         refuse([Violation("requests", f"expected 1 to {MAX_BATCH} requests, got {n_requests}")])
-    checked = list(map(_checked, batch.requests))
+    checked = [request if _is_surely_valid(request) else _checked(request) for request in batch.requests]
     n_answers = sum([_n_answers(each) for each in checked if isinstance(each, DecideEnvelope)])
     if n_answers > MAX_BATCH_ANSWERS:
         refuse([Violation("requests", f"expected at most {MAX_BATCH_ANSWERS} slots and ranks in all, got {n_answers}")])

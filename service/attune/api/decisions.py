@@ -89,7 +89,7 @@ class DecisionServicer:
         check_names(request.placement, request.event_id)
         live = await self._live.get(request.placement)
         stored = await self._decisions.get(live.keys, request.event_id)
-        response = GetDecisionResponse(decision=_decision(request.placement, stored))
+        response = GetDecisionResponse(decision=decision_message(request.placement, stored))
         if request.explain:
             write_explanations(await self._explainer.explain(live, stored.record), response.decision)
         return response
@@ -128,7 +128,8 @@ def _ranking(decided: Decided, size: int) -> list[ScoredOffer]:
     return [ScoredOffer(offer_id=offer_id, probability=probability) for probability, offer_id in ranked[:size]]
 
 
-def _decision(placement: str, stored: StoredDecision) -> Decision:
+def decision_message(placement: str, stored: StoredDecision) -> Decision:
+    """Return a stored decision as the contract has it."""
     record = stored.record
     offers = [Offer.FromString(offer) for offer in record.offers]
     decision = Decision(

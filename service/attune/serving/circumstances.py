@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from attune.serving.seen import Seen
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
 from attune.v1.features_pb2 import Features
+
+_NO_RECORD, _NOTHING_SEEN = CustomerRecord(), Seen(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,20 @@ class Visitor(NamedTuple):
     """Who a decision is made for, as far as that may be known.
 
     Attributes:
-        customer: None where nothing is known, or nothing may be used.
         withheld: Whether nothing may be learned from the decision.
+        key: The keyed hash of the id; empty where nothing may be used: then the rest is empty, too.
+        record: Profile, preferences and consent.
+        seen: What was shown and how it was taken, as of `KnownCustomer`.
+        said: What was said about consent, as stored: it must be the same when a history is added to.
+        in_turn: Whether nobody else decides for the same customer in this process before this decision is made.
     """
 
-    customer: KnownCustomer | None
     withheld: bool
+    key: bytes = b""
+    record: CustomerRecord = _NO_RECORD
+    seen: Seen = _NOTHING_SEEN
+    said: bytes = b""
+    in_turn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

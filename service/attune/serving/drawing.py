@@ -17,12 +17,12 @@ import numpy as np
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.candidates import part_of
 from attune.serving.catalog import LiveOffers
-from attune.serving.circumstances import Circumstances
+from attune.serving.circumstances import Circumstances, Visitor
 from attune.serving.eligible import Eligible, eligible_offers
 from attune.serving.identity import request_digest
 from attune.serving.joining import told_of
 from attune.serving.live import LivePlacement
-from attune.serving.recording import common_fields, own_fields
+from attune.serving.recording import common_fields, offers_field, own_fields
 from attune.serving.shortlist import ranking, shortlist
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
 from attune.store.journal import DEFERRED
@@ -47,7 +47,9 @@ class Draft:
         eligible: What may be drawn.
         policy: Who decides: the placement's policy, or the baseline of its control group; None for chance.
         mode: The same, as it is recorded.
+        n_slots: How many slots are asked for.
         circumstances: What it is made under; None where that did not matter.
+        visitor: For whom; None where nobody said.
         decided_at_ms: When it was drawn, milliseconds since the epoch.
         pmf: The probabilities that the first slot was drawn with.
         chosen: Position of the offer drawn for the first slot, in `pmf`, zero-based.
@@ -61,7 +63,9 @@ class Draft:
     eligible: Eligible
     policy: Policy | None
     mode: Mode
+    n_slots: int
     circumstances: Circumstances | None
+    visitor: Visitor | None = field(default=None, init=False)
     decided_at_ms: int = field(init=False)
     pmf: Pmf = field(init=False)
     chosen: int = field(init=False)
@@ -111,7 +115,7 @@ class Draft:
         self.decided_at_ms, self.pmf = now_ms, pmf
         self.chosen = pmfs.draw(pmf, pmfs.unit_interval("draw", self.live.keys.name, self.event_id))
 
-    async def draw_later_slots(self, n_slots: int) -> None:
+    async def draw_later_slots(self) -> None:
         """Draw an offer for each slot after the first."""
         situation, name, later = self.eligible.situation, self.live.keys.name, []
 
@@ -119,7 +123,7 @@ class Draft:
             """Return the uniform number in [0, 1) that a slot is drawn with."""
             return pmfs.unit_interval("draw", name, self.event_id, str(slot))
 
-        for drawn in slots.draws(situation, [self.chosen], n_slots, self.pmf_of, u_of):
+        for drawn in slots.draws(situation, [self.chosen], self.n_slots, self.pmf_of, u_of):
             later.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen))
             # Twenty slots of a thousand offers take long: other decisions get their turn in between.
             await asyncio.sleep(0)
@@ -130,15 +134,16 @@ class Draft:
         eligible = self.eligible
         own = own_fields(self.event_id, self.decided_at_ms, eligible.context, self.pmf, self.chosen)
         record = own + common_fields(self.policy_version, self.mode, eligible.offer_set)
-        return record + self._more() if self._is_unusual() else record
+        if not eligible.offer_set:
+            record += offers_field(eligible.offers)
+        return record + self._more() if self._has_more() else record
 
-    def _is_unusual(self) -> bool:
+    def _has_more(self) -> bool:
         eligible = self.eligible
         return (
-            not eligible.offer_set
-            or eligible.situation.positions is not None
+            eligible.situation.positions is not None
             or self.circumstances is not None
-            or bool(self.digest or self.later_slots)
+            or bool(self.digest or self.later_slots or eligible.exclusions)
         )
 
     def _more(self) -> bytes:
@@ -149,8 +154,7 @@ class Draft:
             withheld=circumstances is not None and circumstances.withheld,
             customer=customer.key if customer is not None else b"",
             channel=circumstances.channel if circumstances is not None and customer is not None else "",
-            offers=eligible.offers,
-            offer_positions=eligible.situation.positions if eligible.offer_set else None,
+            offer_positions=eligible.situation.positions,
             shortlisted_from=eligible.shortlisted_from,
             request_digest=self.digest,
             later_slots=self.later_slots,
@@ -187,11 +191,13 @@ def draft(
     # Only who sends an event_id can repeat a request. What is known about a customer moves on: it is no part of that.
     digest = request_digest(request, eligible.asked or eligible.situation) if request.event_id else b""
     if circumstances is not None and circumstances.customer is not None:
-        eligible = told_of(eligible, circumstances, circumstances.customer)
+        situation = told_of(eligible.situation, circumstances.customer)
+        eligible = eligible._replace(situation=situation, context=circumstances.context.SerializeToString())
     window_ms = DEFERRED if request.deferred else live.window_ms
     policy, mode = (None, MODE_DEFAULT) if eligible.is_default else _chooser(live, request.customer_id or event_id)
-    begun = Draft(live, window_ms, event_id, digest, eligible, policy, mode, circumstances)
-    if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, request.slots)):
+    n_slots = request.slots
+    begun = Draft(live, window_ms, event_id, digest, eligible, policy, mode, n_slots, circumstances)
+    if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, n_slots)):
         begun.shorten(size)
     return begun
 

@@ -183,7 +183,7 @@ class LivePlacements:
             _log.exception('placement "%s" stays as it is', name)
 
     def _is_as_known(self, look: int, name: str, record: PlacementRecord | None, version: int) -> bool:
-        """Tell whether a placement is as it serves, as nearly always: then there is nothing to do, and no task is made."""
+        """Tell whether a placement is as it serves, as nearly always: then there is nothing to do."""
         live, taking_over = self._live.get(name), self._taking_over.get(name)
         if live is None or live.record is not record or live.version != version:
             return False

@@ -2,13 +2,15 @@
 
 Nothing is kept of an activity itself. Counts halve with time: an activity counts 2^(-age / half-life), so that a count
 can be brought to any later time without the activities (Cormode, Shkapenyuk, Srivastava and Xu, "Forward decay", 2009).
-Activities may come in any order: counts, sums, first and last times are the same, up to rounding, whatever it is. Of two
-with the same name, the later one gives the last values. Only which values are dropped where there are too many depends
-on the order. What decisions are told of it: `attune.serving.profile_features`.
+Activities may come in any order: counts, sums, first and last times are the same, up to rounding, whatever it is. The
+later one of a name gives the last values. Only which values are dropped where there are too many depends on the order.
+
+What decisions are told of it: `attune.serving.profile_features`.
 """
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from attune.storage.v1.records_pb2 import ActivityRecord, CustomerRecord
 from attune.v1.customer_service_pb2 import Activity
@@ -119,8 +121,9 @@ def _advance(kept: ActivityRecord, at_ms: int, half_lives_days: tuple[float, ...
             counted * decay(age_ms, days) for counted, days in zip(kept.decayed, half_lives_days, strict=True)
         ]
         factor = decay(age_ms, half_lives_days[-1])
-        for value in kept.values:
-            kept.values[value] *= factor
+        values = kept.values
+        for value in list(values):  # setting a value of a map while walking through it skips others
+            values[value] *= factor
         kept.last_ms = at_ms
 
 
@@ -165,12 +168,22 @@ def _values(activity: Activity) -> Iterator[str]:
     """Yield the values of categorical features and tags as `ActivityRecord.values` names them."""
     categorical, tags = activity.features.categorical, activity.features.tags
     for name in categorical:
-        yield f"{counted_name(name)}={categorical[name]}"
+        yield f"{_counted_name(name)}={categorical[name]}"
     for name in tags:
-        counted = counted_name(name)
+        counted = _counted_name(name)
         yield from (f"{counted}={tag}" for tag in tags[name].values)
 
 
-def counted_name(name: str) -> str:
+def _counted_name(name: str) -> str:
     """Return how a feature's name stands in `ActivityRecord.values`: without `=`, which ends it there."""
     return name.replace("%", "%25").replace("=", "%3D")
+
+
+def values_by_name(kept: ActivityRecord) -> dict[str, list[str]]:
+    """Return the values that are counted of each categorical feature and tag, by name; those that came most first."""
+    values, by_name = kept.values, dict[str, list[str]]()
+    # As many of two: by value.
+    for counted in sorted(sorted(values), key=values.__getitem__, reverse=True):
+        name, _, value = counted.partition("=")
+        by_name.setdefault(name, []).append(value)
+    return {(unquote(name) if "%" in name else name): by_name[name] for name in sorted(by_name)}

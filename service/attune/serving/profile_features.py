@@ -16,9 +16,8 @@ Made when a profile is changed, and kept with it: a decision only brings to its 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote
 
-from attune.serving.profile import DAY_MS, ProfileRules, decay
+from attune.serving.profile import DAY_MS, ProfileRules, decay, values_by_name
 from attune.storage.v1.records_pb2 import ActivityRecord, CustomerRecord
 from attune.v1.customer_service_pb2 import Preferences
 from attune.v1.features_pb2 import Features, Tags
@@ -104,9 +103,10 @@ def _bring_to(features: Features, record: CustomerRecord, now_ms: int, rules: Pr
     features.categorical["customer.stage"] = stage(record, now_ms, rules)
     numeric = features.numeric
     age_days = age_ms / DAY_MS
-    factors = {f"{days:g}d": decay(age_ms, days) for days in rules.half_lives_days}
+    labels = _labels(rules.half_lives_days)
+    factors = {label: decay(age_ms, days) for label, days in zip(labels, rules.half_lives_days, strict=True)}
     for name in list(numeric):
-        aging = _aging(name)
+        aging = _aging(name, labels)
         if aging == _GROWS:
             numeric[name] += age_days
         elif aging:
@@ -114,17 +114,22 @@ def _bring_to(features: Features, record: CustomerRecord, now_ms: int, rules: Pr
 
 
 @lru_cache(_CACHED_NAMES)
-def _aging(name: str) -> str:
-    """Return how a number depends on the time: `_GROWS` by 1 a day, halves as its half-life says, or nothing for not.
+def _aging(name: str, labels: tuple[str, ...]) -> str:
+    """Return how a number depends on the time: `_GROWS` by 1 a day, halves as a label says, or nothing for not at all.
 
     The sums of what callers call as they like end with `.sum`, so that they are not taken for anything else.
     """
-    if not name.startswith("customer."):
+    if not name.startswith("customer.") or name.endswith((".count", ".sum")):
         return ""
-    last = name.rpartition(".")[2]
-    if last in {"days_since", "days_since_seen", "tenure_days"}:
-        return _GROWS
-    return "" if last in {"count", "sum"} else last
+    # The longest first: there may be half-lives of 5 and of 0.5 days.
+    found = (label for label in sorted(labels, key=len, reverse=True) if name.endswith(f".{label}"))
+    return next(found, _GROWS)
+
+
+@lru_cache
+def _labels(half_lives_days: tuple[float, ...]) -> tuple[str, ...]:
+    """Return what the names of counts end with that halve in so many days."""
+    return tuple(f"{days:g}d" for days in half_lives_days)
 
 
 def _timed(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> Iterator[tuple[str, float]]:
@@ -147,8 +152,9 @@ def _lately(prefix: str, kept: ActivityRecord, age_ms: int, rules: ProfileRules)
     """Yield how often something was done lately, for each half-life; nothing where the settings have changed since."""
     decayed = kept.decayed
     if len(decayed) == len(rules.half_lives_days):
-        for days, counted in zip(rules.half_lives_days, decayed, strict=True):
-            yield f"{prefix}{days:g}d", counted * decay(age_ms, days)
+        labels = _labels(rules.half_lives_days)
+        for label, days, counted in zip(labels, rules.half_lives_days, decayed, strict=True):
+            yield prefix + label, counted * decay(age_ms, days)
 
 
 def _chosen(record: CustomerRecord, now_ms: int, rules: ProfileRules, room: int) -> tuple[Features, int]:
@@ -208,17 +214,7 @@ def _features_of(prefixed: Sequence[tuple[str, ActivityRecord]]) -> Iterator[tup
         last = kept.last
         yield from ((f"{prefix}{name}", last[name]) for name in sorted(last))
     for prefix, kept in prefixed:
-        yield from ((f"{prefix}{name}.often", values) for name, values in _often(kept))
-
-
-def _often(kept: ActivityRecord) -> Iterator[tuple[str, list[str]]]:
-    """Yield for each categorical feature and tag, by name, the values that came most often."""
-    values, by_name = kept.values, dict[str, list[str]]()
-    # The heaviest first, those that are as heavy by name.
-    for counted in sorted(sorted(values), key=values.__getitem__, reverse=True):
-        name, _, value = counted.partition("=")
-        by_name.setdefault(name, []).append(value)
-    yield from ((unquote(name) if "%" in name else name, by_name[name][:MAX_OFTEN]) for name in sorted(by_name))
+        yield from ((f"{prefix}{name}.often", values[:MAX_OFTEN]) for name, values in values_by_name(kept).items())
 
 
 def _said(preferences: Preferences) -> Iterator[tuple[str, Any]]:

@@ -100,12 +100,10 @@ class Customers:
         Raises:
             StoreUnavailableError: The store did not answer in time, or has what is no record.
         """
-        readings = [self._read(customer, most_seen)]
-        if former is not None:
-            # Both at once: the former one is asked for only while keys change.
-            readings.append(self._read(former, most_seen))
-        found, *formerly = await asyncio.gather(*readings) if former else [await readings[0]]
-        if former is not None and _is_empty(found) and not _is_empty(formerly[0]):
+        if former is None:
+            return _stored(await self._read(customer, most_seen))
+        found, formerly = await asyncio.gather(self._read(customer, most_seen), self._read(former, 1))
+        if _is_empty(found) and not _is_empty(formerly):
             await self.move(former, customer)
             found = await self._read(customer, most_seen)
         return _stored(found)
@@ -140,12 +138,13 @@ class Customers:
         lock = self._changing.setdefault(customer, asyncio.Lock())
         async with lock:
             if former is not None:
-                await self.read(customer, former, 0)
+                await self.read(customer, former, 1)
             for _ in range(_ATTEMPTS):
-                profile, consent, _, known = await self._read(customer, 0, activity_ids)
+                read = await self._read(customer, 0, activity_ids)
+                profile, consent, _, known = read
                 record = _record(profile, consent) or CustomerRecord()
                 changed = change(record, [at is not None for at in known])
-                if not changed.writes or await self._write(customer, profile, consent, record, changed, now_ms):
+                if not changed.writes or await self._write(customer, read, record, changed, now_ms):
                     return changed.result
         raise StoreUnavailableError("customer_id: others have changed the customer all the time; try again")
 
@@ -172,8 +171,9 @@ class Customers:
         return await self._scripts.run("customer_read", CustomerKeys(customer).every, [most_seen, *digests])
 
     async def _write(
-        self, customer: bytes, profile: bytes, consent: bytes, record: CustomerRecord, changed: Change[Any], now_ms: int
+        self, customer: bytes, read: Sequence[Any], record: CustomerRecord, changed: Change[Any], now_ms: int
     ) -> bool:
+        profile, consent, *_ = read
         consents = CustomerRecord(consents=record.consents)
         record.ClearField("consents")
         profile_s = self.retention.profile_s
@@ -204,7 +204,10 @@ def _is_empty(reading: Sequence[Any]) -> bool:
 
 def _stored(reading: Sequence[Any]) -> Stored:
     profile, consent, seen, _ = reading
-    return Stored(_record(profile, consent), [SeenRecord.FromString(each) for each in seen])
+    try:
+        return Stored(_record(profile, consent), [SeenRecord.FromString(each) for each in seen])
+    except DecodeError as error:
+        raise StoreRefusedError("a customer: the history in the store is none") from error
 
 
 def _record(profile: bytes, consent: bytes) -> CustomerRecord | None:

@@ -1,5 +1,6 @@
 -- Reads all that is stored of a customer, as it is.
 -- KEYS: of the customer
+-- ARGV: none
 -- Returns for each its dump, empty where there is none, and its time to live, ms, 0 for no end.
 local all = {}
 for i = 1, #KEYS do
