@@ -6,7 +6,8 @@ more than deciding.
 
 from collections.abc import Iterator
 
-from attune.api.validation import MAX_OFFERS, MAX_SLOTS, SURELY_SHORT, id_violations, refuse
+from attune.api.checks import SURELY_SHORT, id_violations
+from attune.api.validation import MAX_OFFERS, MAX_SLOTS, refuse
 from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 

@@ -1,6 +1,6 @@
 """What is wrong with guardrails, and what is allowed but hardly meant."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -16,6 +16,8 @@ from attune.store.keys import PLACEMENT_NAME
 from attune.v1.condition_pb2 import Condition
 from attune.v1.placement_pb2 import (
     CAP_SCOPE_CATEGORY,
+    CAP_SCOPE_CHANNEL,
+    CAP_SCOPE_CUSTOMER,
     CAP_SCOPE_OFFER,
     CAP_SCOPE_PLACEMENT,
     CapScope,
@@ -23,9 +25,11 @@ from attune.v1.placement_pb2 import (
     EligibilityRule,
     FrequencyCap,
     Guardrails,
+    NothingEligible,
     OfferSelector,
     QuietHours,
 )
+from attune_models.features import FeatureError, encode_action
 
 MAX_RULES = 50
 MAX_CAPS = 20
@@ -38,6 +42,7 @@ MIN_WINDOW_S, MAX_WINDOW_S = 1, 90 * 24 * 3600
 
 _MOST_SELECTED = {"offer_ids": 1000, "tags": 100, "categories": 100, "channels": MAX_CHANNELS}
 _RESTING = (CAP_SCOPE_OFFER, CAP_SCOPE_CATEGORY, CAP_SCOPE_PLACEMENT)
+_COUNTED = (*_RESTING, CAP_SCOPE_CHANNEL, CAP_SCOPE_CUSTOMER)
 
 
 def guardrail_violations(
@@ -53,11 +58,25 @@ def guardrail_violations(
     yield from _each("rules", guardrails.rules, MAX_RULES, lambda rule: _rule_violations(rule, segments))
     yield from _each("caps", guardrails.caps, MAX_CAPS, _cap_violations)
     yield from _each(
-        "cool_downs", guardrails.cool_downs, MAX_COOL_DOWNS, lambda cool_down: _cool_down_violations(cool_down, outcomes)
+        "cool_downs",
+        guardrails.cool_downs,
+        MAX_COOL_DOWNS,
+        lambda cool_down: _cool_down_violations(cool_down, outcomes),
     )
     yield from _each("quiet_hours", guardrails.quiet_hours, MAX_QUIET_HOURS, _quiet_hours_violations)
     for field in ("rules", "caps"):
         yield from _repeated(field, [each.name for each in getattr(guardrails, field)])
+
+
+def nothing_eligible_violations(spec: NothingEligible) -> Iterator[Violation]:
+    """Yield what is wrong with what is to be answered where nothing is eligible."""
+    if spec.WhichOneof("reply") is None:
+        yield Violation("default_offer", "expected an offer here, or empty, got neither")
+    if spec.HasField("default_offer"):
+        try:
+            encode_action(spec.default_offer)
+        except FeatureError as error:
+            yield Violation(f"default_offer.{error.field}".rstrip("."), error.description)
 
 
 def known_segments(condition: Condition, segments: Conditions | None) -> Conditions:
@@ -80,7 +99,9 @@ def _repeated(field: str, names: Sequence[str]) -> Iterator[Violation]:
     first: dict[str, int] = {}
     for i, name in enumerate(names):
         if (seen := first.setdefault(name, i)) != i:
-            yield Violation(f"{field}[{i}].name", f'expected a name of its own, got "{name[:80]}" as in {field}[{seen}]')
+            yield Violation(
+                f"{field}[{i}].name", f'expected a name of its own, got "{name[:80]}" as in {field}[{seen}]'
+            )
 
 
 def _rule_violations(rule: EligibilityRule, segments: Conditions | None) -> Iterator[Violation]:
@@ -99,7 +120,7 @@ def _cap_violations(cap: FrequencyCap) -> Iterator[Violation]:
         hint = "; a rule keeps offers out altogether" if cap.impressions == 0 else ""
         yield Violation("impressions", f"expected 1 to {MAX_IMPRESSIONS}, got {cap.impressions}{hint}")
     yield from _window_violations("window", cap, cap.window)
-    yield from _scope_violations(cap.scope, CapScope.values()[1:])
+    yield from _scope_violations(cap.scope, _COUNTED)
     yield from prefixed("offers", _selector_violations(cap.offers))
 
 
