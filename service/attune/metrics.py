@@ -20,7 +20,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from attune.errors import SettingError
 from attune.v1.customer_service_pb2 import ActivityStatus
-from attune.v1.decision_service_pb2 import Mode
+from attune.v1.decision_service_pb2 import ExclusionReason, Mode
 from attune.v1.reward_service_pb2 import OutcomeStatus
 
 _log = logging.getLogger(__name__)
@@ -41,6 +41,9 @@ class ServingMetrics:
         self._outages = _counter(self.registry, "journal_outages", "Times the store was lost.", [])
         self._refused = _counter(self.registry, "calls_refused", "Calls refused for lack of time or room.", ["reason"])
         self._version = _gauge(self.registry, "serving_version", "The version that decides.", ["placement"])
+        self._excluded = _counter(
+            self.registry, "offers_excluded", "Offers that could not be drawn.", ["placement", "reason"]
+        )
         self._offers = _gauge(self.registry, "live_offers", "Offers of the catalogue to draw from.", ["placement"])
         # Finding a child by its labels costs more than counting; see benchmarks/metrics_cost.py.
         self._bound: dict[tuple[str, Mode, bool], Counter] = {}
@@ -53,6 +56,12 @@ class ServingMetrics:
             child = self._decisions.labels(placement, short, str(logged).lower())
             self._bound[placement, mode, logged] = child
         child.inc(n_decisions)
+
+    def excluded(self, placement: str, exclusions: Iterable[tuple[ExclusionReason, int]]) -> None:
+        """Count offers that a decision of an applied placement could not draw, so many for each reason."""
+        for reason, n_offers in exclusions:
+            short = ExclusionReason.Name(reason).removeprefix("EXCLUSION_REASON_").lower()
+            self._excluded.labels(placement, short).inc(n_offers)
 
     def failed(self, method: str, code: str) -> None:
         """Count a call that was answered with an error: its method, and the name of the status code."""
@@ -95,7 +104,8 @@ class ServingMetrics:
     def forget(self, placement: str) -> None:
         """Drop what is known about a placement that is gone."""
         self._bound = {key: child for key, child in self._bound.items() if key[0] != placement}
-        _forget(placement, self._decisions, self._outcomes, self._snapshots, self._version, self._offers)
+        counted = (self._decisions, self._outcomes, self._snapshots, self._excluded)
+        _forget(placement, *counted, self._version, self._offers)
 
 
 class LearningMetrics:

@@ -9,7 +9,7 @@ import pytest
 
 from attune.serving.budgets import Budgets, day_of, zone_of
 from attune.serving.circumstances import Circumstances
-from attune.serving.guard import Exclusion
+from attune.serving.guard import AtMost, Exclusion
 from attune.serving.guard_checks.budgets import BudgetsCheck
 from attune.serving.terms import OfferTerms, Terms
 from attune.store.budgets import BudgetCounts, DayOfOffer, Used
@@ -171,3 +171,17 @@ async def test_while_the_store_is_away_it_is_counted_here_and_told_later(
     assert int(await store.redis.hget(budgets_key(today()), "iboots")) in (3, 4)
     await server.decide()
     assert not await server.decide()
+
+
+async def test_one_reply_shows_an_offer_on_no_more_channels_than_its_budget_has_left(store: Store, pipe: Pipe) -> None:
+    del store
+    by_channel = [boots(impressions=3, spend=0.9, cost=cost)._replace(channel=f"c{cost}") for cost in (0.3, 0.4, 0.1)]
+    server = Server(pipe, offers(*by_channel))
+    asked = Circumstances(now_ms(), Features(), "home")
+    assert server.check.limits(asked, server.terms) == [AtMost([0, 1, 2], 2)]
+    assert await server.decide()
+    assert server.check.limits(asked, server.terms) == [AtMost([0, 1, 2], 1)]
+    # Then only 0.3 is left: enough for the other channels.
+    assert await server.decide()
+    assert server.left_out() == [Exclusion(EXCLUSION_REASON_BUDGET, "spend", [1])]
+    await server.budgets.close()

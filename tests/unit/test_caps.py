@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from attune.serving.circumstances import Circumstances, KnownCustomer
-from attune.serving.guard import Exclusion
+from attune.serving.guard import AtMost, Exclusion
 from attune.serving.guard_checks.history import HistoryCheck
-from attune.serving.terms import OfferTerms
+from attune.serving.terms import OfferTerms, Terms
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CAP
 from attune.v1.features_pb2 import Features
@@ -179,3 +179,32 @@ def _one_by_one(scope: CapScope, limit: int, history: Sequence[SeenRecord]) -> l
         CAP_SCOPE_CHANNEL: [pushed] * 4,
     }
     return [position for position, count in enumerate(counts[scope]) if count >= limit]
+
+
+def test_one_reply_shows_no_more_than_caps_have_left() -> None:
+    caps = [
+        cap(CAP_SCOPE_OFFER),
+        cap(CAP_SCOPE_CATEGORY),
+        cap(CAP_SCOPE_PLACEMENT, impressions=4),
+        cap(CAP_SCOPE_CUSTOMER, tags=["winter"]),
+    ]
+    check = HistoryCheck(caps)
+    terms = Terms(OFFERS, [b""] * len(OFFERS))
+    # nothing seen: more shoes than two there are not, nor more winter; of all, three of four
+    assert check.limits(circumstances([]), terms) == []
+    assert check.limits(circumstances([seen(3, 1, placement="email"), seen(3, 2)]), terms) == [AtMost([0, 1, 2, 3], 3)]
+    # one pair of shoes is left, and of winter; of the offers without a category nothing is said
+    assert check.limits(circumstances([seen(0, 1)]), terms) == [
+        AtMost([0, 1], 1),
+        AtMost([0, 1, 2, 3], 3),
+        AtMost([0, 2], 1),
+    ]
+    # what is held back anyway is not limited
+    assert check.limits(circumstances([seen(0, 1), seen(0, 2)]), terms) == [AtMost([0, 1, 2, 3], 2)]
+    assert check.limits(Circumstances(NOW_MS, Features(), "home"), terms) == ()
+
+
+def test_an_offer_on_several_channels_is_one_offer() -> None:
+    terms = Terms([OfferTerms("boots", channel=channel) for channel in ("push", "email", "sms")], [b""] * 3)
+    assert HistoryCheck([cap(CAP_SCOPE_OFFER)]).limits(circumstances([]), terms) == [AtMost([0, 1, 2], 2)]
+    assert HistoryCheck([cap(CAP_SCOPE_CHANNEL)]).limits(circumstances([]), terms) == []

@@ -11,7 +11,12 @@ from prometheus_client import generate_latest
 from attune.errors import SettingError
 from attune.metrics import LearningMetrics, ServingMetrics, published
 from attune.v1.customer_service_pb2 import ACTIVITY_STATUS_ACCEPTED, ACTIVITY_STATUS_NO_CONSENT
-from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_LEARNED
+from attune.v1.decision_service_pb2 import (
+    EXCLUSION_REASON_CAP,
+    EXCLUSION_REASON_QUIET_HOURS,
+    MODE_CONTROL,
+    MODE_LEARNED,
+)
 from attune.v1.reward_service_pb2 import OUTCOME_STATUS_ACCEPTED, OUTCOME_STATUS_LATE
 
 
@@ -35,6 +40,8 @@ def test_a_server_counts_what_it_answers() -> None:
     metrics.refused("busy")
     metrics.serves("home", 7)
     metrics.draws_from("home", 12)
+    metrics.excluded("home", [(EXCLUSION_REASON_CAP, 3), (EXCLUSION_REASON_QUIET_HOURS, 1)])
+    metrics.excluded("home", [(EXCLUSION_REASON_CAP, 2)])
     assert samples(metrics) == {
         'attune_decisions_total{logged="true",mode="learned",placement="home"}': 3,
         'attune_decisions_total{logged="false",mode="control",placement="home"}': 1,
@@ -48,6 +55,8 @@ def test_a_server_counts_what_it_answers() -> None:
         'attune_calls_refused_total{reason="busy"}': 1,
         'attune_serving_version{placement="home"}': 7,
         'attune_live_offers{placement="home"}': 12,
+        'attune_offers_excluded_total{placement="home",reason="cap"}': 5,
+        'attune_offers_excluded_total{placement="home",reason="quiet_hours"}': 1,
     }
 
 

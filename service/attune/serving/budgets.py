@@ -103,6 +103,12 @@ class Allowance:
             return "impressions"
         return "spend" if tally.spend + self.cost > self.spend else ""
 
+    def left(self) -> int:
+        """Return how often the offer may still be shown; negative where it was shown too often."""
+        tally = self.tally
+        impressions = self.impressions - tally.impressions
+        return min(impressions, (self.spend - tally.spend) // self.cost) if self.cost else impressions
+
 
 class Charge:
     """What a decision has used of budgets."""
@@ -203,9 +209,11 @@ class Budgets:
         days = _days_around(datetime.now(UTC))
         self._known = await self._counts.read(days)
         self._is_away = False
-        self._tallies = {of: tally for of, tally in self._tallies.items() if of.day in days or tally in self._untold}
-        for of, tally in self._tallies.items():
-            tally.learn(self._known.get(of, Used(0, 0)))
+        for of, tally in self._tallies.copy().items():
+            if of.day in days:
+                tally.learn(self._known.get(of, Used(0, 0)))
+            elif tally not in self._untold:
+                del self._tallies[of]
         if self._untold:
             self._tell(())
 
@@ -236,8 +244,8 @@ class Budgets:
     def _tally(self, of: DayOfOffer) -> Tally:
         tally = self._tallies.get(of)
         if tally is None:
-            tally = self._tallies[of] = Tally(of)
-            tally.learn(self._known.get(of, Used(0, 0)))
+            # In one step: a thread may prepare offers at the same time, and there has to be one tally for all.
+            tally = self._tallies.setdefault(of, Tally(of, *self._known.get(of, Used(0, 0))))
         return tally
 
     def _tell(self, tallies: Iterable[Tally]) -> asyncio.Event:

@@ -4,11 +4,12 @@ What is left is known in this process (`attune.serving.budgets`). On the list of
 budgets, not placements.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 
 from attune.serving.budgets import Allowance, Budgets
 from attune.serving.circumstances import Circumstances
-from attune.serving.guard import Exclusion
+from attune.serving.guard import AtMost, Exclusion
 from attune.serving.terms import Terms
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_BUDGET
 
@@ -25,8 +26,7 @@ class BudgetsCheck:
     def __call__(self, circumstances: Circumstances, terms: Terms, positions: Sequence[int]) -> Sequence[Exclusion]:
         """Return what is used up: see `attune.serving.guard.Check`."""
         now_ms = circumstances.now_ms
-        budgeted = terms.once((_BUDGETED, self._budgets), lambda: self._budgeted(terms, now_ms))
-        used_up = dict(self._used_up(budgeted, now_ms))
+        used_up = dict(self._used_up(self._budgeted(terms, now_ms), now_ms))
         if not used_up:
             return ()
         found: dict[str, list[int]] = {}
@@ -35,9 +35,29 @@ class BudgetsCheck:
                 found.setdefault(what, []).append(position)
         return [Exclusion(EXCLUSION_REASON_BUDGET, what, gone) for what, gone in sorted(found.items())]
 
-    def _budgeted(self, terms: Terms, now_ms: int) -> list[tuple[int, Allowance]]:
-        allowances = ((position, self._budgets.allowance(each, now_ms)) for position, each in enumerate(terms))
-        return [(position, allowance) for position, allowance in allowances if allowance is not None]
+    def prepare(self, terms: Terms) -> None:
+        """Find the offers that have budgets: see `attune.serving.guard.Preparing`."""
+        self._budgeted(terms, time.time_ns() // 1_000_000)
+
+    def limits(self, circumstances: Circumstances, terms: Terms) -> Sequence[AtMost]:
+        """Return how often one reply may show an offer on several channels: see `attune.serving.guard.Limiting`."""
+        of_offer: dict[str, list[tuple[int, Allowance]]] = {}
+        for position, allowance in self._budgeted(terms, circumstances.now_ms):
+            of_offer.setdefault(allowance.offer_id, []).append((position, allowance))
+        limits = []
+        for budgeted in of_offer.values():
+            left = min(allowance.left() for _, allowance in budgeted)
+            if 0 < left < len(budgeted):
+                limits.append(AtMost([position for position, _ in budgeted], left))
+        return limits
+
+    def _budgeted(self, terms: Terms, now_ms: int) -> Sequence[tuple[int, Allowance]]:
+        return terms.once((_BUDGETED, self._budgets), lambda: list(self._found(terms, now_ms)))
+
+    def _found(self, terms: Terms, now_ms: int) -> Iterator[tuple[int, Allowance]]:
+        for position, each in enumerate(terms):
+            if (allowance := self._budgets.allowance(each, now_ms)) is not None:
+                yield position, allowance
 
     def _used_up(self, budgeted: Sequence[tuple[int, Allowance]], now_ms: int) -> Iterator[tuple[int, str]]:
         for position, allowance in budgeted:

@@ -6,14 +6,15 @@ decision, however often it was noted. Looked at by `attune.serving.guard_checks.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from attune.serving.circumstances import Circumstances
+from attune.serving.guard import AtMost
 from attune.serving.guard_checks.scopes import Scope
-from attune.serving.guard_checks.seen import History
+from attune.serving.guard_checks.seen import History, Seen
 from attune.serving.guard_checks.selector import Selector
-from attune.serving.terms import OfferTerms
+from attune.serving.terms import OfferTerms, Terms
 from attune.v1.placement_pb2 import FrequencyCap
 
 
@@ -60,12 +61,44 @@ class Cap:
         channel = circumstances.channel
         return [i for i in held if self.selector.takes(terms[i], terms[i].channel or channel)]
 
+    def limits(self, history: History, circumstances: Circumstances, terms: Terms) -> Iterator[AtMost]:
+        """Yield of which offers one reply may show only so many; not those of which enough was seen already.
+
+        Args:
+            history: What was seen, at least in the window.
+            circumstances: What the decision is made under.
+            terms: Of each offer.
+        """
+        counted = self._counted(history, circumstances)
+        key = (self, circumstances.channel)
+        for group, positions in terms.once(key, lambda: self._grouped(circumstances, terms)).items():
+            if 0 < (room := self.impressions - counted[group]) < len(positions):
+                yield AtMost(positions, room)
+
     def _full(self, history: History, circumstances: Circumstances) -> set[str]:
         """Return the groups of which enough was seen."""
+        if len(history.impressions) < self.impressions:
+            return set()
+        counted = self._counted(history, circumstances)
+        return {group for group, count in counted.items() if count >= self.impressions}
+
+    def _counted(self, history: History, circumstances: Circumstances) -> Counter[str]:
         shown = history.shown_since(circumstances.now_ms - self.window_ms)
         if not self.selector.takes_all:
             shown = [each for each in shown if self.selector.takes(each, each.channel)]
-        if len(shown) < self.impressions:
-            return set()
-        counted = Counter(self.scope.groups(shown, circumstances))
-        return {group for group, count in counted.items() if count >= self.impressions}
+        return Counter(self.scope.groups(shown, circumstances))
+
+    def _grouped(self, circumstances: Circumstances, terms: Terms) -> dict[str, list[int]]:
+        """Return the offers that it is about, by group."""
+        grouped: dict[str, list[int]] = {}
+        for position, offer in enumerate(terms):
+            channel = offer.channel or circumstances.channel
+            if self.selector.takes_all or self.selector.takes(offer, channel):
+                for group in self.scope.groups([_as_seen(offer, channel, circumstances)], circumstances):
+                    grouped.setdefault(group, []).append(position)
+        return grouped
+
+
+def _as_seen(offer: OfferTerms, channel: str, circumstances: Circumstances) -> Seen:
+    """Return an offer as it will have been seen, once it is shown."""
+    return Seen(circumstances.now_ms, offer.offer_id, offer.category, channel, circumstances.placement)

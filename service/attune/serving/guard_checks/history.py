@@ -5,12 +5,12 @@ The history is read once for all of them, because that is most of what they cost
 
 from collections.abc import Iterator, Sequence
 
-from attune.serving.circumstances import Circumstances
-from attune.serving.guard import Exclusion
+from attune.serving.circumstances import Circumstances, KnownCustomer
+from attune.serving.guard import AtMost, Exclusion
 from attune.serving.guard_checks.caps import Cap
 from attune.serving.guard_checks.cool_downs import Rest
 from attune.serving.guard_checks.seen import History
-from attune.serving.terms import OfferTerms
+from attune.serving.terms import OfferTerms, Terms
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CAP, EXCLUSION_REASON_COOL_DOWN, ExclusionReason
 from attune.v1.placement_pb2 import CoolDown, FrequencyCap
 
@@ -30,10 +30,9 @@ class HistoryCheck:
         self, circumstances: Circumstances, terms: Sequence[OfferTerms], positions: Sequence[int]
     ) -> Sequence[Exclusion]:
         """Return what was seen often enough, and what rests: see `attune.serving.guard.Check`."""
-        customer, now_ms = circumstances.customer, circumstances.now_ms
-        if customer is None or not customer.seen:
+        if circumstances.customer is None or not circumstances.customer.seen:
             return ()
-        history = History(customer.seen, now_ms - self._shown_ms, now_ms - self._taken_ms, tags=self._reads_tags)
+        history = self._history(circumstances, circumstances.customer)
         exclusions: list[Exclusion] = []
         for exclusion in self._found(history, circumstances, terms, positions):
             # An offer goes for one reason.
@@ -41,6 +40,17 @@ class HistoryCheck:
             if held := [position for position in exclusion.positions if position not in gone]:
                 exclusions.append(exclusion._replace(positions=held))
         return exclusions
+
+    def limits(self, circumstances: Circumstances, terms: Terms) -> Sequence[AtMost]:
+        """Return of which offers one reply may show only so many: see `attune.serving.guard.Limiting`."""
+        if circumstances.customer is None or not self._caps:
+            return ()
+        history = self._history(circumstances, circumstances.customer)
+        return [limit for cap in self._caps for limit in cap.limits(history, circumstances, terms)]
+
+    def _history(self, circumstances: Circumstances, customer: KnownCustomer) -> History:
+        shown_ms, taken_ms = circumstances.now_ms - self._shown_ms, circumstances.now_ms - self._taken_ms
+        return History(customer.seen, shown_ms, taken_ms, tags=self._reads_tags)
 
     def _found(
         self, history: History, circumstances: Circumstances, terms: Sequence[OfferTerms], positions: Sequence[int]
