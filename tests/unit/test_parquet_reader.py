@@ -53,8 +53,8 @@ def test_a_file_that_is_something_else_is_refused(tmp_path: Path) -> None:
         ("pmf", None, "pmf: expected a value, got none"),
         ("pmf", [0.5, None, 0.25, 0.25], "pmf: expected a probability for each of 4 offers, got none for offer 1"),
         ("offers", None, "offers: expected a value, got none"),
-        ("mode", "guessed", "mode: expected one of control, fallback, learned, got 'guessed'"),
-        ("mode", None, "mode: expected one of control, fallback, learned, got None"),
+        ("mode", "guessed", "mode: expected one of control, default, fallback, learned, got 'guessed'"),
+        ("mode", None, "mode: expected one of control, default, fallback, learned, got None"),
     ],
 )
 def test_a_row_with_a_wrong_value_is_refused(tmp_path: Path, column: str, value: Any, said: str) -> None:
