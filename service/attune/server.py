@@ -29,6 +29,7 @@ from attune.endpoint import Endpoint
 from attune.errors import SettingError, StoreUnavailableError
 from attune.learning.learners import Learners
 from attune.metrics import LearningMetrics, ServingMetrics, published
+from attune.serving.activator import Activator
 from attune.serving.budgets import Budgets
 from attune.serving.catalog import LiveCatalog
 from attune.serving.consent import ConsentRule
@@ -39,6 +40,7 @@ from attune.serving.explainer import Explainer
 from attune.serving.guards import Guards
 from attune.serving.live import LivePlacements
 from attune.serving.profile import ProfileRules
+from attune.serving.visitors import Visitors
 from attune.store.batch import Bounds
 from attune.store.budgets import BudgetCounts
 from attune.store.catalog import Catalog
@@ -48,6 +50,7 @@ from attune.store.customers import Customers, Retention
 from attune.store.decisions import Decisions
 from attune.store.generations import Generations
 from attune.store.hazards import hazards
+from attune.store.history import History
 from attune.store.journal import Journal
 from attune.store.offer_sets import OfferSets
 from attune.store.outcomes import Outcomes
@@ -131,8 +134,10 @@ async def _add_services(
     outcomes = Outcomes(_pipe(stack, settings.store.url, settings.store.timeout_ms), metrics, bounds)
     stack.push_async_callback(outcomes.close)
 
-    decider = Decider(live, catalog.offers_of, journal, decisions, budgets=budgets)
-    decision_servicer = DecisionServicer(decider, Explainer(versions), decisions, live, metrics)
+    visitors = _visitors(settings.customers, pipe, journal)
+    decider = Decider(live, catalog.offers_of, journal, decisions, visitors, budgets=budgets)
+    activator = Activator(catalog.offers_of, decisions, visitors)
+    decision_servicer = DecisionServicer(decider, activator, Explainer(versions), decisions, live, metrics=metrics)
     endpoint.add(_DECISIONS, decision_servicer, journal.waited_s)
     endpoint.add(
         _REWARDS, RewardServicer(live, outcomes, decisions, TakenOutcomes(store, decisions), metrics), outcomes.waited_s
@@ -147,6 +152,13 @@ async def _add_services(
     known = KnownCustomers(customers, _customer_rules(settings.customers))
     allowed = names_of(settings.customers.identifiers_allowed)
     endpoint.add(_CUSTOMERS, CustomerServicer(known, decisions, allowed, metrics))
+
+
+def _visitors(settings: CustomerSettings, pipe: Pipe, journal: Journal) -> Visitors | None:
+    """Return what knows customers on the decision path; None where there is no key to keep them under."""
+    rules, kept = _customer_rules(settings), _retention(settings)
+    history = History(pipe, journal.outages, kept.history_s)
+    return Visitors(rules, history, Customers(pipe, kept)) if rules.ids else None
 
 
 def _customer_rules(settings: CustomerSettings) -> CustomerRules:

@@ -12,6 +12,7 @@ from attune.api.validation import check_names
 from attune.errors import ExpectedError, InvalidInputError
 from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 from attune.metrics import ServingMetrics
+from attune.serving.activator import Activator
 from attune.serving.decider import Decided, Decider
 from attune.serving.drawing import Draft
 from attune.serving.explainer import Explainer
@@ -19,6 +20,7 @@ from attune.serving.live import LivePlacements
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import Decisions, RecordedOutcome, StoredDecision
 from attune.v1.decision_service_pb2 import (
+    MODE_EMPTY,
     ActivateRequest,
     ActivateResponse,
     DecideBatchResponse,
@@ -26,6 +28,7 @@ from attune.v1.decision_service_pb2 import (
     Decision,
     DecisionError,
     EligibleOffer,
+    ExcludedOffers,
     GetDecisionRequest,
     GetDecisionResponse,
     Mode,
@@ -41,14 +44,17 @@ class DecisionServicer:
     def __init__(
         self,
         decider: Decider,
+        activator: Activator,
         explainer: Explainer,
         decisions: Decisions,
         live: LivePlacements,
+        *,
         metrics: ServingMetrics | None = None,
     ) -> None:
         """Serve with these."""
         self._metrics = metrics or ServingMetrics()
         self._decider = decider
+        self._activator = activator
         self._explainer = explainer
         self._decisions = decisions
         self._live = live
@@ -88,7 +94,7 @@ class DecisionServicer:
         """Say that a deferred decision is being shown."""
         check_names(request.placement, request.event_id)
         live = await self._live.get(request.placement)
-        return ActivateResponse(activated=await self._decisions.activate(live.keys, live.window_ms, request.event_id))
+        return ActivateResponse(activated=await self._activator.activate(live, request.event_id))
 
     async def GetDecision(self, request: GetDecisionRequest) -> GetDecisionResponse:  # noqa: N802 - the contract's name
         """Return a stored decision, and what made its scores where that is asked for."""
@@ -107,6 +113,8 @@ def _write_decision(decided: Decided, ranking_size: int, response: DecideRespons
     response.policy_version = record.policy_version
     response.mode = record.mode
     response.logged = decided.logged
+    if record.mode == MODE_EMPTY:
+        return
     # Filling in costs half of what handing over a list of messages does.
     _add_choices(record, offer_ids, response)
     if ranking_size:
@@ -149,6 +157,12 @@ def decision_message(placement: str, stored: StoredDecision) -> Decision:
         state=stored.state,
         outcomes=[_outcome(placement, record.event_id, outcome) for outcome in stored.outcomes],
         shortlisted_from=record.shortlisted_from,
+        excluded=[
+            ExcludedOffers(reason=each.reason, detail=each.detail, count=each.count, offer_ids=each.offer_ids)
+            for each in record.excluded
+        ],
+        withheld=record.withheld,
+        personalized=bool(record.customer),
     )
     _add_choices(record, [offer.id for offer in offers], decision)
     return decision

@@ -23,7 +23,8 @@ from attune.serving.eligible import Eligible, eligible_offers
 from attune.serving.identity import request_digest
 from attune.serving.joining import told_of
 from attune.serving.live import LivePlacement
-from attune.serving.recording import common_fields, own_fields
+from attune.serving.recording import common_fields, offers_field, own_fields
+from attune.serving.reply_limits import ReplyLimits
 from attune.serving.shortlist import ranking, shortlist
 from attune.serving.terms import OfferTerms
 from attune.storage.v1.records_pb2 import DecisionRecord, ExclusionRecord, SlotRecord
@@ -143,8 +144,9 @@ class Draft:
             """Return the uniform number in [0, 1) that a slot is drawn with."""
             return pmfs.unit_interval("draw", name, self.event_id, str(slot))
 
-        for drawn in slots.draws(situation, [self.chosen], self.n_slots, self.pmf_of, u_of):
-            later.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen))
+        limits = ReplyLimits(self.eligible, self.live.guard, self.circumstances)
+        for drawn in slots.draws(situation, [self.chosen], self.n_slots, self.pmf_of, u_of, limits.withdrawn):
+            later.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen, withdrawn=drawn.withdrawn))
             # Twenty slots of a thousand offers take long: other decisions get their turn in between.
             if not self.is_budgeted:
                 await asyncio.sleep(0)
@@ -155,15 +157,16 @@ class Draft:
         eligible = self.eligible
         own = own_fields(self.event_id, self.decided_at_ms, eligible.context, self.pmf, self.chosen)
         record = own + common_fields(self.policy_version, self.mode, eligible.offer_set)
-        return record + self._more() if self._is_unusual() else record
+        if not eligible.offer_set:
+            record += offers_field(eligible.offers)
+        return record + self._more() if self._has_more() else record
 
-    def _is_unusual(self) -> bool:
+    def _has_more(self) -> bool:
         eligible = self.eligible
         return (
-            not eligible.offer_set
-            or eligible.situation.positions is not None
+            eligible.situation.positions is not None
             or self.circumstances is not None
-            or bool(self.digest or self.later_slots)
+            or bool(self.digest or self.later_slots or eligible.exclusions)
         )
 
     def _more(self) -> bytes:
@@ -174,8 +177,7 @@ class Draft:
             withheld=circumstances is not None and circumstances.withheld,
             customer=customer.key if customer is not None else b"",
             channel=circumstances.channel if circumstances is not None and customer is not None else "",
-            offers=eligible.offers,
-            offer_positions=eligible.situation.positions if eligible.offer_set else None,
+            offer_positions=eligible.situation.positions,
             shortlisted_from=eligible.shortlisted_from,
             request_digest=self.digest,
             later_slots=self.later_slots,

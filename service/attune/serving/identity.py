@@ -50,4 +50,8 @@ def request_digest(request: DecideEnvelope, situation: Situation) -> bytes:
         asked += (request.slots,)
     if request.deferred:
         asked += ("deferred",)
+    if request.time_zone:
+        asked += ("time_zone", request.time_zone)
+    if request.offers and request.channel:
+        asked += ("channel", request.channel)
     return blake2b(repr(asked).encode(), digest_size=8).digest()

@@ -5,7 +5,7 @@ decisions of one version have in common is the same for thousands of them. On th
 after the other, in any order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from struct import Struct
 
@@ -45,6 +45,11 @@ def own_fields(event_id: str, decided_at_ms: int, context: bytes, pmf: Sequence[
     )
 
 
+def offers_field(offers: Iterable[bytes]) -> bytes:
+    """Return the offers that came with a request, serialised."""
+    return b"".join([piece for offer in offers for piece in (_OFFER, _varint(len(offer)), offer)])
+
+
 @lru_cache(1024)
 def common_fields(policy_version: int, mode: Mode, offer_set: bytes) -> bytes:
     """Return what many decisions have in common, serialised."""
@@ -77,5 +82,6 @@ def _tag(field_number: int, kind: int) -> bytes:
 
 _EVENT_ID = _tag(DecisionRecord.EVENT_ID_FIELD_NUMBER, _BYTES)
 _CONTEXT = _tag(DecisionRecord.CONTEXT_FIELD_NUMBER, _BYTES)
+_OFFER = _tag(DecisionRecord.OFFERS_FIELD_NUMBER, _BYTES)
 _PMF = _tag(DecisionRecord.PMF_FIELD_NUMBER, _BYTES)
 _CHOSEN = _tag(DecisionRecord.CHOSEN_FIELD_NUMBER, _NUMBER)

@@ -17,10 +17,9 @@ from google.protobuf.message import DecodeError
 from attune.errors import ExpectedError, StoreUnavailableError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.circumstances import Visitor
-from attune.serving.consent import ConsentRule
-from attune.serving.customer_ids import Customer, CustomerIds
+from attune.serving.customer_ids import Customer
+from attune.serving.customers import CustomerRules
 from attune.serving.live import LivePlacement
-from attune.serving.profile import ProfileRules
 from attune.serving.seen import Seen
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
 from attune.store.customers import Customers
@@ -51,26 +50,25 @@ class Turns:
 
 
 class Visitors:
-    """Knows for whom decisions are made."""
+    """Knows for whom decisions are made.
 
-    def __init__(
-        self, ids: CustomerIds, consent: ConsentRule, rules: ProfileRules, history: History, customers: Customers
-    ) -> None:
+    Attributes:
+        rules: How profiles are kept.
+    """
+
+    def __init__(self, rules: CustomerRules, history: History, customers: Customers) -> None:
         """Take how customers are kept, and where.
 
         Args:
-            ids: Hashes their ids; there is a key.
-            consent: What is assumed of those who were never asked.
-            rules: How profiles are kept.
+            rules: How; there is a key.
             history: Reads them, and is told what they were shown.
             customers: Moves those who are still stored under a former key.
         """
-        self._ids = ids
-        self._consent = consent
-        self.rules = rules
+        self._ids, self._consent = rules.ids, rules.consent
         self._history = history
         self._customers = customers
         self._turns = Turns()
+        self.rules = rules.profile
 
     @asynccontextmanager
     async def met(

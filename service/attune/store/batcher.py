@@ -50,7 +50,11 @@ class Connection(Probed, Protocol):
 
 
 class Batcher(Generic[KindT, EntryT, AnswerT]):
-    """Gathers entries into script calls."""
+    """Gathers entries into script calls.
+
+    Attributes:
+        outages: Which servers are out of reach.
+    """
 
     def __init__(
         self,
@@ -79,7 +83,7 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
         self._events = events
         self._bounds = bounds or Bounds()
         self._fails_fast = fails_fast
-        self._outages = Outages(connection, events.lost_store, lambda: _log.warning("%s", events.working))
+        self.outages = Outages(connection, events.lost_store, lambda: _log.warning("%s", events.working))
         self._batches: dict[tuple[str, KindT], Batch[KindT, EntryT]] = {}
         self._leaving: deque[Batch[KindT, EntryT]] = deque()
         self._writes: dict[asyncio.Future[Any], Batch[KindT, EntryT]] = {}
@@ -167,10 +171,10 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
             self._leave(batch)
         while self._writes:
             await asyncio.wait(self._writes)
-        self._outages.close()
+        self.outages.close()
 
     def _check(self, keys: PlacementKeys) -> None:
-        self._outages.check(keys.spec)
+        self.outages.check(keys.spec)
         bounds = self._bounds
         if self._waiting >= bounds.entries or self._waiting_bytes >= bounds.size_bytes:
             self._events.overflowed()
@@ -308,7 +312,7 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
         # A store that refuses is there, and may take the next entry.
         if self._fails_fast and not isinstance(error, StoreRefusedError):
             self._refuse_leaving(keys, error)
-            self._outages.begin(keys.spec, error)
+            self.outages.begin(keys.spec, error)
 
     def _refuse_leaving(self, keys: PlacementKeys, error: StoreUnavailableError) -> None:
         """Refuse what the same server would have to take."""
