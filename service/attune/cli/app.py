@@ -24,6 +24,7 @@ COMMANDS = {
     "learn": "Run a learner of its own, apart from the servers.",
     "apply": "Create or change placements and offers from YAML, JSON or CSV files.",
     "offers": "List the offers of the catalogue; show or delete some.",
+    "customers": "Show what is held about a customer; say what they allow or did.",
     "status": "Show the placements and how they are doing.",
     "explain": "Say which features made the scores of a decision.",
     "policy": "List, promote, roll back and compare the versions of a policy; rebuild or reset it.",
