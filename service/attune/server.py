@@ -30,16 +30,19 @@ from attune.errors import SettingError, StoreUnavailableError
 from attune.learning.learners import Learners
 from attune.metrics import LearningMetrics, ServingMetrics, published
 from attune.serving.activator import Activator
+from attune.serving.budgets import Budgets
 from attune.serving.catalog import LiveCatalog
 from attune.serving.consent import ConsentRule
 from attune.serving.customer_ids import CustomerIds
 from attune.serving.customers import CustomerRules, KnownCustomers
 from attune.serving.decider import Decider
 from attune.serving.explainer import Explainer
+from attune.serving.guards import Guards
 from attune.serving.live import LivePlacements
 from attune.serving.profile import ProfileRules
 from attune.serving.visitors import Visitors
 from attune.store.batch import Bounds
+from attune.store.budgets import BudgetCounts
 from attune.store.catalog import Catalog
 from attune.store.challengers import Challengers
 from attune.store.client import Store
@@ -112,7 +115,12 @@ async def _add_services(
     endpoint: Endpoint, stack: AsyncExitStack, store: Store, settings: Settings, metrics: ServingMetrics
 ) -> None:
     placements, versions, decisions = Placements(store), Versions(store), Decisions(store)
-    live = LivePlacements(placements, versions, metrics)
+    pipe = _pipe(stack, settings.store.url, settings.store.decision_timeout_ms)
+    budgets = Budgets(BudgetCounts(pipe))
+    await budgets.refresh()
+    stack.push_async_callback(budgets.close)
+    _keep_running(stack, budgets.follow())
+    live = LivePlacements(placements, versions, metrics, Guards(budgets=budgets).of)
     await live.refresh(await placements.names())
     _keep_running(stack, live.follow())
     offers, offer_sets = Catalog(store), OfferSets(store)
@@ -121,14 +129,13 @@ async def _add_services(
     _keep_running(stack, catalog.follow())
 
     bounds = Bounds(settings.store.max_waiting, settings.store.max_waiting_mb << 20)
-    pipe = _pipe(stack, settings.store.url, settings.store.decision_timeout_ms)
     journal = Journal(pipe, metrics, bounds, offers_lost=offer_sets.forget)
     stack.push_async_callback(journal.close)
     outcomes = Outcomes(_pipe(stack, settings.store.url, settings.store.timeout_ms), metrics, bounds)
     stack.push_async_callback(outcomes.close)
 
     visitors = _visitors(settings.customers, pipe, journal)
-    decider = Decider(live, catalog.offers_of, journal, decisions, visitors)
+    decider = Decider(live, catalog.offers_of, journal, decisions, visitors, budgets=budgets)
     activator = Activator(catalog.offers_of, decisions, visitors)
     decision_servicer = DecisionServicer(decider, activator, Explainer(versions), decisions, live, metrics=metrics)
     endpoint.add(_DECISIONS, decision_servicer, journal.waited_s)
