@@ -7,16 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attune_models.comparisons import parse
+from attune_models.comparisons import Comparison, Operator, parse
 from attune_models.conditions import (
     ALWAYS,
     NEVER,
     AllOf,
     AnyOf,
-    Comparison,
     Condition,
     Negation,
-    Operator,
     Reference,
     predicate_of,
 )
