@@ -3,13 +3,21 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 
 from attune.child import EX_CONFIG
 from attune.cli import app
+from attune.v1.catalog_service_pb2 import CatalogOffer, PutOffersRequest
+from attune.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from attune.v1.condition_pb2 import Condition
+from attune.v1.decision_service_pb2 import EXCLUSION_REASON_RULE, DecideRequest
+from attune.v1.features_pb2 import Features, Offer
+from attune.v1.placement_pb2 import EligibilityRule, Guardrails, Placement
+from attune.v1.placement_service_pb2 import ApplyPlacementRequest
+from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 from attune.v1.segment_service_pb2 import DeleteSegmentsRequest, ListSegmentsRequest, PutSegmentsRequest, Segment
 from attune.v1.segment_service_pb2_grpc import SegmentServiceStub
 from client import Client, refused
@@ -126,3 +134,71 @@ def test_what_is_wrong_names_the_field(segments: SegmentServiceStub) -> None:
     ((field, description),) = refusal.violations
     assert field == "segments[0].when.all[1].test"
     assert description.endswith("got `=`; is it `==`?")
+
+
+# --- rules and offers that name them
+
+
+def who(device: str, **fields: Any) -> DecideRequest:
+    offers = [Offer(id="a"), Offer(id="b")]
+    return DecideRequest(
+        placement="segmented", context=Features(categorical={"device": device}), offers=offers, **fields
+    )
+
+
+def put(segments: SegmentServiceStub, name: str, test: str) -> None:
+    segments.PutSegments(PutSegmentsRequest(segments=[Segment(name=name, when=Condition(test=test))]), timeout=10)
+
+
+@pytest.fixture
+def segmented(client: Client, segments: SegmentServiceStub) -> Iterator[Client]:
+    """A placement that shows offer b to the segment `mobile` alone."""
+    put(segments, "mobile", "device == mobile")
+    rule = EligibilityRule(name="b_on_phones", offers={"offer_ids": ["b"]}, when=Condition(segment="mobile"))
+    client.apply("segmented", policy={"uniform": {}}, guardrails=Guardrails(rules=[rule]))
+    yield client
+    client.delete("segmented")
+
+
+def test_a_rule_holds_for_those_in_the_segment(segmented: Client) -> None:
+    for event_id, device, shares in (("phone", "mobile", {"a": 0.5, "b": 0.5}), ("desk", "desktop", {"a": 1.0})):
+        answer = segmented.decide(who(device, event_id=event_id, ranking_size=2))
+        assert {one.offer_id: one.probability for one in answer.ranking} == shares
+    (left_out,) = segmented.get("segmented", "desk").excluded
+    assert (left_out.reason, left_out.detail) == (EXCLUSION_REASON_RULE, "b_on_phones")
+    assert list(left_out.offer_ids) == ["b"]
+    assert not segmented.get("segmented", "phone").excluded
+
+
+def test_a_change_of_a_segment_counts_for_rules_that_were_applied_before(
+    segmented: Client, segments: SegmentServiceStub
+) -> None:
+    put(segments, "mobile", "device in [mobile, desktop]")
+    answer = segmented.decide(who("desktop", ranking_size=2))
+    assert {one.offer_id for one in answer.ranking} == {"a", "b"}
+
+
+def test_a_rule_that_names_no_segment_there_is_is_refused(client: Client) -> None:
+    rule = EligibilityRule(name="r", when=Condition(negated=Condition(segment="moblie")))
+    request = ApplyPlacementRequest(placement=Placement(name="segmented", guardrails=Guardrails(rules=[rule])))
+    refusal = refused(PlacementServiceStub(client.channel).ApplyPlacement, request)
+    said = 'expected the name of a segment, got "moblie"'
+    assert refusal.violations == (("guardrails.rules[0].when.not.segment", said),)
+    assert refused(client.decisions.Decide, who("mobile")).code is grpc.StatusCode.NOT_FOUND
+
+
+def test_an_offer_s_own_condition_may_name_a_segment(client: Client, segments: SegmentServiceStub) -> None:
+    put(segments, "mobile", "device == mobile")
+    named = CatalogOffer(offer=Offer(id="seg-b"), when=Condition(segment="mobile"))
+    client.put(CatalogOffer(offer=Offer(id="seg-a")), named)
+    try:
+        refusal = refused(segments.DeleteSegments, DeleteSegmentsRequest(names=["mobile"]))
+        assert refusal.code is grpc.StatusCode.FAILED_PRECONDITION
+        assert 'named by offer "seg-b"' in refusal.message
+        named.when.segment = "moblie"
+        stub = CatalogServiceStub(client.channel)
+        refusal = refused(stub.PutOffers, PutOffersRequest(offers=[named]))
+        said = 'expected the name of a segment, got "moblie"'
+        assert refusal.violations == (("offers[0].when.segment", said),)
+    finally:
+        client.empty_catalog()

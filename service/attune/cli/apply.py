@@ -111,8 +111,10 @@ def _applied(service: Service, document: Document) -> ApplyPlacementResponse:
         if not error.violations:
             raise
         raise InvalidInputError(*map(document.located, error.violations)) from error
-    if before is not None and before[0] != reply.placement.policy:
+    for warning in reply.warnings:
         # Not on stdout, which scripts read.
+        typer.echo(f"{name}: warning: {warning}", err=True)
+    if before is not None and before[0] != reply.placement.policy:
         typer.echo(f"{name}: {_taken_back(name, before[1])}", err=True)
     return reply
 

@@ -1,4 +1,7 @@
-"""From an entry of the training log to what a policy learns from it: one interaction for each slot."""
+"""From an entry of the training log to what a policy learns from it: one interaction for each slot.
+
+From some entries nobody may learn: `is_withheld`. Everybody who reads the log for a policy passes over them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 from attune.serving.logged import logged_situation
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
 from attune.store.decisions import LoggedInteraction
+from attune.v1.decision_service_pb2 import MODE_DEFAULT
 from attune_models import rewards, slots
 from attune_models.features import MAX_NUMBER
 from attune_models.types import Interaction, Situation
@@ -22,6 +26,15 @@ class Lesson:
 
     interactions: Sequence[Interaction]
     clipped: int
+
+
+def is_withheld(decision: DecisionRecord) -> bool:
+    """Tell whether no policy learns from a decision, nor is measured by it.
+
+    Because the customer has not allowed it, or because there was nothing to choose from: the placement's default offer
+    was shown, which no policy would have drawn.
+    """
+    return decision.withheld or decision.mode == MODE_DEFAULT
 
 
 def lesson(entry: LoggedInteraction, spec: rewards.RewardSpec) -> Lesson:

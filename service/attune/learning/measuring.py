@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import fsum, prod
 
-from attune.learning.entries import Lesson
+from attune.learning.entries import Lesson, is_withheld
 from attune.storage.v1.records_pb2 import DecisionRecord, Measuring, SlotRecord
 from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import order
@@ -63,6 +63,7 @@ def counts(entry: LoggedInteraction, measuring: Measuring) -> bool:
     return (
         not entry.revises
         and not decision.imported
+        and not is_withheld(decision)
         and decision.mode == MODE_LEARNED
         and decision.policy_version >= measuring.least_version
         and order(entry.position) > order(measuring.behind)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from attune.learning.entries import is_withheld
 from attune.logs.namespaces import CONTEXT, OFFER, to_namespaces
 from attune.logs.rows import SlotRow
 from attune.store.decisions import RecordedOutcome
@@ -71,7 +72,9 @@ def interaction_line(placement: str, row: SlotRow) -> dict[str, Any]:
             "decided_at_ms": decision.decided_at_ms,
             "mode": row.mode,
             "imported": decision.imported,
+            "withheld": decision.withheld,
         },
+        **({"_skipLearn": True} if is_withheld(decision) else {}),
     }
 
 

@@ -27,7 +27,7 @@ _MOST_LISTS = 4
 _MODES = {word: mode for mode, word in MODES.items()}
 # What cannot be made from something else.
 _NEEDED = ("event_id", "slot", "decided_at", "mode", "context", "offers", "pmf", "chosen", "outcomes")
-_WELCOME = ("position",)
+_WELCOME = ("position", "withheld")
 _NEEDED_LATE = ("event_id", "slot", "outcome_id", "name", "value", "occurred_at", "received_at")
 
 
@@ -108,6 +108,7 @@ def _slot(where: str, values: Mapping[str, Any], offers: Sequence[ReadOffer]) ->
         offers=[offer.serialised for offer in offers],
         mode=_mode(values["mode"]),
         imported=True,
+        withheld=bool(values.get("withheld")),
     )
     outcomes = [_outcome(outcome, values["slot"]) for outcome in values["outcomes"] or []]
     ids, position = [offer.id for offer in offers], position_of(values)

@@ -14,11 +14,16 @@ from datetime import UTC, datetime, timedelta
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
 from attune.store.decisions import LoggedInteraction, RecordedOutcome
 from attune.store.interactions import order
-from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_FALLBACK, MODE_LEARNED, Mode
+from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_DEFAULT, MODE_FALLBACK, MODE_LEARNED, Mode
 from attune.v1.features_pb2 import Features, Offer
 from attune_models import rewards
 
-MODES: dict[Mode, str] = {MODE_LEARNED: "learned", MODE_CONTROL: "control", MODE_FALLBACK: "fallback"}
+MODES: dict[Mode, str] = {
+    MODE_LEARNED: "learned",
+    MODE_CONTROL: "control",
+    MODE_FALLBACK: "fallback",
+    MODE_DEFAULT: "default",
+}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

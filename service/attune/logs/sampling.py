@@ -12,7 +12,7 @@ from attune.logs.rows import MODES
 from attune.logs.samples import Found, Sample
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
 from attune.store.decisions import LoggedInteraction
-from attune.v1.decision_service_pb2 import MODE_CONTROL
+from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_DEFAULT
 from attune.v1.features_pb2 import Features
 from attune_models.rewards import RewardSpec
 from attune_models.types import Pmf
@@ -30,6 +30,10 @@ def sample_of(where: str, entry: LoggedInteraction, reward: RewardSpec) -> Found
         reward: How outcomes become rewards.
     """
     decision = entry.decision
+    if decision.withheld:
+        return LeftOut(Reason.WITHHELD)
+    if decision.mode == MODE_DEFAULT:
+        return LeftOut(Reason.NOTHING_TO_CHOOSE)
     try:
         checks.check_numbers(Candidate(where, decision, entry.outcomes), SUM_TOLERANCE, len(entry.offers))
         slots = lesson(entry, reward).interactions
