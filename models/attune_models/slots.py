@@ -5,8 +5,8 @@ context with the slot as one more feature, about the actions that are left. So e
 conditional on what was drawn before, and the probability of the whole selection is the product over its slots. The
 same situations are learned from: every policy takes several slots, and none has to know.
 
-What was drawn may withdraw other actions, such as the rest of a group of which only one may be chosen. Then they are not
-left either.
+What was drawn may withdraw other actions, such as the rest of a group of which only one may be chosen: then they are
+not left either.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -57,6 +57,7 @@ def draws(
     n_slots: int,
     pmf_of: Callable[[Situation], Pmf],
     u_of: Callable[[int], float],
+    *,
     withdrawn_by: Callable[[Sequence[int]], Sequence[int]] = lambda _: (),
 ) -> Iterator[SlotDraw]:
     """Draw for the slots that come after those drawn, until no slot or no action is left.

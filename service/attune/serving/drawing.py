@@ -145,7 +145,8 @@ class Draft:
             return pmfs.unit_interval("draw", name, self.event_id, str(slot))
 
         limits = ReplyLimits(self.eligible, self.live.guard, self.circumstances)
-        for drawn in slots.draws(situation, [self.chosen], self.n_slots, self.pmf_of, u_of, limits.withdrawn):
+        rest = slots.draws(situation, [self.chosen], self.n_slots, self.pmf_of, u_of, withdrawn_by=limits.withdrawn)
+        for drawn in rest:
             later.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen, withdrawn=drawn.withdrawn))
             # Twenty slots of a thousand offers take long: other decisions get their turn in between.
             if not self.is_budgeted:
