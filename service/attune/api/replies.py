@@ -1,6 +1,6 @@
 """How decisions are answered: a message for one, and for each of a batch its bytes, put together from pieces.
 
-As `attune.serving.recording` does for what is stored: a message that is filled in and serialised costs twice as much.
+As `attune.serving.recording` does for what is stored: a message that is filled in and serialised costs more.
 """
 
 from collections.abc import Sequence

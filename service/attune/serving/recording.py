@@ -1,6 +1,6 @@
 """How a decision is written: the bytes of a storage.v1.DecisionRecord, put together from pieces.
 
-Filling in a message and serialising it costs several times as much: most of a record is bytes already, and what
+Filling in a message and serialising it costs far more: most of a record is bytes already, and what
 decisions of one version have in common is the same for thousands of them. On the wire, a message is its fields, one
 after the other, in any order.
 """
