@@ -6,7 +6,7 @@ import pytest
 
 from attune.errors import InvalidInputError
 from attune.serving.circumstances import Circumstances
-from attune.serving.conditions import NO_SEGMENTS, compiled, facts_of, local_clock
+from attune.serving.conditions import NO_SEGMENTS, compiled, facts_of, local_clock, segment_predicate
 from attune.v1.condition_pb2 import Condition
 from attune.v1.features_pb2 import Features, Tags
 from attune_models.facts import Facts
@@ -77,7 +77,7 @@ def test_what_is_no_condition_is_refused_at_its_place(condition: Condition, fiel
 
 def test_a_segment_within_a_segment_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="expected no segment within a segment"):
-        compiled(Condition(segment="a"), {"a": Condition(segment="b"), "b": Condition(test="x > 1")})
+        segment_predicate(Condition(segment="b"))
 
 
 # --- what they look at

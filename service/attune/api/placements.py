@@ -8,8 +8,8 @@ from attune.api.challengers import listed
 from attune.api.guardrail_warnings import placement_warnings
 from attune.api.validation import check_placement, check_promotion
 from attune.serving.catalog import LiveCatalog
-from attune.serving.conditions import NO_SEGMENTS, Conditions
 from attune.serving.live import LivePlacements
+from attune.serving.segments import LiveSegments, up_to_date
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.challengers import Challengers
@@ -54,7 +54,7 @@ class PlacementServicer:
         *,
         live: LivePlacements,
         catalog: LiveCatalog,
-        segments: Conditions = NO_SEGMENTS,
+        segments: LiveSegments | None = None,
     ) -> None:
         """Serve with these."""
         self._segments = segments
@@ -67,8 +67,9 @@ class PlacementServicer:
 
     async def ApplyPlacement(self, request: ApplyPlacementRequest) -> ApplyPlacementResponse:  # noqa: N802 - the contract's name
         """Create or change a placement."""
-        check_placement(request.placement, self._segments)
-        warnings = placement_warnings(request.placement, self._segments)
+        segments = await up_to_date(self._segments)
+        check_placement(request.placement, segments)
+        warnings = placement_warnings(request.placement, segments)
         record, changed = await self._placements.apply(with_defaults(request.placement), time.time_ns() // 1_000_000)
         await self._live.refresh([request.placement.name])
         await self._catalog.catch_up()

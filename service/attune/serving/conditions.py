@@ -35,13 +35,22 @@ def compiled(condition: condition_pb2.Condition, segments: Conditions) -> Predic
 
     Args:
         condition: A valid one, see `attune.api.condition_validation`.
-        segments: Those that it may name. It is kept, and looked into each time; while one that it names is not there,
-            it does not hold.
+        segments: Those that it may name, with valid conditions. It is kept, and looked into each time; while one that
+            it names is not there, it does not hold.
 
     Raises:
         InvalidInputError: It is none.
     """
     return predicate_of(condition_tree(condition, lambda name: _reference(name, segments)))
+
+
+def segment_predicate(condition: condition_pb2.Condition) -> Predicate:
+    """Prepare the condition of a segment, which names no other.
+
+    Raises:
+        InvalidInputError: It is none.
+    """
+    return predicate_of(condition_tree(condition, _nested))
 
 
 def facts_of(circumstances: Circumstances, channel: str = "", default_zone: str = "") -> Facts:
@@ -112,25 +121,19 @@ def _part(condition: condition_pb2.Condition, path: str, refer: Callable[[str], 
 
 def _reference(name: str, segments: Conditions) -> Reference:
     """Return the condition of a segment: as it is when it is asked."""
-    known = segments.get(name)
-    test = _segment_test(known)
+    known: tuple[condition_pb2.Condition, Test] | None = None
 
     def holds(facts: Facts) -> bool:
-        nonlocal known, test
-        now = segments.get(name)
-        if now is not known:
-            known, test = now, _segment_test(now)
-        return test(facts)
+        nonlocal known
+        try:
+            now = segments[name]
+        except KeyError:
+            raise UnknownReferenceError from None
+        if known is None or known[0] is not now:
+            known = now, segment_predicate(now).test
+        return known[1](facts)
 
     return Reference(name, holds)
-
-
-def _segment_test(condition: condition_pb2.Condition | None) -> Test:
-    return _unknown if condition is None else predicate_of(condition_tree(condition, _nested)).test
-
-
-def _unknown(_: Facts) -> bool:
-    raise UnknownReferenceError
 
 
 def _nested(name: str) -> Condition:
