@@ -126,7 +126,7 @@ async def _add_services(
     _keep_running(stack, segments.follow())
     pipe = _pipe(stack, settings.store.url, settings.store.decision_timeout_ms)
     budgets = Budgets(BudgetCounts(pipe))
-    await budgets.refresh()
+    await budgets.refresh(BudgetCounts(store))
     stack.push_async_callback(budgets.close)
     _keep_running(stack, budgets.follow())
     live = LivePlacements(placements, versions, metrics, Guards(segments, budgets).of)
