@@ -43,7 +43,7 @@ class BudgetCounts:
     """Counts."""
 
     def __init__(self, client: Pipe | Store) -> None:
-        """Count through this client. A pipe answers in the order of the calls, so that the last answer is the newest."""
+        """Count through this client. A pipe answers in the order of the calls: the last answer is the newest."""
         self._client = client
 
     async def add(self, used: Mapping[DayOfOffer, Used]) -> list[Used]:
