@@ -20,12 +20,14 @@ from attune import config, telemetry
 from attune.api.admission import Lag
 from attune.api.catalog import CatalogServicer
 from attune.api.decisions import DecisionServicer
+from attune.api.insight import InsightServicer
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
 from attune.child import EX_CONFIG, EX_UNAVAILABLE, READY_VARIABLE
 from attune.config import Settings
 from attune.endpoint import Endpoint
 from attune.errors import SettingError, StoreUnavailableError
+from attune.insight.reports import Reports
 from attune.learning.learners import Learners
 from attune.metrics import LearningMetrics, ServingMetrics, published
 from attune.serving.catalog import LiveCatalog
@@ -46,11 +48,18 @@ from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.tasks import end
-from attune.v1 import catalog_service_pb2, decision_service_pb2, placement_service_pb2, reward_service_pb2
+from attune.v1 import (
+    catalog_service_pb2,
+    decision_service_pb2,
+    insight_service_pb2,
+    placement_service_pb2,
+    reward_service_pb2,
+)
 
 _DECISIONS = decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"]
 _REWARDS = reward_service_pb2.DESCRIPTOR.services_by_name["RewardService"]
 _PLACEMENTS = placement_service_pb2.DESCRIPTOR.services_by_name["PlacementService"]
+_INSIGHT = insight_service_pb2.DESCRIPTOR.services_by_name["InsightService"]
 _CATALOG = catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"]
 
 # Objects that were made and not freed; collections of the youngest, and of the middle ones.
@@ -117,6 +126,7 @@ async def _add_services(
         _PLACEMENTS, PlacementServicer(placements, versions, generations, challengers, live=live, catalog=catalog)
     )
     endpoint.add(_CATALOG, CatalogServicer(offers, catalog))
+    endpoint.add(_INSIGHT, InsightServicer(Reports(settings)))
 
 
 def _keep_running(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

@@ -18,6 +18,7 @@ from google.rpc import error_details_pb2, status_pb2
 from attune import v1
 from attune.api.catalog import CatalogServicer
 from attune.api.decisions import DecisionServicer
+from attune.api.insight import InsightServicer
 from attune.api.methods import handler
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
@@ -40,6 +41,7 @@ SERVICERS: dict[str, type] = {
     "attune.v1.RewardService": RewardServicer,
     "attune.v1.PlacementService": PlacementServicer,
     "attune.v1.CatalogService": CatalogServicer,
+    "attune.v1.InsightService": InsightServicer,
 }
 REQUEST = DecideRequest(
     placement="home_hero",
