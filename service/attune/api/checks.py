@@ -47,6 +47,6 @@ def enum_violations(field: str, value: int, enum: Any) -> Iterator[Violation]:
 
 
 def prefixed(prefix: str, violations: Iterable[Violation]) -> Iterator[Violation]:
-    """Yield violations of a message as those of what it is a field of."""
+    """Yield violations of a message as those of what it is a field of; of one without a field, the whole of it is."""
     for violation in violations:
-        yield Violation(f"{prefix}.{violation.field}", violation.description)
+        yield Violation(f"{prefix}.{violation.field}".rstrip("."), violation.description)

@@ -1,0 +1,274 @@
+"""Conditions: comparisons under all, any and not; and predicates, which say fast whether one holds.
+
+A feature that is absent meets no comparison, also none with `!=` or `not in`; and so it meets every `not` of one.
+"""
+
+import operator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from attune_models.comparisons import Comparison, Constant, Operator
+from attune_models.facts import CHANNEL, OFFER_PREFIX, Facts, WordsOf, is_known, number_of, tags_of, words_of
+from attune_models.types import Features, FeatureSet
+
+Test: TypeAlias = Callable[[Facts], bool]
+"""Tells whether something holds."""
+
+ORDER_TESTS: dict[Operator, Callable[[Any, Any], bool]] = {
+    Operator.LESS: operator.lt,
+    Operator.AT_MOST: operator.le,
+    Operator.MORE: operator.gt,
+    Operator.AT_LEAST: operator.ge,
+}
+"""How two numbers, or two dates, are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every part holds.
+
+    Attributes:
+        parts: What must hold; where there is none, it always does.
+    """
+
+    parts: "tuple[Condition, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one part holds.
+
+    Attributes:
+        parts: One of which must hold; where there is none, it never does.
+    """
+
+    parts: "tuple[Condition, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    """It does not hold.
+
+    Attributes:
+        part: What does not.
+    """
+
+    part: "Condition"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A condition that is kept elsewhere and may change there, such as a segment's.
+
+    Attributes:
+        name: What it is called.
+        test: Tells whether it holds as it is now.
+    """
+
+    name: str
+    test: Test = field(repr=False)
+
+
+Condition: TypeAlias = AllOf | AnyOf | Negation | Comparison | Reference
+"""A condition, as a value."""
+
+
+ALWAYS, NEVER = AllOf(()), AnyOf(())
+"""Conditions of no parts, which hold everywhere and nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A condition that is ready to be asked. Those of equal conditions are equal.
+
+    Attributes:
+        condition: What is asked.
+        test: Tells whether it holds.
+        needs_offer: Whether it looks at the offer: then it is asked with `Facts.of_offer`, or given the offer before.
+        needs_channel: Whether it may look at the channel.
+    """
+
+    condition: Condition
+    test: Test = field(compare=False, repr=False)
+    needs_offer: bool = field(compare=False)
+    needs_channel: bool = field(compare=False)
+
+    def __call__(self, facts: Facts) -> bool:
+        """Tell whether the condition holds."""
+        return self.test(facts)
+
+    @property
+    def verdict(self) -> bool | None:
+        """Whether it holds, where that is the same whatever the facts are; else None."""
+        return {ALWAYS: True, NEVER: False}.get(self.condition)
+
+    def given_offer(self, offer: Features) -> "Predicate":
+        """Return what is left to be asked once the offer is known.
+
+        Many offers leave the same: that is asked once for all of them.
+
+        Args:
+            offer: Its features.
+        """
+        return predicate_of(_given(self.condition, Facts(FeatureSet(), offer=offer))) if self.needs_offer else self
+
+
+def predicate_of(condition: Condition) -> Predicate:
+    """Prepare a condition.
+
+    Args:
+        condition: What is to be asked. Those that it refers to look at no offer, but perhaps at the channel.
+    """
+    leaves = list(leaves_of(condition))
+    features = {leaf.feature for leaf in leaves if isinstance(leaf, Comparison)}
+    return Predicate(
+        condition=condition,
+        test=_test(condition),
+        needs_offer=any(feature.startswith(OFFER_PREFIX) for feature in features),
+        needs_channel=CHANNEL in features or any(isinstance(leaf, Reference) for leaf in leaves),
+    )
+
+
+def leaves_of(condition: Condition) -> Iterator[Comparison | Reference]:
+    """Yield the comparisons and references of a condition, from left to right."""
+    match condition:
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from leaves_of(part)
+        case Negation(part):
+            yield from leaves_of(part)
+        case Comparison() | Reference():
+            yield condition
+
+
+def _given(condition: Condition, offer: Facts) -> Condition:
+    """Return a condition with what it asks of the offer answered, as short as that makes it."""
+    match condition:
+        case AllOf(parts):
+            return _shortest(AllOf, [_given(part, offer) for part in parts], ALWAYS, NEVER)
+        case AnyOf(parts):
+            return _shortest(AnyOf, [_given(part, offer) for part in parts], NEVER, ALWAYS)
+        case Negation(part):
+            left = _given(part, offer)
+            return NEVER if left == ALWAYS else ALWAYS if left == NEVER else Negation(left)
+        case Comparison(feature=feature) if feature.startswith(OFFER_PREFIX):
+            return ALWAYS if _comparison_test(condition)(offer) else NEVER
+        case _:
+            return condition
+
+
+def _shortest(
+    kind: type[AllOf] | type[AnyOf], parts: list[Condition], neutral: Condition, decisive: Condition
+) -> Condition:
+    if decisive in parts:
+        return decisive
+    left = tuple(part for part in parts if part != neutral)
+    return left[0] if len(left) == 1 else kind(left)
+
+
+def _test(condition: Condition) -> Test:
+    match condition:
+        case AllOf(parts):
+            return _all_of(tuple(map(_test, parts)))
+        case AnyOf(parts):
+            return _any_of(tuple(map(_test, parts)))
+        case Negation(part):
+            test = _test(part)
+            return lambda facts: not test(facts)
+        case Comparison():
+            return _comparison_test(condition)
+        case Reference(test=test):
+            return test
+
+
+def _all_of(tests: tuple[Test, ...]) -> Test:
+    def holds(facts: Facts) -> bool:
+        for test in tests:  # noqa: SIM110 - a generator for all() would cost more than the tests
+            if not test(facts):
+                return False
+        return True
+
+    return holds
+
+
+def _any_of(tests: tuple[Test, ...]) -> Test:
+    def holds(facts: Facts) -> bool:
+        for test in tests:  # noqa: SIM110 - as above
+            if test(facts):
+                return True
+        return False
+
+    return holds
+
+
+def _comparison_test(comparison: Comparison) -> Test:
+    feature, values = comparison.feature, comparison.values
+    match comparison.operator:
+        case Operator.EXISTS:
+            return is_known(feature)
+        case Operator.MISSING:
+            known = is_known(feature)
+            return lambda facts: not known(facts)
+        case Operator.HAS:
+            return _among(tags_of(feature), frozenset(map(str, values)))
+        case Operator.EQUAL | Operator.AMONG:
+            return _is_among(feature, values)
+        case Operator.UNEQUAL | Operator.NOT_AMONG:
+            return _is_not_among(feature, values)
+        case order:
+            return _ordered(feature, order, values[0])
+
+
+def _is_among(feature: str, values: tuple[Constant, ...]) -> Test:
+    if isinstance(values[0], str):
+        return _among(words_of(feature), frozenset(map(str, values)))
+    number_in, allowed = number_of(feature), frozenset(values)
+    # None is not among numbers.
+    return lambda facts: number_in(facts) in allowed
+
+
+def _is_not_among(feature: str, values: tuple[Constant, ...]) -> Test:
+    if isinstance(values[0], str):
+        return _apart(words_of(feature), frozenset(map(str, values)))
+    number_in, refused = number_of(feature), frozenset([None, *values])
+    return lambda facts: number_in(facts) not in refused
+
+
+def _among(words_in: WordsOf, allowed: frozenset[str]) -> Test:
+    def holds(facts: Facts) -> bool:
+        words = words_in(facts)
+        return words is not None and not allowed.isdisjoint(words)
+
+    return holds
+
+
+def _apart(words_in: WordsOf, refused: frozenset[str]) -> Test:
+    def holds(facts: Facts) -> bool:
+        words = words_in(facts)
+        return words is not None and refused.isdisjoint(words)
+
+    return holds
+
+
+def _ordered(feature: str, order: Operator, value: Constant) -> Test:
+    if isinstance(value, str):
+        return _date_ordered(feature, order, value)
+    number_in, compare = number_of(feature), ORDER_TESTS[order]
+
+    def holds(facts: Facts) -> bool:
+        number = number_in(facts)
+        return number is not None and compare(number, value)
+
+    return holds
+
+
+def _date_ordered(feature: str, order: Operator, value: str) -> Test:
+    # Dates as ISO 8601 writes them have the order of their texts.
+    words_in, compare = words_of(feature), ORDER_TESTS[order]
+
+    def holds(facts: Facts) -> bool:
+        words = words_in(facts)
+        return words is not None and compare(words[0], value)
+
+    return holds
