@@ -26,7 +26,7 @@ ALLOWED = {
     "attune.server": MESSAGES
     | {"attune.base", "attune.store", "attune.serving", "attune.learning", "attune.insight", "attune.api"},
     "attune.logs": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune.learning", "attune_models"},
-    "attune.insight": MESSAGES | {"attune.base", "attune.store", "attune.logs", "attune_models"},
+    "attune.insight": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune.logs", "attune_models"},
     "attune.reports": {"attune.v1", "attune.base", "attune_models"},
     "attune.evaluation": MESSAGES
     | {"attune.base", "attune.store", "attune.serving", "attune.logs", "attune.reports", "attune_models"},

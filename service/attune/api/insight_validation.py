@@ -8,6 +8,7 @@ from attune.errors import Violation
 from attune.v1.insight_service_pb2 import GetReportRequest
 
 MOST_FEATURES = 5
+MOST_SEGMENTS = 100
 
 _CONFIDENCES = (0.5, 0.9999)
 _RETENTION_DAYS = (2, 365)
@@ -27,6 +28,8 @@ def _violations(request: GetReportRequest) -> Iterator[Violation]:
     if request.confidence != 0.0:
         yield from between("confidence", request.confidence, *_CONFIDENCES)
     yield from count(request, "retention_days", *_RETENTION_DAYS)
+    if len(request.segments) > MOST_SEGMENTS:
+        yield Violation("segments", f"expected at most {MOST_SEGMENTS}, got {len(request.segments)}")
     if len(request.features) > MOST_FEATURES:
         yield Violation("features", f"expected at most {MOST_FEATURES}, got {len(request.features)}")
     for i, name in enumerate(request.features[:MOST_FEATURES]):
@@ -41,4 +44,6 @@ def _span_violations(request: GetReportRequest) -> Iterator[Violation]:
     yield from wrong
     since, until = request.since, request.until
     if not wrong and len(fields) > 1 and (until.seconds, until.nanos) <= (since.seconds, since.nanos):
-        yield Violation("until", f"expected a time later than since, {since.ToJsonString()}, got {until.ToJsonString()}")
+        yield Violation(
+            "until", f"expected a time later than since, {since.ToJsonString()}, got {until.ToJsonString()}"
+        )

@@ -1,14 +1,16 @@
-"""What was earned part by part: by value of a feature of the context, by offer, by channel."""
+"""What was earned part by part: by segment, by value of a feature of the context, by offer, by channel."""
 
 from collections.abc import Iterator, Sequence
 
 from attune.insight.comparisons import comparison
 from attune.insight.counted import COUNT, N_COLUMNS, Counted
+from attune.insight.segments import Segments
 from attune.v1.features_pb2 import Features
 from attune.v1.insight_service_pb2 import (
     BREAKDOWN_KIND_CHANNEL,
     BREAKDOWN_KIND_FEATURE,
     BREAKDOWN_KIND_OFFER,
+    BREAKDOWN_KIND_SEGMENT,
     Breakdown,
     BreakdownKind,
     Metric,
@@ -33,7 +35,7 @@ class Parts:
 
         Args:
             kind: What decisions are told apart by.
-            feature: The feature's name; empty for offers and channels.
+            feature: The feature's name; empty for all else.
             most: How many are told apart.
         """
         self._kind, self.feature, self._most = kind, feature, most
@@ -77,8 +79,15 @@ class Parts:
 class Breakdowns:
     """All breakdowns of a report."""
 
-    def __init__(self, features: Sequence[str]) -> None:
-        """Start without decisions."""
+    def __init__(self, features: Sequence[str], segments: Segments) -> None:
+        """Start without decisions.
+
+        Args:
+            features: Names of features of the context.
+            segments: Those to look at.
+        """
+        self._named = segments
+        self._segments = Parts(BREAKDOWN_KIND_SEGMENT, "", len(segments))
         self._features = [Parts(BREAKDOWN_KIND_FEATURE, name, MOST_VALUES) for name in features]
         self._offers = Parts(BREAKDOWN_KIND_OFFER, "", MOST_OFFERS)
         self._channels = Parts(BREAKDOWN_KIND_CHANNEL, "", MOST_VALUES)
@@ -91,17 +100,20 @@ class Breakdowns:
             offer_ids: Of the offers that could be drawn, in the order of the pmf.
         """
         arm, unit = decision.arm, decision.unit
-        for parts in self._features:
-            parts.add(value_of(parts.feature, decision.context), arm, unit, decision.total)
+        channel = ""
         for slot, columns in zip(decision.slots, decision.earned, strict=True):
             offer, channel = _split(offer_ids[slot.chosen], chooses=decision.record.with_channels)
             self._offers.add(offer, arm, unit, columns)
             if channel:
                 self._channels.add(channel, arm, unit, columns)
+        for name in self._named.of(decision, channel):
+            self._segments.add(name, arm, unit, decision.total)
+        for parts in self._features:
+            parts.add(value_of(parts.feature, decision.context), arm, unit, decision.total)
 
     def found(self, metrics: Sequence[tuple[Metric, int, int]], confidence: float) -> Iterator[Breakdown]:
         """Yield what was found; nothing where there is nothing to tell apart."""
-        for parts in (*self._features, self._offers, self._channels):
+        for parts in (self._segments, *self._features, self._offers, self._channels):
             if parts.is_known:
                 yield parts.breakdown(metrics, confidence)
 

@@ -19,6 +19,7 @@ from attune.insight.exploration import Explored
 from attune.insight.pressure import Pressures
 from attune.insight.question import Question
 from attune.insight.reach import Reach
+from attune.insight.segments import Segments
 from attune.insight.trend import LiftCurve, Trend, moment
 from attune.store.decisions import LoggedInteraction
 from attune.v1.decision_service_pb2 import MODE_DEFAULT
@@ -30,19 +31,22 @@ from attune_models.rewards import RewardSpec
 class Reporter:
     """Makes a report of entries that are added one after the other."""
 
-    def __init__(self, placement: str, question: Question, reward: RewardSpec) -> None:
+    def __init__(
+        self, placement: str, question: Question, reward: RewardSpec, segments: Segments | None = None
+    ) -> None:
         """Start without any.
 
         Args:
             placement: The placement's name.
             question: What the report is to say.
             reward: How outcomes become rewards.
+            segments: Those to look at; None for none.
         """
         self._question, self._reward = question, reward
         self._report = Report(placement=placement, confidence=question.confidence)
         self._span_ms: tuple[int, int] | None = None
         self._sums = GroupedSums(N_COLUMNS)
-        self._breakdowns = Breakdowns(question.features)
+        self._breakdowns = Breakdowns(question.features, segments or Segments({}))
         self._customers = Customers(question.retention_days)
         self._explored, self._reach, self._pressures = Explored(), Reach(), Pressures()
         self._trend, self._curve = Trend(), LiftCurve(question.confidence)

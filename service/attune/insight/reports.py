@@ -1,6 +1,6 @@
 """Reports for a server: each is made by a process of its own, so that no decision waits for it.
 
-    servicer --request--> reports --stdin--> attune.insight.worker --stdout--> report
+servicer --request--> reports --stdin--> attune.insight.worker --stdout--> report
 """
 
 import asyncio

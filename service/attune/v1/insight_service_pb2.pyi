@@ -26,6 +26,7 @@ class BreakdownKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BREAKDOWN_KIND_FEATURE: _ClassVar[BreakdownKind]
     BREAKDOWN_KIND_OFFER: _ClassVar[BreakdownKind]
     BREAKDOWN_KIND_CHANNEL: _ClassVar[BreakdownKind]
+    BREAKDOWN_KIND_SEGMENT: _ClassVar[BreakdownKind]
 METRIC_UNSPECIFIED: Metric
 METRIC_REWARD: Metric
 METRIC_CONVERSION: Metric
@@ -36,13 +37,15 @@ BREAKDOWN_KIND_UNSPECIFIED: BreakdownKind
 BREAKDOWN_KIND_FEATURE: BreakdownKind
 BREAKDOWN_KIND_OFFER: BreakdownKind
 BREAKDOWN_KIND_CHANNEL: BreakdownKind
+BREAKDOWN_KIND_SEGMENT: BreakdownKind
 
 class GetReportRequest(_message.Message):
-    __slots__ = ("placement", "since", "until", "confidence", "features", "conversion_outcome", "revenue_outcome", "nps_outcome", "retention_days")
+    __slots__ = ("placement", "since", "until", "confidence", "segments", "features", "conversion_outcome", "revenue_outcome", "nps_outcome", "retention_days")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
     UNTIL_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     CONVERSION_OUTCOME_FIELD_NUMBER: _ClassVar[int]
     REVENUE_OUTCOME_FIELD_NUMBER: _ClassVar[int]
@@ -52,12 +55,13 @@ class GetReportRequest(_message.Message):
     since: _timestamp_pb2.Timestamp
     until: _timestamp_pb2.Timestamp
     confidence: float
+    segments: _containers.RepeatedScalarFieldContainer[str]
     features: _containers.RepeatedScalarFieldContainer[str]
     conversion_outcome: str
     revenue_outcome: str
     nps_outcome: str
     retention_days: int
-    def __init__(self, placement: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., confidence: _Optional[float] = ..., features: _Optional[_Iterable[str]] = ..., conversion_outcome: _Optional[str] = ..., revenue_outcome: _Optional[str] = ..., nps_outcome: _Optional[str] = ..., retention_days: _Optional[int] = ...) -> None: ...
+    def __init__(self, placement: _Optional[str] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., confidence: _Optional[float] = ..., segments: _Optional[_Iterable[str]] = ..., features: _Optional[_Iterable[str]] = ..., conversion_outcome: _Optional[str] = ..., revenue_outcome: _Optional[str] = ..., nps_outcome: _Optional[str] = ..., retention_days: _Optional[int] = ...) -> None: ...
 
 class GetReportResponse(_message.Message):
     __slots__ = ("report",)
