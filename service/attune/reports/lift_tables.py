@@ -6,9 +6,19 @@ from attune.reports.lift_words import figure, found, metric_name, reason_name, r
 from attune.reports.markup import Child, Markup, joined
 from attune.reports.number_format import UNKNOWN, percent, plain
 from attune.reports.tables import NAME, NUMBER, Columns, folded, table
-from attune.v1.insight_service_pb2 import METRIC_REVENUE, METRIC_REWARD, Breakdown, Comparison, Exploration, Report
+from attune.v1.insight_service_pb2 import (
+    METRIC_REVENUE,
+    METRIC_REWARD,
+    Breakdown,
+    Comparison,
+    Exploration,
+    MetricComparison,
+    Report,
+)
 
 MOST_OFFERS = 100
+
+_DIFFERENCES = {"lift", "so_far"}
 
 _COMPARED: Columns = (
     ("metric", NAME),
@@ -22,7 +32,7 @@ _COMPARED: Columns = (
 
 def overall(report: Report) -> Markup:
     """Return both groups beside each other, by every metric."""
-    rows = [(metric_name(each.metric, report), *cells) for each, cells in _cells(report.overall)]
+    rows: list[Sequence[Child]] = [(metric_name(each.metric, report), *cells) for each, cells in _cells(report.overall)]
     caption = (
         f"{report.overall.decisions:,} decisions of the policy, {report.overall.control_decisions:,} of the control "
         f"group. Intervals of {percent(report.confidence)} that hold at all times at once."
@@ -34,14 +44,12 @@ def money(report: Report) -> Markup | None:
     """Return what it is in money; None where nothing is."""
     if not report.HasField("money"):
         return None
-    named = (("policy", "policy"), ("control", "control"), ("lift", "lift"), ("lift so far", "so_far"))
-    rows: list[Sequence[Child]] = []
-    for title, field in named:
-        if report.money.HasField(field):  # type: ignore[arg-type] - a name of the list above
-            signed = field in {"lift", "so_far"}
-            rows.append((title, *figure(METRIC_REVENUE, getattr(report.money, field), signed=signed)))
+    rows: list[Sequence[Child]] = [
+        (descriptor.name.replace("_", " "), *figure(METRIC_REVENUE, each, signed=descriptor.name in _DIFFERENCES))
+        for descriptor, each in report.money.ListFields()
+    ]
     columns = (("in money", NAME), ("a thousand decisions", NUMBER), ("interval", NUMBER))
-    return table("The lift so far is that of all decisions of the policy.", columns, rows)
+    return table("So far: the lift, times all decisions of the policy.", columns, rows)
 
 
 def parts(breakdown: Breakdown, report: Report) -> Markup:
@@ -139,8 +147,8 @@ def joined_or_none(*children: Markup | None) -> Markup | None:
     return joined(*children) if any(child is not None for child in children) else None
 
 
-def _cells(comparison: Comparison) -> Iterator[tuple[object, ...]]:
+def _cells(comparison: Comparison) -> Iterator[tuple[MetricComparison, tuple[str, ...]]]:
     for each in comparison.metrics:
+        policy, control = figure(each.metric, found(each, "policy")), figure(each.metric, found(each, "control"))
         lift, interval = figure(each.metric, found(each, "lift"), signed=True)
-        arms = (figure(each.metric, found(each, arm))[0] for arm in ("policy", "control"))
-        yield each, (*arms, lift, interval, relative(each))
+        yield each, (policy[0], control[0], lift, interval, relative(each))

@@ -1,6 +1,7 @@
-"""How a report of a placement is said: names of metrics, numbers with their units, and what it comes to in sentences."""
+"""How a report of a placement is said: names of metrics, numbers with their units, what it comes to in sentences."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 from attune.reports.headline import Headline
 from attune.reports.number_format import UNKNOWN, percent, plain
@@ -69,10 +70,10 @@ def figure(metric: Metric, each: Figure | None, *, signed: bool = False) -> tupl
     return value, f"[{low}, {high}]{unit}"
 
 
-def found(message: MetricComparison, field: str) -> Figure | None:
+def found(message: MetricComparison, field: Literal["policy", "control", "lift"]) -> Figure | None:
     """Return a figure of a comparison; None where it is absent."""
     each: Figure = getattr(message, field)
-    return each if message.HasField(field) else None  # type: ignore[arg-type] - `field` is one of three names
+    return each if message.HasField(field) else None
 
 
 def by_metric(comparison: Comparison, metric: Metric) -> MetricComparison | None:
