@@ -24,6 +24,10 @@ ORDER_TESTS: dict[Operator, Callable[[Any, Any], bool]] = {
 """How two numbers, or two dates, are compared."""
 
 
+class UnknownReferenceError(Exception):
+    """What a condition refers to is not there."""
+
+
 @dataclass(frozen=True, slots=True)
 class AllOf:
     """Every part holds.
@@ -63,7 +67,7 @@ class Reference:
 
     Attributes:
         name: What it is called.
-        test: Tells whether it holds as it is now.
+        test: Tells whether it holds as it is now; raises `UnknownReferenceError` where there is none of this name.
     """
 
     name: str
@@ -118,15 +122,18 @@ def predicate_of(condition: Condition) -> Predicate:
     """Prepare a condition.
 
     Args:
-        condition: What is to be asked. Those that it refers to look at no offer, but perhaps at the channel.
+        condition: What is to be asked. Those that it refers to look at no offer, but perhaps at the channel. While one
+            of them is not there, the condition does not hold: not even where a `not` stands before it.
     """
     leaves = list(leaves_of(condition))
     features = {leaf.feature for leaf in leaves if isinstance(leaf, Comparison)}
+    refers = any(isinstance(leaf, Reference) for leaf in leaves)
+    test = _test(condition)
     return Predicate(
         condition=condition,
-        test=_test(condition),
+        test=_unless_unknown(test) if refers else test,
         needs_offer=any(feature.startswith(OFFER_PREFIX) for feature in features),
-        needs_channel=CHANNEL in features or any(isinstance(leaf, Reference) for leaf in leaves),
+        needs_channel=CHANNEL in features or refers,
     )
 
 
@@ -140,6 +147,16 @@ def leaves_of(condition: Condition) -> Iterator[Comparison | Reference]:
             yield from leaves_of(part)
         case Comparison() | Reference():
             yield condition
+
+
+def _unless_unknown(test: Test) -> Test:
+    def holds(facts: Facts) -> bool:
+        try:
+            return test(facts)
+        except UnknownReferenceError:
+            return False
+
+    return holds
 
 
 def _given(condition: Condition, offer: Facts) -> Condition:

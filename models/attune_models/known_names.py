@@ -23,6 +23,8 @@ STAGES = ("new", "returning", "engaged", "buyer", "established", "lapsing")
 """Words of `customer.stage`."""
 WEEKDAYS, HOURS = range(1, 8), range(24)
 
+# Of two names, how alike they are where one is meant for the other, 0 to 1: `cuont` and `count`, not `amount`.
+_CLOSE = 0.8
 _HALF_LIFE = re.compile(r"\d+(\.\d+)?d")
 
 
@@ -109,7 +111,9 @@ def doubt(comparison: Comparison, known: Collection[str] = ()) -> str | None:
     """
     feature = comparison.feature
     if feature.startswith(SAID_PREFIX) and feature not in _FIXED:
-        close = get_close_matches(feature, [name for name in _FIXED if name.startswith(SAID_PREFIX)], n=1, cutoff=0.8)
+        close = get_close_matches(
+            feature, [name for name in _FIXED if name.startswith(SAID_PREFIX)], n=1, cutoff=_CLOSE
+        )
         return f"{feature} is the answer to a question of yours; did you mean {close[0]}?" if close else None
     if feature.startswith(OFFER_PREFIX) and known and feature not in known:
         return f"no offer of the catalogue has {feature}{_did_you_mean(feature, known)}"
@@ -155,10 +159,12 @@ def _hint(comparison: Comparison) -> str:
     if feature in _FIXED or Kinds.WORD not in kinds_of(feature):
         return ""
     before, _, last = feature.rpartition(".")
-    close = get_close_matches(last, [*_LAST_PARTS, "7d"], n=1)
+    close = get_close_matches(last, [*_LAST_PARTS, "7d"], n=1, cutoff=_CLOSE)
     return f"; did you mean {before}.{close[0]}?" if close else f"; is it {feature}.sum?"
 
 
 def _did_you_mean(feature: str, known: Collection[str]) -> str:
-    close = get_close_matches(feature, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    # Without what the names have in common: it would make all of them alike.
+    prefix = feature[: feature.index(".") + 1]
+    close = get_close_matches(feature.removeprefix(prefix), [name.removeprefix(prefix) for name in known], n=1)
+    return f"; did you mean {prefix}{close[0]}?" if close else ""

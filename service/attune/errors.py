@@ -54,6 +54,10 @@ class NothingEligibleError(ExpectedError):
     """There is no offer that a decision may draw."""
 
 
+class StillNamedError(ExpectedError):
+    """What is to be deleted is named by something else; nothing was changed."""
+
+
 class LimitReachedError(ExpectedError):
     """What is kept would become more than there may be; nothing was changed."""
 

@@ -23,6 +23,7 @@ from attune.api.decisions import DecisionServicer
 from attune.api.insight import InsightServicer
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
+from attune.api.segments import SegmentServicer
 from attune.child import EX_CONFIG, EX_UNAVAILABLE, READY_VARIABLE
 from attune.config import Settings
 from attune.endpoint import Endpoint
@@ -34,6 +35,7 @@ from attune.serving.catalog import LiveCatalog
 from attune.serving.decider import Decider
 from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
+from attune.serving.segments import LiveSegments
 from attune.store.batch import Bounds
 from attune.store.catalog import Catalog
 from attune.store.challengers import Challengers
@@ -46,6 +48,7 @@ from attune.store.offer_sets import OfferSets
 from attune.store.outcomes import Outcomes
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
+from attune.store.segments import Segments
 from attune.store.versions import Versions
 from attune.tasks import end
 from attune.v1 import (
@@ -54,6 +57,7 @@ from attune.v1 import (
     insight_service_pb2,
     placement_service_pb2,
     reward_service_pb2,
+    segment_service_pb2,
 )
 
 _DECISIONS = decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"]
@@ -61,6 +65,7 @@ _REWARDS = reward_service_pb2.DESCRIPTOR.services_by_name["RewardService"]
 _PLACEMENTS = placement_service_pb2.DESCRIPTOR.services_by_name["PlacementService"]
 _INSIGHT = insight_service_pb2.DESCRIPTOR.services_by_name["InsightService"]
 _CATALOG = catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"]
+_SEGMENTS = segment_service_pb2.DESCRIPTOR.services_by_name["SegmentService"]
 
 # Objects that were made and not freed; collections of the youngest, and of the middle ones.
 _COLLECTED_AFTER = (10_000, 20, 20)
@@ -102,6 +107,10 @@ async def _add_services(
     endpoint: Endpoint, stack: AsyncExitStack, store: Store, settings: Settings, metrics: ServingMetrics
 ) -> None:
     placements, versions, decisions = Placements(store), Versions(store), Decisions(store)
+    # Before the placements, whose rules name them.
+    segments = LiveSegments(kept_segments := Segments(store))
+    await segments.refresh()
+    _keep_running(stack, segments.follow())
     live = LivePlacements(placements, versions, metrics)
     await live.refresh(await placements.names())
     _keep_running(stack, live.follow())
@@ -127,6 +136,7 @@ async def _add_services(
     )
     endpoint.add(_CATALOG, CatalogServicer(offers, catalog))
     endpoint.add(_INSIGHT, InsightServicer(Reports(settings)))
+    endpoint.add(_SEGMENTS, SegmentServicer(kept_segments, segments, placements, offers))
 
 
 def _keep_running(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

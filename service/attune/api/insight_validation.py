@@ -8,7 +8,7 @@ from attune.errors import Violation
 from attune.v1.insight_service_pb2 import GetReportRequest
 
 MOST_FEATURES = 5
-MOST_SEGMENTS = 100
+MOST_SEGMENTS = 200
 
 _CONFIDENCES = (0.5, 0.9999)
 _RETENTION_DAYS = (2, 365)

@@ -20,7 +20,7 @@ from attune_models.rounds import FloatArray
 
 MOST_VALUES = 20
 MOST_OFFERS = 500
-MOST_SHOWN = 100
+MOST_SHOWN = 200
 OTHER = "(other)"
 ABSENT = "(none)"
 

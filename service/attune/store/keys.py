@@ -38,6 +38,9 @@ No expiry.
 CATALOG_REVISIONS = "attune:{:catalog}:revisions"
 """Sorted set: the latest revisions, as member and score. Others are not known here, or were lost. No expiry."""
 
+SEGMENTS = "attune:segments"
+"""Hash: `revision` of the segments, `record` = storage.v1.SegmentsRecord. No expiry."""
+
 TOMBSTONE_TTL_S = 30 * 24 * 3600
 """How long a closed decision can still be asked for, and how long its outcomes are told apart from unknown ones."""
 

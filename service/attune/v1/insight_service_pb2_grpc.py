@@ -52,7 +52,7 @@ class InsightServiceServicer:
 
         The log is read anew each time, by a process of its own that gives way to decisions. A server makes one report at a
         time; leave it minutes where there are millions of decisions. Nothing is changed.
-        Errors: INVALID_ARGUMENT (a BadRequest detail names the field), NOT_FOUND (the placement, a segment), FAILED_PRECONDITION (the
+        Errors: INVALID_ARGUMENT (a BadRequest detail names the field), NOT_FOUND (the placement), FAILED_PRECONDITION (the
         log was trimmed while it was read), RESOURCE_EXHAUSTED (the server makes another report), UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
