@@ -46,7 +46,7 @@ def reach(n_rounds: int, confidence: float, *, degrees: int) -> float:
 def student(normal: float, degrees: int) -> float:
     """Return the quantile of Student's distribution that is as rare as one of the normal distribution.
 
-    Three terms of the expansion of Cornish and Fisher (Ronald Fisher and Edmund Cornish: The percentile points of
+    Four terms of the expansion of Cornish and Fisher (Ronald Fisher and Edmund Cornish: The percentile points of
     distributions having known cumulants, 1960).
 
     Args:
@@ -55,4 +55,5 @@ def student(normal: float, degrees: int) -> float:
     """
     cubic = (normal**3 + normal) / 4.0
     quintic = (5.0 * normal**5 + 16.0 * normal**3 + 3.0 * normal) / 96.0
-    return normal + cubic / degrees + quintic / (degrees * degrees)
+    septic = (3.0 * normal**7 + 19.0 * normal**5 + 17.0 * normal**3 - 15.0 * normal) / 384.0
+    return normal + cubic / degrees + quintic / degrees**2 + septic / degrees**3

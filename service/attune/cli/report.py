@@ -114,11 +114,9 @@ def report(
 
 
 def _print(made: "Report", *, as_json: bool) -> None:
-    from attune.cli.output import show  # noqa: PLC0415 - loads rich and protobuf
+    from attune.cli.output import as_dict, show  # noqa: PLC0415 - loads rich and protobuf
 
     if as_json:
-        from attune.cli.report_run import as_dict  # noqa: PLC0415
-
         typer.echo(json.dumps(as_dict(made), indent=2, ensure_ascii=False, allow_nan=False))
         return
     from attune.cli.report_table import shown  # noqa: PLC0415

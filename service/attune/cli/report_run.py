@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import json_format
-
 from attune.api.insight_validation import check_report
 from attune.cli import client
 from attune.cli.progress import bar
@@ -71,32 +69,6 @@ def made(asked: GetReportRequest, where: Where) -> Report:
     settings = located(where.config_file, {"store.data_dir": data_dir, "store.url": where.redis_url})
     with bar("decisions") as progress:
         return making.made(asked, settings.store.url, settings.store.timeout_ms / 1000, progress)
-
-
-def as_dict(report: Report) -> dict[str, Any]:
-    """Return a report as JSON knows it, under the contract's names; whole numbers as numbers, not as text."""
-    fields = json_format.MessageToDict(
-        report, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
-    return {name: _counted(value) for name, value in fields.items()}
-
-
-def _counted(value: Any) -> Any:
-    # Protobuf writes 64-bit numbers as text. No name of a caller is under one of these keys.
-    match value:
-        case dict():
-            return {name: int(each) if _is_count(name, each) else _counted(each) for name, each in value.items()}
-        case list():
-            return [_counted(each) for each in value]
-        case _:
-            return value
-
-
-def _is_count(name: str, value: Any) -> bool:
-    return name not in _WORDS and isinstance(value, str) and value.isascii() and value.lstrip("-").isdecimal()
-
-
-_WORDS = {"name", "offer_id", "detail", "feature"}
 
 
 def _moment(option: str, typed: str) -> datetime:
