@@ -14,9 +14,7 @@ def test_it_is_the_formula_of_the_paper() -> None:
     """At v = e - 1, `sqrt(v + 1)` is `sqrt(e)`: 2 (1 + 1/v) (1/2 + log 20)."""
     rate = (2 * log(20) + log(2 * log(20)) + 1) / TIGHTEST
     n = round((exp(1) - 1) / rate)
-    assert reach(n, 0.95, degrees=MANY) == pytest.approx(
-        sqrt(2 * (1 + 1 / (exp(1) - 1)) * (0.5 + log(20))), rel=1e-3
-    )
+    assert reach(n, 0.95, degrees=MANY) == pytest.approx(sqrt(2 * (1 + 1 / (exp(1) - 1)) * (0.5 + log(20))), rel=1e-3)
 
 
 def test_it_is_least_where_it_is_to_be() -> None:

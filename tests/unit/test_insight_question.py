@@ -54,6 +54,6 @@ def test_an_outcome_that_there_is_not_is_refused() -> None:
     ],
 )
 def test_a_span_has_its_beginning_and_not_its_end(
-    since_ms: int | None, until_ms: int | None, at_ms: int, expected: bool
+    since_ms: int | None, until_ms: int | None, at_ms: int, *, expected: bool
 ) -> None:
     assert Question(since_ms=since_ms, until_ms=until_ms).holds(at_ms) is expected

@@ -43,10 +43,10 @@ def of(report: Report, limits: Limits) -> Iterator[str]:
 def _on_groups(report: Report) -> Iterator[str]:
     ratio = report.sample_ratio
     if ratio.mismatch:
-        seen = ratio.control_units / max(ratio.units, 1)
+        seen = 100 * ratio.control_units / max(ratio.units, 1)
         yield (
-            f"The control group has {seen:.2%} of {ratio.units:,} customers or decisions instead of "
-            f"{ratio.expected:.2%}: something treats both groups differently, or the share was changed. Do not trust "
+            f"The control group has {seen:.2f} % of {ratio.units:,} customers or decisions instead of "
+            f"{100 * ratio.expected:.2f} %: something treats both groups differently, or the share was changed. Do not trust "
             "the lift before that is known."
         )
     if not report.overall.control_decisions:
@@ -67,8 +67,8 @@ def _on_reach(report: Report, limits: Limits) -> Iterator[str]:
         subject = "offer suited" if limits.unreached == 1 else "offers suited"
         yield f"{limits.unreached:,} {subject} somebody and reached nobody."
     if report.defaults:
-        share = report.defaults / (report.decisions + report.defaults)
-        yield f"In {share:.1%} of decisions nothing was eligible: the default offer was shown."
+        share = 100 * report.defaults / (report.decisions + report.defaults)
+        yield f"In {share:.1f} % of decisions nothing was eligible: the default offer was shown."
 
 
 def _on_counts(report: Report, limits: Limits) -> Iterator[str]:
