@@ -126,8 +126,8 @@ def _keep_running(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> Non
 def _settle() -> None:
     """Hide from the garbage collector what is there for good: looking through it all takes a tenth of a second.
 
-    Of what comes and goes, little at a time: a call of gRPC leaves some cycles, and to look through those of a thousand
-    calls takes milliseconds, for which decisions would wait; of a hundred, less than half of one. At everything, rarely.
+    And look at little of what comes and goes at a time: a call of gRPC leaves some cycles, and those of a thousand
+    calls take milliseconds, for which decisions would wait; those of a hundred take less than half of one.
     """
     gc.collect()
     gc.freeze()
