@@ -54,7 +54,7 @@ _PLACEMENTS = placement_service_pb2.DESCRIPTOR.services_by_name["PlacementServic
 _CATALOG = catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"]
 
 # Objects that were made and not freed; collections of the youngest, and of the middle ones.
-_COLLECTED_AFTER = (1_000, 10, 400)
+_COLLECTED_AFTER = (10_000, 20, 20)
 
 _log = logging.getLogger(__name__)
 
@@ -126,8 +126,7 @@ def _keep_running(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> Non
 def _settle() -> None:
     """Hide from the garbage collector what is there for good: looking through it all takes a tenth of a second.
 
-    And look at little of what comes and goes at a time: a call of gRPC leaves some cycles, and those of a thousand
-    calls take milliseconds, for which decisions would wait; those of a hundred take less than half of one.
+    And look less often at what comes and goes: a decision makes hundreds of objects, and nearly no cycles.
     """
     gc.collect()
     gc.freeze()
