@@ -19,6 +19,7 @@ from attune import v1
 from attune.api.catalog import CatalogServicer
 from attune.api.customers import CustomerServicer
 from attune.api.decisions import DecisionServicer
+from attune.api.insight import InsightServicer
 from attune.api.methods import handler
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
@@ -45,6 +46,7 @@ SERVICERS: dict[str, type] = {
     "attune.v1.CatalogService": CatalogServicer,
     "attune.v1.SegmentService": SegmentServicer,
     "attune.v1.CustomerService": CustomerServicer,
+    "attune.v1.InsightService": InsightServicer,
 }
 REQUEST = DecideRequest(
     placement="home_hero",
@@ -58,6 +60,7 @@ REQUEST = DecideRequest(
     deferred=True,
     offer_ids=["a"],
     channel="email",
+    time_zone="Europe/Istanbul",
 )
 
 READ_AS: dict[str, type[Message]] = {"Decide": DecideEnvelope, "DecideBatch": DecideBatchEnvelope}

@@ -11,7 +11,15 @@ from attune.serving.decider import Decided
 from attune.serving.drawing import Draft
 from attune.serving.wire import BYTES, DOUBLE, tag, varint
 from attune.storage.v1.records_pb2 import DecisionRecord
-from attune.v1.decision_service_pb2 import Choice, DecideResponse, DecideResult, Decision, Mode, ScoredOffer
+from attune.v1.decision_service_pb2 import (
+    MODE_EMPTY,
+    Choice,
+    DecideResponse,
+    DecideResult,
+    Decision,
+    Mode,
+    ScoredOffer,
+)
 
 _KEPT = 4096
 _DOUBLE = Struct("<d")
@@ -28,10 +36,10 @@ def decided_result(decided: Decided, ranking_size: int) -> bytes:
         decided: The decision.
         ranking_size: How many scored offers are asked for.
     """
-    if not decided.offer_ids:
-        response = DecideResponse()
-        write_decision(decided, ranking_size, response)
-        return DecideResult(decision=response).SerializeToString()
+    if decided.record.mode == MODE_EMPTY:
+        empty = DecideResponse()
+        write_decision(decided, 0, empty)
+        return DecideResult(decision=empty).SerializeToString()
     record, chosen = decided.record, decided.record.chosen
     event_id = record.event_id.encode()
     choice = _begun_choice(decided.offer_ids[chosen]) + _DOUBLE.pack(record.pmf[chosen])
@@ -49,8 +57,8 @@ def write_decision(decided: Decided, ranking_size: int, response: DecideResponse
     response.policy_version = record.policy_version
     response.mode = record.mode
     response.logged = decided.logged
-    if not offer_ids:
-        return  # nothing was eligible, and nothing is shown then
+    if record.mode == MODE_EMPTY:
+        return
     # Filling in costs half of what handing over a list of messages does.
     add_choices(record, offer_ids, response)
     if ranking_size:
