@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from attune_models.facts import DATE
@@ -25,6 +26,9 @@ MAX_TEST_BYTES = 1000
 
 Constant: TypeAlias = float | str
 """What a feature is compared with: a number or a word."""
+
+# Many offers have the same conditions.
+_CACHED = 4096
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _TOKEN = re.compile(
@@ -119,6 +123,7 @@ class _Token(NamedTuple):
         return f"`{self.text[:40]}`" if self.kind != "end" else "the end"
 
 
+@lru_cache(_CACHED)
 def parse(text: str) -> Comparison:
     """Read a comparison.
 

@@ -6,7 +6,7 @@ A feature that is absent meets no comparison, also none with `!=` or `not in`; a
 import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from attune_models.comparisons import Comparison, Constant, Operator
 from attune_models.facts import CHANNEL, OFFER_PREFIX, Facts, WordsOf, is_known, number_of, tags_of, words_of
@@ -15,18 +15,17 @@ from attune_models.types import Features, FeatureSet
 Test: TypeAlias = Callable[[Facts], bool]
 """Tells whether something holds."""
 
-_ORDERS: dict[Operator, Callable[[float, float], bool]] = {
+ORDER_TESTS: dict[Operator, Callable[[Any, Any], bool]] = {
     Operator.LESS: operator.lt,
     Operator.AT_MOST: operator.le,
     Operator.MORE: operator.gt,
     Operator.AT_LEAST: operator.ge,
 }
-_DATE_ORDERS: dict[Operator, Callable[[str, str], bool]] = {
-    Operator.LESS: operator.lt,
-    Operator.AT_MOST: operator.le,
-    Operator.MORE: operator.gt,
-    Operator.AT_LEAST: operator.ge,
-}
+"""How two numbers, or two dates, are compared."""
+
+
+class UnknownReferenceError(Exception):
+    """What a condition refers to is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class Reference:
 
     Attributes:
         name: What it is called.
-        test: Tells whether it holds as it is now.
+        test: Tells whether it holds as it is now; raises `UnknownReferenceError` where there is none of this name.
     """
 
     name: str
@@ -123,15 +122,18 @@ def predicate_of(condition: Condition) -> Predicate:
     """Prepare a condition.
 
     Args:
-        condition: What is to be asked. Those that it refers to look at no offer, but perhaps at the channel.
+        condition: What is to be asked. Those that it refers to look at no offer, but perhaps at the channel. While one
+            of them is not there, the condition does not hold: not even where a `not` stands before it.
     """
     leaves = list(leaves_of(condition))
     features = {leaf.feature for leaf in leaves if isinstance(leaf, Comparison)}
+    refers = any(isinstance(leaf, Reference) for leaf in leaves)
+    test = _test(condition)
     return Predicate(
         condition=condition,
-        test=_test(condition),
+        test=_unless_unknown(test) if refers else test,
         needs_offer=any(feature.startswith(OFFER_PREFIX) for feature in features),
-        needs_channel=CHANNEL in features or any(isinstance(leaf, Reference) for leaf in leaves),
+        needs_channel=CHANNEL in features or refers,
     )
 
 
@@ -145,6 +147,16 @@ def leaves_of(condition: Condition) -> Iterator[Comparison | Reference]:
             yield from leaves_of(part)
         case Comparison() | Reference():
             yield condition
+
+
+def _unless_unknown(test: Test) -> Test:
+    def holds(facts: Facts) -> bool:
+        try:
+            return test(facts)
+        except UnknownReferenceError:
+            return False
+
+    return holds
 
 
 def _given(condition: Condition, offer: Facts) -> Condition:
@@ -259,7 +271,7 @@ def _apart(words_in: WordsOf, refused: frozenset[str]) -> Test:
 def _ordered(feature: str, order: Operator, value: Constant) -> Test:
     if isinstance(value, str):
         return _date_ordered(feature, order, value)
-    number_in, compare = number_of(feature), _ORDERS[order]
+    number_in, compare = number_of(feature), ORDER_TESTS[order]
 
     def holds(facts: Facts) -> bool:
         number = number_in(facts)
@@ -270,7 +282,7 @@ def _ordered(feature: str, order: Operator, value: Constant) -> Test:
 
 def _date_ordered(feature: str, order: Operator, value: str) -> Test:
     # Dates as ISO 8601 writes them have the order of their texts.
-    words_in, compare = words_of(feature), _DATE_ORDERS[order]
+    words_in, compare = words_of(feature), ORDER_TESTS[order]
 
     def holds(facts: Facts) -> bool:
         words = words_in(facts)

@@ -75,6 +75,10 @@ class NoConsentError(ExpectedError):
     """The customer has not allowed it; nothing was stored."""
 
 
+class StillNamedError(ExpectedError):
+    """What is to be deleted is named by something else; nothing was changed."""
+
+
 class LimitReachedError(ExpectedError):
     """What is kept would become more than there may be; nothing was changed."""
 

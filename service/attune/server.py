@@ -23,6 +23,7 @@ from attune.api.customers import CustomerServicer
 from attune.api.decisions import DecisionServicer
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
+from attune.api.segments import SegmentServicer
 from attune.child import EX_CONFIG, EX_UNAVAILABLE, READY_VARIABLE
 from attune.config import CustomerSettings, Settings, days_of, names_of
 from attune.endpoint import Endpoint
@@ -30,16 +31,20 @@ from attune.errors import SettingError, StoreUnavailableError
 from attune.learning.learners import Learners
 from attune.metrics import LearningMetrics, ServingMetrics, published
 from attune.serving.activator import Activator
+from attune.serving.budgets import Budgets
 from attune.serving.catalog import LiveCatalog
 from attune.serving.consent import ConsentRule
 from attune.serving.customer_ids import CustomerIds
 from attune.serving.customers import CustomerRules, KnownCustomers
 from attune.serving.decider import Decider
 from attune.serving.explainer import Explainer
+from attune.serving.guards import Guards
 from attune.serving.live import LivePlacements
 from attune.serving.profile import ProfileRules
+from attune.serving.segments import LiveSegments
 from attune.serving.visitors import Visitors
 from attune.store.batch import Bounds
+from attune.store.budgets import BudgetCounts
 from attune.store.catalog import Catalog
 from attune.store.challengers import Challengers
 from attune.store.client import Store
@@ -53,6 +58,7 @@ from attune.store.offer_sets import OfferSets
 from attune.store.outcomes import Outcomes
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
+from attune.store.segments import Segments
 from attune.store.taken import TakenOutcomes
 from attune.store.versions import Versions
 from attune.tasks import end
@@ -62,12 +68,14 @@ from attune.v1 import (
     decision_service_pb2,
     placement_service_pb2,
     reward_service_pb2,
+    segment_service_pb2,
 )
 
 _DECISIONS = decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"]
 _REWARDS = reward_service_pb2.DESCRIPTOR.services_by_name["RewardService"]
 _PLACEMENTS = placement_service_pb2.DESCRIPTOR.services_by_name["PlacementService"]
 _CATALOG = catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"]
+_SEGMENTS = segment_service_pb2.DESCRIPTOR.services_by_name["SegmentService"]
 _CUSTOMERS = customer_service_pb2.DESCRIPTOR.services_by_name["CustomerService"]
 
 _DAY_S = 24 * 3600
@@ -112,7 +120,16 @@ async def _add_services(
     endpoint: Endpoint, stack: AsyncExitStack, store: Store, settings: Settings, metrics: ServingMetrics
 ) -> None:
     placements, versions, decisions = Placements(store), Versions(store), Decisions(store)
-    live = LivePlacements(placements, versions, metrics)
+    # Before the placements, whose rules name them.
+    segments = LiveSegments(kept_segments := Segments(store))
+    await segments.refresh()
+    _keep_running(stack, segments.follow())
+    pipe = _pipe(stack, settings.store.url, settings.store.decision_timeout_ms)
+    budgets = Budgets(BudgetCounts(pipe))
+    await budgets.refresh()
+    stack.push_async_callback(budgets.close)
+    _keep_running(stack, budgets.follow())
+    live = LivePlacements(placements, versions, metrics, Guards(segments, budgets).of)
     await live.refresh(await placements.names())
     _keep_running(stack, live.follow())
     offers, offer_sets = Catalog(store), OfferSets(store)
@@ -121,14 +138,13 @@ async def _add_services(
     _keep_running(stack, catalog.follow())
 
     bounds = Bounds(settings.store.max_waiting, settings.store.max_waiting_mb << 20)
-    pipe = _pipe(stack, settings.store.url, settings.store.decision_timeout_ms)
     journal = Journal(pipe, metrics, bounds, offers_lost=offer_sets.forget)
     stack.push_async_callback(journal.close)
     outcomes = Outcomes(_pipe(stack, settings.store.url, settings.store.timeout_ms), metrics, bounds)
     stack.push_async_callback(outcomes.close)
 
     visitors = _visitors(settings.customers, pipe, journal)
-    decider = Decider(live, catalog.offers_of, journal, decisions, visitors)
+    decider = Decider(live, catalog.offers_of, journal, decisions, visitors, budgets=budgets)
     activator = Activator(catalog.offers_of, decisions, visitors)
     allowed = names_of(settings.customers.identifiers_allowed)
     endpoint.add(
@@ -143,9 +159,13 @@ async def _add_services(
     )
     generations, challengers = Generations(store), Challengers(store)
     endpoint.add(
-        _PLACEMENTS, PlacementServicer(placements, versions, generations, challengers, live=live, catalog=catalog)
+        _PLACEMENTS,
+        PlacementServicer(
+            placements, versions, generations, challengers, live=live, catalog=catalog, segments=segments
+        ),
     )
-    endpoint.add(_CATALOG, CatalogServicer(offers, catalog))
+    endpoint.add(_CATALOG, CatalogServicer(offers, catalog, segments))
+    endpoint.add(_SEGMENTS, SegmentServicer(kept_segments, segments, placements, offers))
     # A pipe of their own: thousands of activities a second must not stand before decisions.
     customers = Customers(_pipe(stack, settings.store.url, settings.store.timeout_ms), _retention(settings.customers))
     known = KnownCustomers(customers, _customer_rules(settings.customers))

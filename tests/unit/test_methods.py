@@ -22,6 +22,7 @@ from attune.api.decisions import DecisionServicer
 from attune.api.methods import handler
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
+from attune.api.segments import SegmentServicer
 from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 from attune.serving.candidates import joined
 from attune.v1.decision_service_pb2 import (
@@ -42,6 +43,7 @@ SERVICERS: dict[str, type] = {
     "attune.v1.RewardService": RewardServicer,
     "attune.v1.PlacementService": PlacementServicer,
     "attune.v1.CatalogService": CatalogServicer,
+    "attune.v1.SegmentService": SegmentServicer,
     "attune.v1.CustomerService": CustomerServicer,
 }
 REQUEST = DecideRequest(

@@ -5,10 +5,10 @@ from itertools import chain
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from attune.api.checks import enum_violations, prefixed
+from attune.api.checks import MAX_ID_BYTES, enum_violations, id_violations, prefixed, timestamp_violations
 from attune.api.identifiers import identifier_violations
 from attune.api.time_zones import time_zone_violations
-from attune.api.validation import MAX_ID_BYTES, id_violations, refuse, timestamp_violations
+from attune.api.validation import refuse
 from attune.config import ACTIVITY_NAME
 from attune.errors import Violation
 from attune.v1.customer_service_pb2 import (

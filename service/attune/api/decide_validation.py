@@ -6,8 +6,9 @@ more than deciding.
 
 from collections.abc import Iterator
 
+from attune.api.checks import SURELY_SHORT, id_violations
 from attune.api.time_zones import time_zone_violations
-from attune.api.validation import MAX_OFFERS, MAX_SLOTS, SURELY_SHORT, id_violations, refuse
+from attune.api.validation import MAX_OFFERS, MAX_SLOTS, refuse
 from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 

@@ -68,6 +68,7 @@ class DecisionServicer:
         self._names.check(request)
         decided = await self._decider.decide(request)
         self._metrics.decided(request.placement, decided.record.mode, logged=decided.logged)
+        self._count_excluded(request.placement, decided)
         response = DecideResponse()
         _write_decision(decided, request.ranking_size, response)
         return response
@@ -84,6 +85,7 @@ class DecisionServicer:
             else:
                 _write_decision(result, asked.ranking_size, response.results.add().decision)
                 counted[asked.placement, result.record.mode, result.logged] += 1
+                self._count_excluded(asked.placement, result)
         for (placement, mode, logged), n_decisions in counted.items():
             self._metrics.decided(placement, mode, logged=logged, n_decisions=n_decisions)
         return response
@@ -96,6 +98,10 @@ class DecisionServicer:
         except InvalidInputError as error:
             return error
         return request
+
+    def _count_excluded(self, placement: str, decided: Decided) -> None:
+        if excluded := decided.record.excluded:
+            self._metrics.excluded(placement, ((each.reason, each.count) for each in excluded))
 
     async def Activate(self, request: ActivateRequest) -> ActivateResponse:  # noqa: N802 - the contract's name
         """Say that a deferred decision is being shown."""

@@ -11,7 +11,17 @@ from attune.errors import InvalidInputError, Violation
 from attune.serving.circumstances import Circumstances
 from attune.v1 import condition_pb2
 from attune_models.comparisons import ComparisonError, parse
-from attune_models.conditions import AllOf, AnyOf, Condition, Negation, Predicate, Reference, Test, predicate_of
+from attune_models.conditions import (
+    AllOf,
+    AnyOf,
+    Condition,
+    Negation,
+    Predicate,
+    Reference,
+    Test,
+    UnknownReferenceError,
+    predicate_of,
+)
 from attune_models.facts import Facts
 
 Conditions = Mapping[str, condition_pb2.Condition]
@@ -25,13 +35,22 @@ def compiled(condition: condition_pb2.Condition, segments: Conditions) -> Predic
 
     Args:
         condition: A valid one, see `attune.api.condition_validation`.
-        segments: Those that it may name. It is kept, and looked into each time; of a segment that is gone, what was
-            there last counts.
+        segments: Those that it may name, with valid conditions. It is kept, and looked into each time; while one that
+            it names is not there, it does not hold.
 
     Raises:
-        InvalidInputError: It is none, or names a segment that there is not.
+        InvalidInputError: It is none.
     """
     return predicate_of(condition_tree(condition, lambda name: _reference(name, segments)))
+
+
+def segment_predicate(condition: condition_pb2.Condition) -> Predicate:
+    """Prepare the condition of a segment, which names no other.
+
+    Raises:
+        InvalidInputError: It is none.
+    """
+    return predicate_of(condition_tree(condition, _nested))
 
 
 def facts_of(circumstances: Circumstances, channel: str = "", default_zone: str = "") -> Facts:
@@ -102,23 +121,19 @@ def _part(condition: condition_pb2.Condition, path: str, refer: Callable[[str], 
 
 def _reference(name: str, segments: Conditions) -> Reference:
     """Return the condition of a segment: as it is when it is asked."""
-    if name not in segments:
-        raise InvalidInputError(Violation("segment", f'expected the name of a segment, got "{name[:80]}"'))
-    known = segments[name]
-    test = _segment_test(known)
+    known: tuple[condition_pb2.Condition, Test] | None = None
 
     def holds(facts: Facts) -> bool:
-        nonlocal known, test
-        now = segments.get(name, known)
-        if now is not known:
-            known, test = now, _segment_test(now)
-        return test(facts)
+        nonlocal known
+        try:
+            now = segments[name]
+        except KeyError:
+            raise UnknownReferenceError from None
+        if known is None or known[0] is not now:
+            known = now, segment_predicate(now).test
+        return known[1](facts)
 
     return Reference(name, holds)
-
-
-def _segment_test(condition: condition_pb2.Condition) -> Test:
-    return predicate_of(condition_tree(condition, _nested)).test
 
 
 def _nested(name: str) -> Condition:

@@ -21,6 +21,7 @@ from attune.errors import (
     StoreUnavailableError,
 )
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.budgets import Budgets
 from attune.serving.candidates import asked
 from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Visitor
@@ -68,6 +69,8 @@ class Decider:
         journal: Journal,
         decisions: Decisions,
         visitors: Visitors | None = None,
+        *,
+        budgets: Budgets | None = None,
     ) -> None:
         """Take what decisions are made with.
 
@@ -77,7 +80,9 @@ class Decider:
             journal: Where decisions are written.
             decisions: Where repeated ones are found.
             visitors: Knows customers; None where nothing is kept of them.
+            budgets: What is left of the budgets of offers; None where nobody counts them.
         """
+        self._budgets = budgets
         self._visitors = visitors
         self._live = live
         self._offers = offers
@@ -114,19 +119,37 @@ class Decider:
             drawn = self._draft(request, live, event_id, now_ms, visitor)
         except NothingEligibleError as error:
             return await self._nothing(request, live, event_id, error)
-        drawn.draw(drawn.pmf_of(drawn.eligible.situation), now_ms)
-        if drawn.n_slots > 1:
-            await drawn.draw_later_slots()
+        await self._draw(drawn, now_ms)
         adding = self._note(drawn)
         try:
             decided = await self._journaled(drawn)
-        except ExpectedError:
-            if adding is not None:
-                await adding.take_back()
+        except ExpectedError as error:
+            await self._settle(drawn, adding, error)
             raise
-        if adding is not None:
-            await (adding.done() if decided.record is drawn else adding.take_back())
+        if adding is not None or drawn.charge is not None:
+            await self._settle(drawn, adding, decided)
         return decided
+
+    async def _draw(self, drawn: Draft, now_ms: int) -> None:
+        """Draw for every slot, and use what is shown of the budgets."""
+        drawn.draw(drawn.pmf_of(drawn.eligible.situation), now_ms)
+        if drawn.n_slots > 1:
+            await drawn.draw_later_slots()
+        if self._budgets is not None and drawn.is_budgeted:
+            drawn.charge = self._budgets.charge(drawn.shown, now_ms)
+
+    async def _settle(self, drawn: Draft, adding: Adding | None, result: Decided | ExpectedError) -> None:
+        """Wait until what a decision shows is in the history, and counted; or take it back, where it is not shown."""
+        is_shown = isinstance(result, Decided) and result.record is drawn
+        if adding is not None:
+            await (adding.done() if is_shown else adding.take_back())
+        if drawn.charge is None or self._budgets is None:
+            return
+        if is_shown:
+            await drawn.charge.counted()
+        elif not isinstance(result, StoreUnavailableError):
+            # Where the store did not answer, it may have the decision, and a repeated request is going to show it.
+            self._budgets.give_back(drawn.charge)
 
     async def _journaled(self, drawn: Draft) -> Decided:
         keys, record, offer_set = drawn.live.keys, drawn.serialised(), drawn.eligible.offer_set
@@ -213,11 +236,13 @@ class Decider:
                 begun.append(visitor)
             else:
                 quickly = self._begun(request, now_ms, visitor)
-                begun.append(quickly or await self._begun_slowly(request, now_ms, visitor))
+                begun.append(each := quickly or await self._begun_slowly(request, now_ms, visitor))
+                if isinstance(each, Draft) and each.is_budgeted:
+                    await self._draw(each, now_ms)  # before the next one looks at what is left
         drafts = [each for each in begun if isinstance(each, Draft)]
-        draw_all(drafts, now_ms)
+        draw_all((each for each in drafts if not each.is_budgeted), now_ms)
         for each in drafts:
-            if each.n_slots > 1:
+            if each.n_slots > 1 and not each.is_budgeted:
                 await each.draw_later_slots()
             if each.visitor is not None and each.visitor.in_turn:
                 each.visitor.seen.extend(impressions(each))
@@ -257,9 +282,7 @@ class Decider:
         found = await self._journal.append_many(drafts[0].live.keys, drafts[0].window_ms, entries)
         for i, each, value, adding in zip(group, drafts, found, added, strict=True):
             result = results[i] = _written(each) if value is None else await self._otherwise(each, value)
-            if adding is not None:
-                is_new = isinstance(result, Decided) and result.record is each
-                await (adding.done() if is_new else adding.take_back())
+            await self._settle(each, adding, result)
 
     async def _otherwise(self, drawn: Draft, found: bytes | Exception) -> Decided | ExpectedError:
         try:

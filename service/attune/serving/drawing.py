@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.budgets import Charge
 from attune.serving.candidates import part_of
 from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Circumstances, Visitor
@@ -23,8 +24,10 @@ from attune.serving.identity import request_digest
 from attune.serving.joining import told_of
 from attune.serving.live import LivePlacement
 from attune.serving.recording import common_fields, offers_field, own_fields
+from attune.serving.reply_limits import ReplyLimits
 from attune.serving.shortlist import ranking, shortlist
-from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
+from attune.serving.terms import OfferTerms
+from attune.storage.v1.records_pb2 import DecisionRecord, ExclusionRecord, SlotRecord
 from attune.store.journal import DEFERRED
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_DEFAULT, MODE_FALLBACK, MODE_LEARNED, Mode
 from attune_models import pmf as pmfs
@@ -50,6 +53,7 @@ class Draft:
         n_slots: How many slots are asked for.
         circumstances: What it is made under; None where that did not matter.
         visitor: For whom; None where nobody said.
+        charge: What it has used of the budgets of offers; None for nothing.
         decided_at_ms: When it was drawn, milliseconds since the epoch.
         pmf: The probabilities that the first slot was drawn with.
         chosen: Position of the offer drawn for the first slot, in `pmf`, zero-based.
@@ -66,6 +70,7 @@ class Draft:
     n_slots: int
     circumstances: Circumstances | None
     visitor: Visitor | None = field(default=None, init=False)
+    charge: Charge | None = field(default=None, init=False)
     decided_at_ms: int = field(init=False)
     pmf: Pmf = field(init=False)
     chosen: int = field(init=False)
@@ -75,6 +80,22 @@ class Draft:
     def policy_version(self) -> int:
         """The version that decided; 0 where it was not the placement's policy."""
         return self.live.version if self.mode == MODE_LEARNED else 0
+
+    @property
+    def excluded(self) -> Sequence[ExclusionRecord]:
+        """What could not be drawn, and why."""
+        return self.eligible.exclusions
+
+    @property
+    def is_budgeted(self) -> bool:
+        """Whether something that might be drawn has a budget: then nobody else's turn may come until it is charged."""
+        return self.eligible.terms is not None and self.eligible.terms.are_budgeted
+
+    @property
+    def shown(self) -> list[OfferTerms]:
+        """The terms of what was drawn, in the order of the slots."""
+        chosen = [self.chosen, *(later.chosen for later in self.later_slots)]
+        return [self.eligible.terms_of(position) for position in chosen]
 
     def pmf_of(self, situation: Situation) -> Pmf:
         """Return the exact probability of each offer. A policy that has failed is not asked again."""
@@ -123,10 +144,13 @@ class Draft:
             """Return the uniform number in [0, 1) that a slot is drawn with."""
             return pmfs.unit_interval("draw", name, self.event_id, str(slot))
 
-        for drawn in slots.draws(situation, [self.chosen], self.n_slots, self.pmf_of, u_of):
-            later.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen))
+        limits = ReplyLimits(self.eligible, self.live.guard, self.circumstances)
+        rest = slots.draws(situation, [self.chosen], self.n_slots, self.pmf_of, u_of, withdrawn_by=limits.withdrawn)
+        for drawn in rest:
+            later.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen, withdrawn=drawn.withdrawn))
             # Twenty slots of a thousand offers take long: other decisions get their turn in between.
-            await asyncio.sleep(0)
+            if not self.is_budgeted:
+                await asyncio.sleep(0)
         self.later_slots = later
 
     def serialised(self) -> bytes:

@@ -4,8 +4,10 @@ The order of the checks is the order in which reasons are looked for: what the o
 the customer says, and then what has happened already.
 """
 
+from attune.serving.budgets import Budgets
 from attune.serving.conditions import NO_SEGMENTS, Conditions
 from attune.serving.guard import Check, Guard
+from attune.serving.guard_checks.budgets import BudgetsCheck
 from attune.serving.guard_checks.history import HistoryCheck
 from attune.serving.guard_checks.own_conditions import OwnConditions
 from attune.serving.guard_checks.preferences import SaidPreferences
@@ -17,9 +19,15 @@ from attune.v1.placement_pb2 import Guardrails, Placement
 class Guards:
     """Makes guards."""
 
-    def __init__(self, segments: Conditions = NO_SEGMENTS) -> None:
-        """Take the segments that conditions may name; they may change."""
+    def __init__(self, segments: Conditions = NO_SEGMENTS, budgets: Budgets | None = None) -> None:
+        """Take what they look at besides the placement.
+
+        Args:
+            segments: Those that conditions may name; they may change.
+            budgets: Of the offers; None where nobody counts them.
+        """
         self._segments = segments
+        self._budgets = budgets
 
     def of(self, placement: Placement) -> Guard:
         """Return the guard of a placement that is valid."""
@@ -38,6 +46,8 @@ class Guards:
         looks_back = bool(guardrails.caps or guardrails.cool_downs)
         if looks_back:
             checks.append(HistoryCheck(guardrails.caps, guardrails.cool_downs))
+        if self._budgets is not None:
+            checks.append(BudgetsCheck(self._budgets))
         of_placement = placement.HasField("guardrails")
         return Guard(checks, of_default=of_default, of_placement=of_placement, looks_back=looks_back)
 

@@ -44,9 +44,10 @@ class Terms(Sequence[OfferTerms]):
 
     Attributes:
         are_limited: Whether some offer has a condition or a budget of its own.
+        are_budgeted: Whether some offer has a budget.
     """
 
-    __slots__ = ("_kept", "_offers", "_terms", "are_limited")
+    __slots__ = ("_kept", "_offers", "_terms", "are_budgeted", "are_limited")
 
     def __init__(self, terms: Sequence[OfferTerms], offers: Sequence[bytes]) -> None:
         """Take what belongs together.
@@ -58,7 +59,8 @@ class Terms(Sequence[OfferTerms]):
         self._terms = terms
         self._offers = offers
         self._kept: dict[Hashable, object] = {}
-        self.are_limited = any(each.when is not None or each.budget is not None for each in terms)
+        self.are_budgeted = any(each.budget is not None for each in terms)
+        self.are_limited = self.are_budgeted or any(each.when is not None for each in terms)
 
     @overload
     def __getitem__(self, index: int) -> OfferTerms: ...

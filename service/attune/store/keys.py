@@ -38,6 +38,9 @@ No expiry.
 CATALOG_REVISIONS = "attune:{:catalog}:revisions"
 """Sorted set: the latest revisions, as member and score. Others are not known here, or were lost. No expiry."""
 
+SEGMENTS = "attune:segments"
+"""Hash: `revision` of the segments, `record` = storage.v1.SegmentsRecord. No expiry."""
+
 BUDGET_TTL_S = 4 * 24 * 3600
 """How long what was used of the budgets of a day is kept after it was used: the day is over everywhere by then."""
 

@@ -4,6 +4,7 @@ from attune.v1 import decision_service_pb2 as _decision_service_pb2
 from attune.v1 import features_pb2 as _features_pb2
 from attune.v1 import placement_pb2 as _placement_pb2
 from attune.v1 import placement_service_pb2 as _placement_service_pb2
+from attune.v1 import segment_service_pb2 as _segment_service_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -71,6 +72,12 @@ class DecisionRecord(_message.Message):
     with_channels: bool
     channel: str
     def __init__(self, event_id: _Optional[str] = ..., decided_at_ms: _Optional[int] = ..., context: _Optional[bytes] = ..., offers: _Optional[_Iterable[bytes]] = ..., pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[_decision_service_pb2.Mode, str]] = ..., request_digest: _Optional[bytes] = ..., later_slots: _Optional[_Iterable[_Union[SlotRecord, _Mapping]]] = ..., imported: _Optional[bool] = ..., offer_set: _Optional[bytes] = ..., offer_positions: _Optional[_Iterable[int]] = ..., shortlisted_from: _Optional[int] = ..., customer: _Optional[bytes] = ..., withheld: _Optional[bool] = ..., excluded: _Optional[_Iterable[_Union[ExclusionRecord, _Mapping]]] = ..., with_channels: _Optional[bool] = ..., channel: _Optional[str] = ...) -> None: ...
+
+class SegmentsRecord(_message.Message):
+    __slots__ = ("segments",)
+    SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    segments: _containers.RepeatedCompositeFieldContainer[_segment_service_pb2.Segment]
+    def __init__(self, segments: _Optional[_Iterable[_Union[_segment_service_pb2.Segment, _Mapping]]] = ...) -> None: ...
 
 class ExclusionRecord(_message.Message):
     __slots__ = ("reason", "detail", "count", "positions", "offer_ids")
@@ -195,12 +202,14 @@ class CatalogRecord(_message.Message):
     def __init__(self, offer: _Optional[_Union[_catalog_service_pb2.CatalogOffer, _Mapping]] = ..., revision: _Optional[int] = ..., changed_at_ms: _Optional[int] = ...) -> None: ...
 
 class SlotRecord(_message.Message):
-    __slots__ = ("pmf", "chosen")
+    __slots__ = ("pmf", "chosen", "withdrawn")
     PMF_FIELD_NUMBER: _ClassVar[int]
     CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    WITHDRAWN_FIELD_NUMBER: _ClassVar[int]
     pmf: _containers.RepeatedScalarFieldContainer[float]
     chosen: int
-    def __init__(self, pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ...) -> None: ...
+    withdrawn: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., withdrawn: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class OutcomeRecord(_message.Message):
     __slots__ = ("name", "value", "occurred_at_ms", "slot")
