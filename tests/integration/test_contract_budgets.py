@@ -1,6 +1,6 @@
 """Budgets of a day: never exceeded, and probabilities are exact while they are used up.
 
-One process is exact. Several are so up to what each of them has under way: `tests/faults/test_budgets.py`.
+One process is exact. Several are so up to what each of them has under way: `tests/faults/test_guardrails.py`.
 """
 
 import math

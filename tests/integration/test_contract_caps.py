@@ -1,7 +1,7 @@
 """Caps and cool-downs: what a customer has seen often enough, or has turned down, is not shown.
 
 One process is exact, however many ask at once. Several exceed a cap by one decision less than they are:
-`tests/faults/test_caps.py`.
+`tests/faults/test_guardrails.py`.
 """
 
 import math
@@ -58,7 +58,10 @@ DAY = timedelta(days=1)
 def client(service: RunningService) -> Iterator[Client]:
     with Client(service.address) as connected:
         connected.put(
-            kept("boots", category="shoes"), kept("sandals", category="shoes"), kept("hat", category="hats"), kept("pen")
+            kept("boots", category="shoes"),
+            kept("sandals", category="shoes"),
+            kept("hat", category="hats"),
+            kept("pen"),
         )
         yield connected
 
@@ -80,7 +83,9 @@ def cap(scope: CapScope, impressions: int, name: str = "cap") -> FrequencyCap:
     return FrequencyCap(name=name, impressions=impressions, window=DAY, scope=scope)
 
 
-def apply(client: Client, name: str = "shop", caps: Sequence[FrequencyCap] = (), rests: Sequence[CoolDown] = ()) -> None:
+def apply(
+    client: Client, name: str = "shop", caps: Sequence[FrequencyCap] = (), rests: Sequence[CoolDown] = ()
+) -> None:
     """Apply a placement that draws uniformly, and shows nothing where nothing may be shown."""
     client.apply(
         name,
