@@ -83,6 +83,8 @@ def test_the_order_in_which_a_map_was_written_does_not_make_a_request_different(
 
 def test_the_same_request_gives_the_same_decision_after_it_was_learned_from(client: Client, second: Client) -> None:
     """`probe` shows that the model did move on: its probabilities change while the stored ones stay."""
+    allowed = [Consent(purpose=purpose, granted=True) for purpose in (PURPOSE_PERSONALIZATION, PURPOSE_LEARNING)]
+    client.customers.SetConsent(SetConsentRequest(customer_id="anna", consents=allowed), timeout=DEADLINE_S)
     requests = [rich_request("fast", f"learned {i}") for i in range(40)]
     before = client.decide_all(requests)
     probe = client.decide(rich_request("fast", "probe before"))
