@@ -33,6 +33,7 @@ COMMANDS = {
     "export": "Write the training log to Parquet or DSJSON files.",
     "import": "Bring logged decisions into the training log.",
     "evaluate": "Say what other policies would have earned, and how sure that is.",
+    "report": "Say what the policy earned beside its control group.",
     "demo": "Run the whole story on simulated customers, in under a minute.",
 }
 
