@@ -46,8 +46,8 @@ def _on_groups(report: Report) -> Iterator[str]:
         seen = 100 * ratio.control_units / max(ratio.units, 1)
         yield (
             f"The control group has {seen:.2f} % of {ratio.units:,} customers or decisions instead of "
-            f"{100 * ratio.expected:.2f} %: something treats both groups differently, or the share was changed. Do not trust "
-            "the lift before that is known."
+            f"{100 * ratio.expected:.2f} %: something treats both groups differently, or the share was changed. Do not "
+            "trust the lift before that is known."
         )
     if not report.overall.control_decisions:
         yield "Nothing was decided by a control group: there is no lift. A placement's `control` gives it one."
