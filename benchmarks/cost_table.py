@@ -23,6 +23,7 @@ from attune.api.decide_validation import check_decide
 from attune.api.decisions import DecisionServicer
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.learning.trainee import Trainee
+from attune.serving.activator import Activator
 from attune.serving.catalog import LiveCatalog
 from attune.serving.decider import Decider
 from attune.serving.drawing import draft
@@ -110,9 +111,9 @@ class Column:
         began, drawn = time.process_time_ns(), []
         for i, request in enumerate(self.requests(n_calls)):
             drawn.append(begun := draft(request, live, offers, f"{now_ms}-{i}"))
-            begun.draw(begun.pmf(begun.eligible.situation), now_ms)
+            begun.draw(begun.pmf_of(begun.eligible.situation), now_ms)
         drawing = _us_since(began, n_calls) - encoding - asking
-        records, serialising = _timed(lambda each: each.record.SerializeToString(), drawn)
+        records, serialising = _timed(lambda each: each.serialised(), drawn)
         written = [
             (each.event_id, record, each.eligible.offer_set) for each, record in zip(drawn, records, strict=True)
         ]
@@ -195,7 +196,13 @@ def _serving(store: Store, pipe: Pipe) -> Serving:
     live, journal = LivePlacements(placements, versions), Journal(pipe)
     catalog = LiveCatalog(Catalog(store), OfferSets(store), live)
     decider = Decider(live, catalog.offers_of, journal, decisions)
-    return Serving(store, live, catalog, journal, DecisionServicer(decider, Explainer(versions), decisions, live))
+    return Serving(
+        store,
+        live,
+        catalog,
+        journal,
+        DecisionServicer(decider, Activator(catalog.offers_of, decisions), Explainer(versions), decisions, live),
+    )
 
 
 async def _prepare(serving: Serving, taken_apart: Sequence[Column]) -> None:

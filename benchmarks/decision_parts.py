@@ -70,7 +70,7 @@ def by_fields(request: DecideRequest) -> Message:
 
 def by_bytes(request: DecideEnvelope) -> Message:
     """Make a record the way it is made: offers as the bytes they came in."""
-    context = request.context.SerializeToString()
+    context = request.context[0]
     return DecisionRecord(event_id="event", context=context, offers=request.offers, pmf=[0.1] * len(request.offers))
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import grpc
 from tests.support.service import RunningService
 
+from attune.config import ServerSettings
 from attune.v1.placement_service_pb2 import ApplyPlacementRequest
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 from benchmarks import h2, machine, workload
@@ -25,6 +26,7 @@ from benchmarks.targets import DECIDE
 
 FLEET = 32
 UNLOADED, OVERLOADED = 0.5, 3.0
+_MAX_QUEUE = ServerSettings().max_queue
 _WARM_UP_S = 1.0
 _NO_WINDOW_CLOSES_S = 3_600
 _STATUS = re.compile(r"grpc-status\\x0\d(\d+)")
@@ -143,7 +145,7 @@ def main() -> None:
     """Start the service, load it, print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overload", description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of a row (default 10)")
-    parser.add_argument("--max-queue", type=int, default=32, help="the setting server.max_queue (default 32)")
+    parser.add_argument("--max-queue", type=int, default=_MAX_QUEUE, help=f"server.max_queue (default {_MAX_QUEUE})")
     arguments = parser.parse_args()
     print(f"server.max_queue: {arguments.max_queue}\n")
     env = {"ATTUNE__SERVER__MAX_QUEUE": str(arguments.max_queue)}

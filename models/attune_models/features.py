@@ -9,6 +9,10 @@ Unicode: what has a meaning in Vowpal Wabbit's text format, or in ours, is perce
     tags         interests = {run, yoga}    interests~run interests~yoga
     dense        embedding = [.1, .2]       embedding@0:0.1 embedding@1:0.2
 
+Numbers whose names begin with `customer.` are what a service has counted of a customer: times, counts and sums, many
+small ones and a few that are huge. They are encoded as sign(x) log(1 + |x|), whatever their size, so that a model of
+them can be learned.
+
 No name is empty. What a caller did not say is told apart by that: `=a` is the id of an action, and in a context `=1` is
 the slot after the first.
 
@@ -34,10 +38,14 @@ fits the float32 that Vowpal Wabbit computes with; beyond, one interaction could
 MIN_NUMBER = 1e-30
 """Smaller magnitudes count as 0."""
 
+CUSTOMER_PREFIX = "customer."
+"""What the names begin with of numbers whose logarithm is encoded."""
+
 _RESERVED = re.compile(r"[\x00-\x20\x7f%|:=~@\s\x85\u2028\u2029]")
 _ESCAPES = re.compile(r"(?:%[0-9A-F]{2})+")
 _MARK = re.compile(r"[:=~@]")
 _CACHED_TOKENS = 16_384
+_LOG_DIGITS = 6
 
 
 class Kind(Enum):
@@ -109,7 +117,7 @@ def encode(features: Features) -> str:
     # Numbers are new each time: a cache that misses costs more than it saves.
     tokens = [
         f"{_name('numeric', name)}:{value!r}"
-        if MIN_NUMBER <= (value := float(numeric[name])) <= MAX_NUMBER
+        if MIN_NUMBER <= (value := float(numeric[name])) <= MAX_NUMBER and not name.startswith(CUSTOMER_PREFIX)
         else _numeric_token(name, value)
         for name in numeric
     ]
@@ -144,7 +152,8 @@ def encode_action(action: Action) -> str:
 def decode(token: str) -> NamedFeature:
     """Return what a token of `encode`, `encode_action` or `with_slot` stands for.
 
-    Numbers are those of the token: what is smaller than `MIN_NUMBER` has become 0.
+    Numbers are those of the token: what is smaller than `MIN_NUMBER` has become 0, and of what begins with
+    `CUSTOMER_PREFIX` it is the logarithm.
     """
     # The first of the four marks tells: in names and values they are escaped.
     mark = _MARK.search(token)
@@ -208,6 +217,11 @@ def _name(kind: str, name: str) -> str:
 
 def _numeric_token(name: str, value: float) -> str:
     escaped = _name("numeric", name)
+    if name.startswith(CUSTOMER_PREFIX):
+        if 0.0 < value < math.inf:  # nearly always
+            return f"{escaped}:{round(math.log1p(value), _LOG_DIGITS)!r}"
+        if -math.inf < value < 0.0:
+            return f"{escaped}:{-round(math.log1p(-value), _LOG_DIGITS)!r}"
     return f"{escaped}:{_number('numeric', name, value)!r}"
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
+from attune_models.contexts import Context, names_and_numbers
+
 Pmf: TypeAlias = list[float]
 """Probability of each action, in their order: finite, not negative, sums to 1 up to rounding."""
 
@@ -120,6 +122,43 @@ class Situation:
     actions: Sequence[str]
     known: ActionSet | None = None
     positions: Sequence[int] | None = None
+
+    @property
+    def read(self) -> Context:
+        """The context in its two parts."""
+        return names_and_numbers(self.context)
+
+
+class ReadSituation(Situation):
+    """A situation whose context was read in two parts: it is written as text only where somebody asks for that.
+
+    Attributes:
+        read: The context.
+    """
+
+    __slots__ = ("read",)
+
+    read: Context
+
+    def __init__(
+        self,
+        read: Context,
+        action_ids: Sequence[str],
+        actions: Sequence[str],
+        known: ActionSet | None,
+        positions: Sequence[int] | None = None,
+    ) -> None:
+        """Take what a `Situation` is made of, with the context in two parts."""
+        # Made once for each decision: what is frozen for everybody else is set three times as slowly.
+        self.read, self.known, self.positions = read, known, positions  # type: ignore[misc]
+        self.action_ids, self.actions = action_ids, actions  # type: ignore[misc]
+
+    __setattr__ = object.__setattr__
+
+    @property
+    def context(self) -> str:
+        """The encoded context."""
+        return self.read.text
 
 
 @dataclass(frozen=True, slots=True)

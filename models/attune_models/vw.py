@@ -138,7 +138,7 @@ class VwPolicy(OneByOne):
         if known is None or not self._predicts or self._learns or any(_differs(each, known) for each in situations):
             return super().pmfs(situations)
         reading = self._read or self._reading()
-        contexts = [each.context for each in situations]
+        contexts = [each.read for each in situations]
         step = max(1, _NUMBERS_AT_A_TIME // len(known.actions))
         result: list[Pmf] = []
         for i in range(0, len(contexts), step):

@@ -44,21 +44,6 @@ def product_numbers(multiplied: Sequence[Sequence[int]], numbers: Sequence[float
     return [product_number([numbers[i] for i in each]) for each in multiplied]
 
 
-def names_and_numbers(context: str) -> tuple[str, list[float]]:
-    """Return a context without its numbers, and these.
-
-    The names are separated by spaces, with a colon behind each that has a number.
-    """
-    # Only the token of a number has a colon in it: as many steps as there are numbers, not as there are tokens.
-    start, *parts = context.split(":")
-    names, numbers = [start], []
-    for part in parts:
-        number, _, name = part.partition(" ")
-        numbers.append(float(number))
-        names.append(name)
-    return ": ".join(names), numbers
-
-
 class ContextFactors:
     """What contexts have that is multiplied with actions, or counts alone.
 
@@ -80,7 +65,7 @@ class ContextFactors:
         self._kept = lru_cache(_KEPT_NAMES)(self._found)
 
     def of(self, names: str) -> Found:
-        """Return the factors of contexts with some names, as `names_and_numbers` gives them.
+        """Return the factors of contexts with some names, as `attune_models.contexts` has them.
 
         A key is a name in namespace `c` or, behind another namespace and a space, a product's. No name has a space.
         """

@@ -26,13 +26,13 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from attune_models.contexts import Context
 from attune_models.types import ActionSet, Situation
 from attune_models.vw_actions import Block, Table, action_tables
 from attune_models.vw_contexts import (
     MAX_KEPT_CHARACTERS,
     ContextFactors,
     context_factors,
-    names_and_numbers,
     product_numbers,
 )
 from attune_models.vw_places import Hashing, Places, Weights, crossed_places
@@ -77,7 +77,7 @@ class Scorer:
         Returns:
             In the actions' order, never clipped; not to be changed.
         """
-        names, numbers = names_and_numbers(situation.context)
+        names, numbers = situation.read
         rows = self._rows.get(known) or self._rows_of(known)
         start = rows.starts.get(names) or rows.start(names, self._factors)
         if start.multiplied is not None:
@@ -88,15 +88,14 @@ class Scorer:
         total = _sum_of_few(start.few, start.few_rows, numbers)
         return total if positions is None else [total[position] for position in positions]
 
-    def scores_of_all(self, contexts: Sequence[str], known: ActionSet) -> NDArray[np.float64]:
+    def scores_of_all(self, contexts: Sequence[Context], known: ActionSet) -> NDArray[np.float64]:
         """Return the predicted reward of each action of a set in each of several contexts.
 
         Returns:
             The same bits as `scores` of each by itself: float64, shape (n_contexts, n_actions).
         """
         rows, starts, weighing = self._rows_of(known), [], []
-        for context in contexts:
-            names, numbers = names_and_numbers(context)
+        for names, numbers in contexts:
             start = rows.starts.get(names) or rows.start(names, self._factors)
             starts.append(start)
             weighing.append(numbers if start.multiplied is None else product_numbers(start.multiplied, numbers))

@@ -16,7 +16,7 @@ from typing import Protocol
 from attune import config
 from attune.config import Settings
 from attune.errors import AttuneError, StoreUnavailableError
-from attune.process import ONE_THREAD, bound, ending
+from attune.process import FEW_ARENAS, ONE_THREAD, bound, ending
 
 READY_VARIABLE = "ATTUNE_READY_FD"
 FIRST_DELAY_S = 0.1
@@ -69,7 +69,7 @@ class Child:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
                 bound(self.command),
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **ONE_THREAD, **handed_down},
+                env={**FEW_ARENAS, **os.environ, **ONE_THREAD, **handed_down},
                 start_new_session=True,
                 pass_fds=[write],
             )

@@ -7,8 +7,9 @@
 
 import json
 import math
+import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,6 +22,11 @@ ENVIRONMENT_PREFIX = "ATTUNE__"
 CONFIG_VARIABLE = "ATTUNE_CONFIG"
 HANDED_DOWN_VARIABLE = "ATTUNE_SETTINGS_JSON"
 MAX_PORT = 65535
+MAX_HALF_LIVES = 5
+KEY = re.compile(r"[0-9a-fA-F]{32,128}")
+ACTIVITY_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+# The settings that are shown to nobody. `store.url` is shown without its password.
+SECRETS = frozenset({"customers.key", "customers.former_key"})
 # The settings that can be given on the command line.
 FLAGS = {
     "server.address": "--address",
@@ -63,6 +69,29 @@ def _is_address(value: str) -> bool:
     return bool(host and colon) and host_is_plain and port.isascii() and port.isdecimal() and int(port) <= MAX_PORT
 
 
+def _is_key(value: str) -> bool:
+    return not value or (KEY.fullmatch(value) is not None and len(value) % 2 == 0)
+
+
+def days_of(text: str) -> tuple[float, ...]:
+    """Return the numbers of a text like `1,7,30`; none where it is not one."""
+    try:
+        return tuple(float(number) for number in text.split(","))
+    except ValueError:
+        return ()
+
+
+def _are_half_lives(days: Sequence[float]) -> bool:
+    return 1 <= len(days) <= MAX_HALF_LIVES and all(
+        low < high for low, high in zip((0.00999, *days), (*days, 3650.001), strict=True)
+    )
+
+
+def names_of(text: str) -> frozenset[str]:
+    """Return the names of a text like `email, phone`."""
+    return frozenset(name for part in text.split(",") if (name := part.strip()))
+
+
 _ADDRESS = {"rule": Rule("host:port with a port of 0 to 65535", _is_address)}
 _ADDRESS_OR_NONE = {
     "rule": Rule(
@@ -77,6 +106,20 @@ _STORE_URL = {
     )
 }
 _PATH = {"rule": Rule("a path", lambda value: bool(value) and "\0" not in value)}
+_KEY = {"rule": Rule("32 to 128 hexadecimal digits, an even number of them (empty: none)", _is_key)}
+_ACTIVITY = {
+    "rule": Rule(
+        "a name of activities: 1 to 64 of a-z, 0-9, _ and -, starting with a letter",
+        lambda value: ACTIVITY_NAME.fullmatch(value) is not None,
+    )
+}
+_HALF_LIVES = {
+    "rule": Rule(
+        f"1 to {MAX_HALF_LIVES} numbers of days, each more than the one before, 0.01 to 3650, with commas in between",
+        lambda value: _are_half_lives(days_of(value)),
+    )
+}
+_NAMES = {"rule": Rule("names of features, with commas in between", lambda value: "\0" not in value)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +134,11 @@ class ServerSettings:
             the processes, give or take a tenth; 0 for never.
         metrics_address: Where the server's metrics can be fetched over HTTP, host:port; empty for nowhere. Of several
             processes, each has the port after its predecessor's.
-        max_queue: Calls of each of `Decide`, `DecideBatch` and `RecordOutcomes` that may wait until a process turns to
-            them.
-        max_streams: Calls that one connection may have under way.
-        max_in_progress: Decisions that may be in progress in one process, and as many outcomes.
+        max_queue: Calls of each of `Decide`, `DecideBatch`, `RecordOutcomes` and `RecordActivity` that may wait until a
+            process turns to them.
+        max_streams: Calls that one connection may have under way; the client's library keeps the others. As many as
+            `max_queue`, or fewer, so that no burst of one client fills the queue.
+        max_in_progress: Decisions that may be in progress in one process, and as many outcomes, and activities.
         max_wait_ms: Milliseconds that a process may be behind and still take calls.
     """
 
@@ -102,8 +146,8 @@ class ServerSettings:
     workers: int = field(default=1, metadata=_between(1, 64))
     drain_s: float = field(default=5.0, metadata=_between(0, 3600, "seconds"))
     max_connection_age_s: float = field(default=300.0, metadata=_between(0, 86_400, "seconds"))
-    max_queue: int = field(default=512, metadata=_between(1, 100_000))
-    max_streams: int = field(default=1024, metadata=_between(1, 100_000))
+    max_queue: int = field(default=64, metadata=_between(1, 100_000))
+    max_streams: int = field(default=32, metadata=_between(1, 100_000))
     max_in_progress: int = field(default=4096, metadata=_between(1, 1_000_000))
     max_wait_ms: int = field(default=1000, metadata=_between(1, 600_000, "milliseconds"))
     metrics_address: str = field(default="", metadata=_ADDRESS_OR_NONE)
@@ -157,6 +201,43 @@ class LearnerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerSettings:
+    """What is kept of customers, and how.
+
+    Attributes:
+        key: Key of the hash that customers are stored under, hexadecimal. Empty: where `attune serve` runs a store of
+            its own, the one in the data directory, which is made at the first start; else nothing is stored of anybody.
+        former_key: The key before that one: customers who are found under it only are moved.
+        consent: What customers have allowed who never said anything: `required` for nothing, `assumed` for everything.
+        half_lives_days: After how many days a recorded activity counts half, one number for each count that is kept.
+        purchase: The name of the activity that makes a customer a buyer.
+        returning_days: Days between the first and the last activity that make a customer a returning one.
+        engaged_activities: Activities that make a customer an engaged one.
+        established_purchases: Purchases that, together with the next setting, make a customer an established one.
+        established_days: Days since a customer was first seen.
+        lapsing_days: Days without any activity after which a customer is lapsing.
+        profile_days: Days after which a profile is forgotten that nothing is added to.
+        history_days: Days after which a history is forgotten that nothing is added to.
+        identifiers_allowed: Names of features that look like direct identifiers (`email`, `phone`, ...) and may be sent
+            all the same, with commas in between.
+    """
+
+    key: str = field(default="", metadata=_KEY)
+    former_key: str = field(default="", metadata=_KEY)
+    consent: str = field(default="required", metadata=_one_of("required", "assumed"))
+    half_lives_days: str = field(default="1,7,30", metadata=_HALF_LIVES)
+    purchase: str = field(default="purchase", metadata=_ACTIVITY)
+    returning_days: float = field(default=1.0, metadata=_between(0, 3650, "days"))
+    engaged_activities: int = field(default=10, metadata=_between(1, 1_000_000))
+    established_purchases: int = field(default=3, metadata=_between(1, 1_000_000))
+    established_days: float = field(default=90.0, metadata=_between(0, 36_500, "days"))
+    lapsing_days: float = field(default=60.0, metadata=_between(0.01, 36_500, "days"))
+    profile_days: int = field(default=395, metadata=_between(1, 36_500, "days"))
+    history_days: int = field(default=130, metadata=_between(1, 36_500, "days"))
+    identifiers_allowed: str = field(default="", metadata=_NAMES)
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """What is written to stderr.
 
@@ -176,6 +257,7 @@ class Settings:
     server: ServerSettings = field(default_factory=ServerSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     learner: LearnerSettings = field(default_factory=LearnerSettings)
+    customers: CustomerSettings = field(default_factory=CustomerSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
 
@@ -218,7 +300,7 @@ def load(config_file: Path | None, environment: Mapping[str, str], flags: Mappin
 
 
 def to_json(settings: Settings) -> str:
-    """Write the settings as JSON. May contain a password, in the store's URL."""
+    """Write the settings as JSON. May contain a password, in the store's URL, and the keys of customers."""
     return json.dumps(asdict(settings))
 
 
@@ -318,7 +400,9 @@ def _converted(value: object, kind: type) -> object | None:
 
 
 def _shown(setting: str, value: object) -> str:
-    """Show a value in a message, without the password that a URL may carry."""
+    """Show a value in a message, without the password that a URL may carry, and no key."""
+    if setting in SECRETS:
+        return f"a text of {len(value)} characters" if isinstance(value, str) else "something else"
     return repr(redacted(value) if setting == "store.url" and isinstance(value, str) else value)
 
 

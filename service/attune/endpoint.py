@@ -30,11 +30,12 @@ LEAVING_S = 1.0
 
 _READ_AS: dict[str, type[Message]] = {"Decide": DecideEnvelope, "DecideBatch": DecideBatchEnvelope}
 
-# The methods that are loaded heavily, with how many decisions or outcomes a request asks for.
+# The methods that are loaded heavily, with how many decisions, outcomes or activities a request has.
 _SIZES: dict[str, Callable[[Any], int]] = {
     "Decide": lambda _: 1,
     "DecideBatch": lambda batch: len(batch.requests),
     "RecordOutcomes": lambda request: len(request.outcomes),
+    "RecordActivity": lambda request: len(request.activities),
 }
 
 _log = logging.getLogger(__name__)
@@ -50,6 +51,9 @@ def new_grpc_server(settings: ServerSettings) -> grpc.aio.Server:
             ("grpc.server.max_pending_requests", settings.max_queue),
             ("grpc.server.max_pending_requests_hard_limit", settings.max_queue),
             ("grpc.max_concurrent_streams", settings.max_streams),
+            # Calls that were answered a moment ago, and that gRPC has not cleared away yet, do not count as under way:
+            # the client cannot know of them, and would be refused what it was promised.
+            ("grpc.http2.max_deallocating_streams", settings.max_streams),
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             # Several processes share the port, which the supervisor holds against everybody else.
             ("grpc.so_reuseport", 1),

@@ -51,7 +51,28 @@ class AlreadyExistsError(ExpectedError):
 
 
 class NothingEligibleError(ExpectedError):
-    """There is no offer that a decision may draw."""
+    """There is no offer that a decision may draw.
+
+    Attributes:
+        shows_nothing: Whether the placement has a default offer for that, which may not be shown now either.
+    """
+
+    def __init__(self, said: str, *, shows_nothing: bool = False) -> None:
+        """Keep what was expected and what came."""
+        super().__init__(said)
+        self.shows_nothing = shows_nothing
+
+
+class CustomersNotKeptError(ExpectedError):
+    """The service has no key to store customers under."""
+
+    def __init__(self) -> None:
+        """Say which setting is missing."""
+        super().__init__("customers.key: expected a key in the settings of the service, got none")
+
+
+class NoConsentError(ExpectedError):
+    """The customer has not allowed it; nothing was stored."""
 
 
 class StillNamedError(ExpectedError):
@@ -64,6 +85,10 @@ class LimitReachedError(ExpectedError):
 
 class StoreUnavailableError(ExpectedError):
     """The store did not answer in time, or not at all."""
+
+
+class NotBuiltError(ExpectedError):
+    """The contract has it, the service not yet."""
 
 
 class OverloadedError(ExpectedError):

@@ -19,7 +19,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, make_wsgi_app
 from prometheus_client.metrics import MetricWrapperBase
 
 from attune.errors import SettingError
-from attune.v1.decision_service_pb2 import Mode
+from attune.v1.customer_service_pb2 import ActivityStatus
+from attune.v1.decision_service_pb2 import ExclusionReason, Mode
 from attune.v1.reward_service_pb2 import OutcomeStatus
 
 _log = logging.getLogger(__name__)
@@ -35,10 +36,14 @@ class ServingMetrics:
         self._decisions = _counter(self.registry, "decisions", "Decisions answered.", labels)
         self._errors = _counter(self.registry, "errors", "Calls answered with an error.", ["method", "code"])
         self._outcomes = _counter(self.registry, "outcomes", "Outcomes received.", ["placement", "status"])
+        self._activities = _counter(self.registry, "activities", "Activities of customers received.", ["status"])
         self._snapshots = _counter(self.registry, "snapshots_refused", "Versions that were unsound.", ["placement"])
         self._outages = _counter(self.registry, "journal_outages", "Times the store was lost.", [])
         self._refused = _counter(self.registry, "calls_refused", "Calls refused for lack of time or room.", ["reason"])
         self._version = _gauge(self.registry, "serving_version", "The version that decides.", ["placement"])
+        self._excluded = _counter(
+            self.registry, "offers_excluded", "Offers that could not be drawn.", ["placement", "reason"]
+        )
         self._offers = _gauge(self.registry, "live_offers", "Offers of the catalogue to draw from.", ["placement"])
         # Finding a child by its labels costs more than counting; see benchmarks/metrics_cost.py.
         self._bound: dict[tuple[str, Mode, bool], Counter] = {}
@@ -52,6 +57,12 @@ class ServingMetrics:
             self._bound[placement, mode, logged] = child
         child.inc(n_decisions)
 
+    def excluded(self, placement: str, exclusions: Iterable[tuple[ExclusionReason, int]]) -> None:
+        """Count offers that a decision of an applied placement could not draw, so many for each reason."""
+        for reason, n_offers in exclusions:
+            short = ExclusionReason.Name(reason).removeprefix("EXCLUSION_REASON_").lower()
+            self._excluded.labels(placement, short).inc(n_offers)
+
     def failed(self, method: str, code: str) -> None:
         """Count a call that was answered with an error: its method, and the name of the status code."""
         self._errors.labels(method, code).inc()
@@ -61,6 +72,11 @@ class ServingMetrics:
         for status, count in Tally(statuses).items():
             short = OutcomeStatus.Name(status).removeprefix("OUTCOME_STATUS_").lower()
             self._outcomes.labels(placement, short).inc(count)
+
+    def heard_of(self, statuses: Iterable[ActivityStatus]) -> None:
+        """Count activities of customers by the statuses of their receipts."""
+        for status, count in Tally(statuses).items():
+            self._activities.labels(ActivityStatus.Name(status).removeprefix("ACTIVITY_STATUS_").lower()).inc(count)
 
     def refused_snapshot(self, placement: str) -> None:
         """Count a version that proved unsound."""
@@ -88,7 +104,8 @@ class ServingMetrics:
     def forget(self, placement: str) -> None:
         """Drop what is known about a placement that is gone."""
         self._bound = {key: child for key, child in self._bound.items() if key[0] != placement}
-        _forget(placement, self._decisions, self._outcomes, self._snapshots, self._version, self._offers)
+        counted = (self._decisions, self._outcomes, self._snapshots, self._excluded)
+        _forget(placement, *counted, self._version, self._offers)
 
 
 class LearningMetrics:

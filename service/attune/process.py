@@ -22,6 +22,15 @@ EX_UNAVAILABLE = 69  # <sysexits.h>
 # are for the other processes.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
+# The same for glibc's allocator, unless somebody has set it. Versions of policies are loaded in threads, twice a second
+# where much is learned: by default each thread gets arenas of its own, in which the holes of former versions add up to
+# dozens of megabytes. In two arenas, and with large blocks given back to the kernel at once, memory stays where it is.
+FEW_ARENAS = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 20),
+}
+
 
 def bound(command: Sequence[str]) -> list[str]:
     """Return the command line that runs `command` bound to the life of this process.

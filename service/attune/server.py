@@ -19,40 +19,54 @@ import uvloop
 from attune import config, telemetry
 from attune.api.admission import Lag
 from attune.api.catalog import CatalogServicer
+from attune.api.customers import CustomerServicer
 from attune.api.decisions import DecisionServicer
 from attune.api.insight import InsightServicer
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
 from attune.api.segments import SegmentServicer
 from attune.child import EX_CONFIG, EX_UNAVAILABLE, READY_VARIABLE
-from attune.config import Settings
+from attune.config import CustomerSettings, Settings, days_of, names_of
 from attune.endpoint import Endpoint
 from attune.errors import SettingError, StoreUnavailableError
 from attune.insight.reports import Reports
 from attune.learning.learners import Learners
 from attune.metrics import LearningMetrics, ServingMetrics, published
+from attune.serving.activator import Activator
+from attune.serving.budgets import Budgets
 from attune.serving.catalog import LiveCatalog
+from attune.serving.consent import ConsentRule
+from attune.serving.customer_ids import CustomerIds
+from attune.serving.customers import CustomerRules, KnownCustomers
 from attune.serving.decider import Decider
 from attune.serving.explainer import Explainer
+from attune.serving.guards import Guards
 from attune.serving.live import LivePlacements
+from attune.serving.profile import ProfileRules
 from attune.serving.segments import LiveSegments
+from attune.serving.visitors import Visitors
 from attune.store.batch import Bounds
+from attune.store.budgets import BudgetCounts
 from attune.store.catalog import Catalog
 from attune.store.challengers import Challengers
 from attune.store.client import Store
+from attune.store.customers import Customers, Retention
 from attune.store.decisions import Decisions
 from attune.store.generations import Generations
 from attune.store.hazards import hazards
+from attune.store.history import History
 from attune.store.journal import Journal
 from attune.store.offer_sets import OfferSets
 from attune.store.outcomes import Outcomes
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.segments import Segments
+from attune.store.taken import TakenOutcomes
 from attune.store.versions import Versions
 from attune.tasks import end
 from attune.v1 import (
     catalog_service_pb2,
+    customer_service_pb2,
     decision_service_pb2,
     insight_service_pb2,
     placement_service_pb2,
@@ -66,6 +80,9 @@ _PLACEMENTS = placement_service_pb2.DESCRIPTOR.services_by_name["PlacementServic
 _INSIGHT = insight_service_pb2.DESCRIPTOR.services_by_name["InsightService"]
 _CATALOG = catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"]
 _SEGMENTS = segment_service_pb2.DESCRIPTOR.services_by_name["SegmentService"]
+_CUSTOMERS = customer_service_pb2.DESCRIPTOR.services_by_name["CustomerService"]
+
+_DAY_S = 24 * 3600
 
 # Objects that were made and not freed; collections of the youngest, and of the middle ones.
 _COLLECTED_AFTER = (10_000, 20, 20)
@@ -111,7 +128,12 @@ async def _add_services(
     segments = LiveSegments(kept_segments := Segments(store))
     await segments.refresh()
     _keep_running(stack, segments.follow())
-    live = LivePlacements(placements, versions, metrics)
+    pipe = _pipe(stack, settings.store.url, settings.store.decision_timeout_ms)
+    budgets = Budgets(BudgetCounts(pipe))
+    await budgets.refresh()
+    stack.push_async_callback(budgets.close)
+    _keep_running(stack, budgets.follow())
+    live = LivePlacements(placements, versions, metrics, Guards(segments, budgets).of)
     await live.refresh(await placements.names())
     _keep_running(stack, live.follow())
     offers, offer_sets = Catalog(store), OfferSets(store)
@@ -120,23 +142,61 @@ async def _add_services(
     _keep_running(stack, catalog.follow())
 
     bounds = Bounds(settings.store.max_waiting, settings.store.max_waiting_mb << 20)
-    pipe = _pipe(stack, settings.store.url, settings.store.decision_timeout_ms)
     journal = Journal(pipe, metrics, bounds, offers_lost=offer_sets.forget)
     stack.push_async_callback(journal.close)
     outcomes = Outcomes(_pipe(stack, settings.store.url, settings.store.timeout_ms), metrics, bounds)
     stack.push_async_callback(outcomes.close)
 
-    decider = Decider(live, catalog.offers_of, journal, decisions)
-    decision_servicer = DecisionServicer(decider, Explainer(versions), decisions, live, metrics)
+    visitors = _visitors(settings.customers, pipe, journal)
+    decider = Decider(live, catalog.offers_of, journal, decisions, visitors, budgets=budgets)
+    activator = Activator(catalog.offers_of, decisions, visitors)
+    decision_servicer = DecisionServicer(decider, activator, Explainer(versions), decisions, live, metrics=metrics)
     endpoint.add(_DECISIONS, decision_servicer, journal.waited_s)
-    endpoint.add(_REWARDS, RewardServicer(live, outcomes, decisions, metrics), outcomes.waited_s)
+    endpoint.add(
+        _REWARDS, RewardServicer(live, outcomes, decisions, TakenOutcomes(store, decisions), metrics), outcomes.waited_s
+    )
     generations, challengers = Generations(store), Challengers(store)
     endpoint.add(
-        _PLACEMENTS, PlacementServicer(placements, versions, generations, challengers, live=live, catalog=catalog)
+        _PLACEMENTS,
+        PlacementServicer(
+            placements, versions, generations, challengers, live=live, catalog=catalog, segments=segments
+        ),
     )
-    endpoint.add(_CATALOG, CatalogServicer(offers, catalog))
+    endpoint.add(_CATALOG, CatalogServicer(offers, catalog, segments))
     endpoint.add(_INSIGHT, InsightServicer(Reports(settings)))
     endpoint.add(_SEGMENTS, SegmentServicer(kept_segments, segments, placements, offers))
+    # A pipe of their own: thousands of activities a second must not stand before decisions.
+    customers = Customers(_pipe(stack, settings.store.url, settings.store.timeout_ms), _retention(settings.customers))
+    known = KnownCustomers(customers, _customer_rules(settings.customers))
+    allowed = names_of(settings.customers.identifiers_allowed)
+    endpoint.add(_CUSTOMERS, CustomerServicer(known, decisions, allowed, metrics))
+
+
+def _visitors(settings: CustomerSettings, pipe: Pipe, journal: Journal) -> Visitors | None:
+    """Return what knows customers on the decision path; None where there is no key to keep them under."""
+    rules, kept = _customer_rules(settings), _retention(settings)
+    history = History(pipe, journal.outages, kept.history_s)
+    return Visitors(rules, history, Customers(pipe, kept)) if rules.ids else None
+
+
+def _customer_rules(settings: CustomerSettings) -> CustomerRules:
+    return CustomerRules(
+        CustomerIds(bytes.fromhex(settings.key), bytes.fromhex(settings.former_key)),
+        ConsentRule(assumed=settings.consent == "assumed"),
+        ProfileRules(
+            days_of(settings.half_lives_days),
+            settings.purchase,
+            settings.returning_days,
+            settings.engaged_activities,
+            settings.established_purchases,
+            settings.established_days,
+            settings.lapsing_days,
+        ),
+    )
+
+
+def _retention(settings: CustomerSettings) -> Retention:
+    return Retention(settings.profile_days * _DAY_S, settings.history_days * _DAY_S)
 
 
 def _keep_running(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:

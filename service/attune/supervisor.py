@@ -19,6 +19,7 @@ from attune.config import Settings, reachable
 from attune.errors import SettingError, StoreUnavailableError
 from attune.process import bound, python
 from attune.signals import Signals
+from attune.store.data_dir import customer_key
 from attune.store.embedded import EmbeddedStore
 from attune.workers import Workers
 
@@ -112,7 +113,10 @@ class Supervisor:
             if self._stopping():
                 raise _StopRequested from None
             raise
-        self._settings = replace(self._settings, store=replace(self._settings.store, url=url))
+        customers = self._settings.customers
+        if not customers.key:
+            customers = replace(customers, key=customer_key(self._settings.store.data_dir))
+        self._settings = replace(self._settings, store=replace(self._settings.store, url=url), customers=customers)
         self._keepers["store"] = Keeper("store", lambda: self._restart_store(store), store)
         threading.Thread(target=self._sync_store, args=[store], name="store-sync", daemon=True).start()
 

@@ -274,9 +274,11 @@ class Delayed(Placements):
         super().__init__(store)
         self.has_looked, self.goes_on = asyncio.Event(), asyncio.Event()
 
-    async def glance(self, names: Iterable[str]) -> dict[str, tuple[PlacementRecord | None, int]]:
+    async def glance(
+        self, names: Iterable[str], *, at_new: bool = False
+    ) -> dict[str, tuple[PlacementRecord | None, int]]:
         """Look, and wait."""
-        seen = await super().glance(names)
+        seen = await super().glance(names, at_new=at_new)
         if not self.has_looked.is_set():
             self.has_looked.set()
             await self.goes_on.wait()

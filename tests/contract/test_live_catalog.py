@@ -168,20 +168,23 @@ async def test_only_what_changes_for_a_placement_is_made_anew(store: Store) -> N
     assert live.offers("mail") is not before["mail"]
 
 
-async def test_what_the_policy_does_not_see_changes_nothing_for_it(store: Store) -> None:
+async def test_what_the_policy_does_not_see_leaves_it_the_same_offers(store: Store) -> None:
     await apply(store, "home")
     catalog = Catalog(store)
     await catalog.put([catalog_offer("a"), catalog_offer("b")])
     live, _ = await live_catalog(store)
     await live.refresh()
     before = live.offers("home")
+    assert before is not None
     await catalog.put([catalog_offer("a", tags=["summer"])])
     await live.refresh()
-    assert live.offers("home") is before
+    after = live.offers("home")
+    assert after is not None
+    assert (after.actions, after.offer_set) == (before.actions, before.offer_set)
+    assert [each.tags for each in after.terms] == [{"summer"}, frozenset()]
     await catalog.put([catalog_offer("a", channels=["mail"])])
     await live.refresh()
     after = live.offers("home")
-    assert before is not None
     assert after is not None
     assert (after.actions, after.offer_set) == (before.actions, before.offer_set)
     assert (after.channels, list(after.everywhere)) == ({"mail": [0, 1]}, [1])

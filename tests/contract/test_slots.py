@@ -11,6 +11,7 @@ import pytest
 from attune.errors import NotFoundError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.decider import Decided, Decider
+from attune.serving.drawing import Draft
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
@@ -70,7 +71,7 @@ async def decided_by(policy: _Failing, store: Store, pipe: Pipe, event_id: str, 
     return await Decider(serving, no_offers, Journal(pipe), Decisions(store)).decide(request(event_id, slots))
 
 
-def all_slots(record: DecisionRecord) -> list[DecisionRecord | SlotRecord]:
+def all_slots(record: Draft | DecisionRecord) -> list[Draft | DecisionRecord | SlotRecord]:
     return [record, *record.later_slots]
 
 
@@ -79,7 +80,8 @@ async def test_the_record_holds_the_exact_pmf_of_each_slot(store: Store, pipe: P
     decided = await deciding(store, pipe).decide(request("e", 3))
     assert decided.logged
     stored = (await Decisions(store).get(home, "e")).record
-    assert stored == decided.record
+    assert isinstance(decided.record, Draft)
+    assert stored == DecisionRecord.FromString(decided.record.serialised())
     drawn: list[int] = []
     for slot, record in enumerate(all_slots(stored)):
         left = [i for i in range(4) if i not in drawn]

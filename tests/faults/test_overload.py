@@ -16,6 +16,7 @@ from benchmarks.overload import outcome
 from benchmarks.targets import DECIDE
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from attune.config import ServerSettings
 from attune.v1.decision_service_pb2 import DecideResponse, GetDecisionRequest
 from client import Client
 from messages import decide, numbered_offers
@@ -24,6 +25,7 @@ from service import PATIENT, RunningService, wait_until
 MOST_WAITING = 20
 # Long enough that neither a decision nor its caller gives up while the store stands still.
 LONG_S = 20.0
+AS_DEFAULT = {**PATIENT, "ATTUNE__SERVER__MAX_QUEUE": str(ServerSettings().max_queue)}
 SHORT = {**PATIENT, "ATTUNE__STORE__MAX_WAITING": str(MOST_WAITING), "ATTUNE__SERVER__MAX_QUEUE": "16"}
 
 
@@ -121,6 +123,19 @@ def test_a_call_that_is_cancelled_stops_costing(service: RunningService, client:
     assert not is_stored(client, "cancelled")
 
 
+def test_a_burst_of_one_client_waits_on_its_side_and_is_answered(tmp_path: Path) -> None:
+    """A connection takes as many calls at a time as the queue does; the client's library keeps the others.
+
+    Nothing may be refused that the client was told it may send: not even while gRPC still clears away calls that the
+    client knows to be answered.
+    """
+    with RunningService(tmp_path, env=AS_DEFAULT) as service, Client(service.address) as client:
+        client.apply("home")
+        requests = [decide("home", f"burst{i}", numbered_offers(3)) for i in range(600)]
+        calls = [client.decisions.Decide.future(request, timeout=60) for request in requests]
+        assert Counter(map(code_of, calls)) == {"OK": len(calls)}
+
+
 def health(address: str, until_s: float) -> list[int]:
     """Ask for the health again and again, over a connection of its own."""
     seen = []
@@ -172,8 +187,7 @@ def test_three_times_of_what_can_be_done(service: RunningService, client: Client
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_minute_of_three_times_of_what_can_be_done_hurts_those_that_are_served_little(tmp_path: Path) -> None:
-    env = {**PATIENT, "ATTUNE__SERVER__MAX_QUEUE": "32"}
-    with RunningService(tmp_path, env=env) as service, Client(service.address) as client:
+    with RunningService(tmp_path, env=AS_DEFAULT) as service, Client(service.address) as client:
         client.apply("over")
         half, over, healthy = loaded(service, "over", 60.0)
         assert set(healthy) == {health_pb2.HealthCheckResponse.SERVING}

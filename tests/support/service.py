@@ -24,9 +24,10 @@ READY = re.compile(r"^attune \S+ is ready on (\S+)$", re.MULTILINE)
 ROLES = {"attune.server decisions": "server", "attune.server learner": "learner"}
 STORES = ("valkey-server", "redis-server")
 
-PATIENT = {"ATTUNE__STORE__DECISION_TIMEOUT_MS": "5000"}
+PATIENT = {"ATTUNE__STORE__DECISION_TIMEOUT_MS": "5000", "ATTUNE__SERVER__MAX_QUEUE": "512"}
 """For tests that count on every decision being logged: by default one that waits for 0.1 s is answered unlogged, and on
-a busy machine that is soon over. What happens then is for tests of its own."""
+a busy machine that is soon over; and that several clients at once are not refused while it stands still. What happens
+then is for tests of its own."""
 
 _T = TypeVar("_T")
 

@@ -5,6 +5,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.serving.catalog import Channels
 from attune.serving.catalog_copy import KnownOffer, lifetime_ms
+from attune.serving.terms import OfferTerms
 from attune.v1.catalog_service_pb2 import CatalogOffer
 from catalog_offers import at_ms
 
@@ -24,6 +25,7 @@ def known(offer: CatalogOffer) -> KnownOffer:
         tags=frozenset(),
         starts_ms=starts_ms,
         ends_ms=ends_ms,
+        terms=OfferTerms("a"),
     )
 
 

@@ -9,7 +9,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.catalog_validation import check_ids, check_listing, check_offers, offer_violations
 from attune.errors import InvalidInputError
-from attune.v1.catalog_service_pb2 import CatalogOffer, ListOffersRequest
+from attune.v1.catalog_service_pb2 import Budget, CatalogOffer, ListOffersRequest
+from attune.v1.condition_pb2 import Condition
 from attune.v1.features_pb2 import Features, Offer
 from attune_models.features import encode_action
 from catalog_offers import at_ms, catalog_offer
@@ -57,13 +58,43 @@ WRONG = [
         "ends_at",
         "expected a time after starts_at, which is 1970-01-01T00:00:01Z, got 1970-01-01T00:00:01Z",
     ),
+    (offer(category="x" * 257), "category", "expected at most 256 bytes of UTF-8, got 257"),
+    (offer(exclusive_group="ü" * 129), "exclusive_group", "expected at most 256 bytes of UTF-8, got 258"),
+    (offer(when=Condition()), "when", "expected one of all, any, not, test and segment, got none"),
+    (
+        offer(when=Condition(all=[Condition(segment="royal")])),
+        "when.all[0].segment",
+        'expected the name of a segment, got "royal"',
+    ),
+    (
+        offer(budget=Budget()),
+        "budget.impressions_per_day",
+        "expected a number here or in spend_per_day, got neither",
+    ),
+    (offer(budget=Budget(impressions_per_day=0)), "budget.impressions_per_day", "expected 1 to 1000000000000, got 0"),
+    (
+        offer(budget=Budget(spend_per_day=0)),
+        "budget.spend_per_day",
+        "expected more than 0, at most 1000000000000, got 0",
+    ),
+    (
+        offer(budget=Budget(spend_per_day=float("nan"))),
+        "budget.spend_per_day",
+        "expected more than 0, at most 1000000000000, got nan",
+    ),
+    (
+        offer(budget=Budget(spend_per_day=5, time_zone="Mars")),
+        "budget.time_zone",
+        'expected a time zone such as "Europe/Istanbul", got "Mars"',
+    ),
+    (offer(cost=-0.01), "cost", "expected 0 to 1000000, got -0.01"),
 ]
 
 
 @pytest.mark.parametrize(("wrong", "field", "said"), WRONG)
 async def test_what_is_wrong_is_said_with_its_path(wrong: CatalogOffer, field: str, said: str) -> None:
     with pytest.raises(InvalidInputError) as raised:
-        await check_offers([catalog_offer("first"), wrong])
+        await check_offers([catalog_offer("first"), wrong], {"loyal": Condition(test="age > 3")})
     assert [(each.field, each.description) for each in raised.value.violations] == [(f"offers[1].{field}", said)]
 
 
@@ -76,6 +107,8 @@ RIGHT = [
     offer(placements=[f"p{i}" for i in range(100)], channels=["ü" * 128] * 100, tags=["\n"] * 100),
     offer(starts_at=at_ms(1000), ends_at=Timestamp(seconds=1, nanos=1)),
     offer(ends_at=at_ms(-1)),
+    offer(category="shoes", exclusive_group="discount", cost=1e6, when=Condition(segment="of the service")),
+    offer(budget=Budget(impressions_per_day=1, spend_per_day=0.01, time_zone="Europe/Istanbul")),
     offer(starts_at=Timestamp(seconds=YEAR_10000_S - 1, nanos=999_999_999)),
 ]
 

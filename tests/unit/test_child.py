@@ -61,6 +61,19 @@ def test_a_child_is_handed_exactly_the_settings(child: Callable[[str], Child]) -
     assert json.loads(str(wait_until(one.ready, "the settings")))["log"] == {"level": "debug", "format": "text"}
 
 
+@pytest.mark.parametrize(("environment", "arenas"), [({}, "2"), ({"MALLOC_ARENA_MAX": "8"}, "8")])
+def test_a_child_keeps_its_memory_in_few_arenas_unless_told_otherwise(
+    child: Callable[[str], Child], monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], arenas: str
+) -> None:
+    """Each thread would have some of its own, and the holes of former versions of a policy would add up in them."""
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    one = child("os.write(ready, (os.environ['MALLOC_ARENA_MAX'] + '\\n').encode()); time.sleep(60)")
+    one.start(Settings())
+    assert wait_until(one.ready, "the number of arenas") == arenas
+
+
 def test_a_child_computes_in_one_thread_whatever_the_environment_says(
     child: Callable[[str], Child], monkeypatch: pytest.MonkeyPatch
 ) -> None:

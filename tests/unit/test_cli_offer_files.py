@@ -118,7 +118,7 @@ def test_json_is_read_as_well(tmp_path: Path) -> None:
             '3: offers[0].features.numeric["price"]: expected a number, got "cheap"',
         ),
         ("offers:\n- id: a\n  placements: home", '3: offers[0].placements: expected a list, got "home"'),
-        ("offers: [a]", "1: offers[0]: expected fields (offer, placements, channels, starts_at, ends_at, tags), got"),
+        ("offers: [a]", "1: offers[0]: expected fields (offer, placements, channels, starts_at, ends_at, tags, "),
         ("offers: {id: a}", "1: offers: expected a list of offers, got fields"),
         ("offers:", '1: offers: expected a list of offers, got ""'),
         # Times: whole ones, which name their zone.
@@ -137,7 +137,7 @@ def test_json_is_read_as_well(tmp_path: Path) -> None:
             '3: offers[1].id: expected an id of its own, got "a", which is taken in shop.yam',
         ),
         ("name: one\noffers: []", "1: name: expected offers alone, as a document of their own (a line of --- ends one"),
-        ("# nothing", " expected a placement or a list of offers, got an empty file"),
+        ("# nothing", " expected a placement, a list of offers or one of segments, got an empty file"),
     ],
 )
 def test_a_mistake_is_shown_with_its_line_and_field(tmp_path: Path, text: str, expected: str) -> None:

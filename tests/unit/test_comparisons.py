@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attune_models.comparisons import Comparison, ComparisonError, Constant, Operator, parse
@@ -89,11 +89,13 @@ COMPARISONS = st.one_of(
 )
 
 
+@settings(max_examples=50)
 @given(COMPARISONS)
 def test_what_is_written_out_is_read_back(comparison: Comparison) -> None:
     assert parse(str(comparison)) == comparison
 
 
+@settings(max_examples=50)
 @given(st.text(max_size=40))
 def test_any_text_is_read_or_refused_in_words(text: str) -> None:
     with suppress(ComparisonError):

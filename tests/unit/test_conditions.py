@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attune_models.comparisons import Comparison, Operator, parse
@@ -215,6 +215,7 @@ def naive_comparison(source: FeatureSet, name: str, operator: str, values: tuple
     return is_there and eval(f"{source.numeric[name]} {operator} {values[0]}")
 
 
+@settings(max_examples=50)
 @given(CONDITIONS, FEATURES, FEATURES)
 def test_a_predicate_says_what_the_plain_reading_says(
     condition: Condition, context: FeatureSet, offer: FeatureSet

@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attune_models.comparisons import Comparison, Operator, parse
@@ -120,6 +120,7 @@ def worlds() -> list[Facts]:
 WORLDS = worlds()
 
 
+@settings(max_examples=50)
 @given(TREES)
 def test_of_few_worlds_it_says_what_trying_all_of_them_says(condition: Condition) -> None:
     said = contradiction(condition)
@@ -127,6 +128,7 @@ def test_of_few_worlds_it_says_what_trying_all_of_them_says(condition: Condition
     assert (said is None or "unless tags" in said) == is_possible
 
 
+@settings(max_examples=50)
 @given(TREES)
 def test_what_only_tags_can_meet_no_word_meets(condition: Condition) -> None:
     said = contradiction(condition)

@@ -10,6 +10,7 @@ from tests.support.live_offers import live_offers
 
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.drawing import Draft, draft, draw_all
+from attune.serving.guard import NO_GUARD
 from attune.serving.live import LivePlacement
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, PlacementRecord
@@ -60,6 +61,7 @@ def placement(policy: Policy | None, **changed: Any) -> LivePlacement:
         "control_share": 0.0,
         "shortlist_size": 1000,
         "shortlist_random": 100,
+        "guard": NO_GUARD,
     }
     return LivePlacement(**(fields | changed))
 
@@ -67,10 +69,20 @@ def placement(policy: Policy | None, **changed: Any) -> LivePlacement:
 async def drawn_by(live: LivePlacement, event_id: str = "e", **fields: Any) -> Draft:
     request = DecideEnvelope(placement="home_hero", **fields)
     drawn = draft(request, live, LIVE, event_id)
-    drawn.draw(drawn.pmf(drawn.eligible.situation), NOW_MS)
+    drawn.draw(drawn.pmf_of(drawn.eligible.situation), NOW_MS)
     if request.slots > 1:
-        await drawn.draw_later_slots(request.slots)
+        await drawn.draw_later_slots()
     return drawn
+
+
+def record_of(drawn: Draft) -> DecisionRecord:
+    """Return what is written of a decision, as whoever reads it sees it."""
+    record = DecisionRecord.FromString(drawn.serialised())
+    assert (record.event_id, record.decided_at_ms, record.mode) == (drawn.event_id, NOW_MS, drawn.mode)
+    assert (record.chosen, list(record.pmf)) == (drawn.chosen, drawn.pmf)
+    assert (record.policy_version, list(record.later_slots)) == (drawn.policy_version, list(drawn.later_slots))
+    assert (record.context, record.request_digest) == (drawn.eligible.context, drawn.digest)
+    return record
 
 
 def ids_of(record: DecisionRecord) -> list[str]:
@@ -81,7 +93,7 @@ def ids_of(record: DecisionRecord) -> list[str]:
 
 async def test_a_decision_from_the_catalogue_names_the_set_and_not_the_offers() -> None:
     drawn = await drawn_by(placement(_Steep()))
-    record = drawn.record
+    record = record_of(drawn)
     assert record.offer_set == LIVE.offer_set.digest
     assert (list(record.offers), list(record.offer_positions), record.shortlisted_from) == ([], [], 0)
     assert list(record.pmf) == pmfs.normalised([1.0 + i for i in range(40)])
@@ -91,15 +103,15 @@ async def test_a_decision_from_the_catalogue_names_the_set_and_not_the_offers() 
 
 async def test_a_decision_from_some_of_them_says_which() -> None:
     drawn = await drawn_by(placement(_Steep()), offer_ids=["o05", "o03", "gone"], channel="email")
-    assert list(drawn.record.offer_positions) == [5, 3]
-    assert ids_of(drawn.record) == list(drawn.eligible.situation.action_ids) == ["o05", "o03"]
-    assert list(drawn.record.pmf) == pmfs.normalised([6.0, 4.0])
+    assert list(record_of(drawn).offer_positions) == [5, 3]
+    assert ids_of(record_of(drawn)) == list(drawn.eligible.situation.action_ids) == ["o05", "o03"]
+    assert list(record_of(drawn).pmf) == pmfs.normalised([6.0, 4.0])
 
 
 async def test_a_shortlist_is_what_the_pmf_is_over() -> None:
     live = placement(_Steep(), shortlist_size=10, shortlist_random=4)
     for i in range(20):
-        record = (await drawn_by(live, event_id=str(i), excluded_offer_ids=["o39"])).record
+        record = record_of(await drawn_by(live, event_id=str(i), excluded_offer_ids=["o39"]))
         ids = ids_of(record)
         assert record.shortlisted_from == 39
         assert len(ids) == len(set(ids)) == len(record.pmf) == 10
@@ -110,7 +122,7 @@ async def test_a_shortlist_is_what_the_pmf_is_over() -> None:
 
 async def test_offers_of_the_request_are_never_shortlisted() -> None:
     offers = [Offer(id=f"o{i}").SerializeToString() for i in range(20)]
-    record = (await drawn_by(placement(_Steep(), shortlist_size=10, shortlist_random=1), offers=offers)).record
+    record = record_of(await drawn_by(placement(_Steep(), shortlist_size=10, shortlist_random=1), offers=offers))
     assert (len(record.offers), len(record.pmf), record.shortlisted_from) == (20, 20, 0)
 
 
@@ -123,7 +135,7 @@ async def test_importance_weighting_is_unbiased_on_shortlists() -> None:
     live = placement(_Steep(), shortlist_size=6, shortlist_random=3)
     differences = []
     for i in range(4000):
-        record = (await drawn_by(live, event_id=str(i))).record
+        record = record_of(await drawn_by(live, event_id=str(i)))
         value = float(record.offer_positions[0])
         differences.append(value * ((record.chosen == 0) / record.pmf[0] - 1.0))
     standard_error = np.std(differences, ddof=1) / np.sqrt(len(differences))
@@ -135,7 +147,7 @@ async def test_the_control_group_s_shortlist_does_not_come_from_the_policy() -> 
     live = placement(_Steep(), control_share=1.0, shortlist_size=10, shortlist_random=1)
     counts: Counter[str] = Counter()
     for i in range(4000):
-        record = (await drawn_by(live, event_id=str(i))).record
+        record = record_of(await drawn_by(live, event_id=str(i)))
         assert (record.mode, record.policy_version) == (MODE_CONTROL, 0)
         assert list(record.pmf) == [0.1] * 10
         counts[ids_of(record)[record.chosen]] += 1
@@ -147,13 +159,13 @@ async def test_a_fixed_offer_of_the_control_group_is_on_its_shortlist() -> None:
         _Steep(), control=FixedPolicy(FixedSpec("o01")), control_share=1.0, shortlist_size=10, shortlist_random=5
     )
     for i in range(20):
-        record = (await drawn_by(live, event_id=str(i))).record
+        record = record_of(await drawn_by(live, event_id=str(i)))
         assert ids_of(record)[record.chosen] == "o01"
 
 
 @pytest.mark.parametrize("policy", [None, _Broken()])
 async def test_without_a_policy_that_works_lists_and_draws_are_uniform(policy: Policy | None) -> None:
-    record = (await drawn_by(placement(policy, shortlist_size=10, shortlist_random=1), slots=3)).record
+    record = record_of(await drawn_by(placement(policy, shortlist_size=10, shortlist_random=1), slots=3))
     assert (record.mode, record.policy_version, record.shortlisted_from) == (MODE_FALLBACK, 0, 40)
     assert list(record.pmf) == [0.1] * 10
     assert [sum(slot.pmf) for slot in record.later_slots] == pytest.approx([1.0, 1.0])
@@ -161,11 +173,15 @@ async def test_without_a_policy_that_works_lists_and_draws_are_uniform(policy: P
 
 async def test_a_list_is_as_long_as_there_are_slots() -> None:
     drawn = await drawn_by(placement(_Steep(), shortlist_size=2, shortlist_random=1), slots=5)
-    assert (len(drawn.record.pmf), len(drawn.record.later_slots), drawn.record.shortlisted_from) == (5, 4, 40)
+    assert (len(record_of(drawn).pmf), len(record_of(drawn).later_slots), record_of(drawn).shortlisted_from) == (
+        5,
+        4,
+        40,
+    )
 
 
 async def test_later_slots_draw_from_the_same_shortlist() -> None:
-    record = (await drawn_by(placement(_Steep(), shortlist_size=5, shortlist_random=2), slots=5)).record
+    record = record_of(await drawn_by(placement(_Steep(), shortlist_size=5, shortlist_random=2), slots=5))
     chosen = [record.chosen, *(slot.chosen for slot in record.later_slots)]
     assert sorted(chosen) == [0, 1, 2, 3, 4]
 
@@ -195,6 +211,6 @@ async def test_many_decisions_are_drawn_as_one_by_one() -> None:
     together, one_by_one = drafts(), drafts()
     draw_all(together, NOW_MS)
     for each in one_by_one:
-        each.draw(each.pmf(each.eligible.situation), NOW_MS)
-    assert [each.record for each in together] == [each.record for each in one_by_one]
-    assert {each.record.mode for each in together} == {MODE_LEARNED, MODE_CONTROL, MODE_FALLBACK}
+        each.draw(each.pmf_of(each.eligible.situation), NOW_MS)
+    assert list(map(record_of, together)) == list(map(record_of, one_by_one))
+    assert {each.mode for each in together} == {MODE_LEARNED, MODE_CONTROL, MODE_FALLBACK}

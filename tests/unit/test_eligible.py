@@ -5,18 +5,29 @@ from typing import Any
 import pytest
 from tests.support.live_offers import live_offers
 
-from attune.errors import InvalidInputError, NothingEligibleError
+from attune.errors import InvalidInputError, NothingEligibleError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.serving.eligible import eligible_offers, part_of
+from attune.serving.candidates import part_of
+from attune.serving.eligible import eligible_offers
+from attune.serving.situation import situation_of
+from attune.storage.v1.records_pb2 import ExclusionRecord
+from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CHANNEL, EXCLUSION_REASON_REQUEST
 from attune.v1.features_pb2 import Features, Offer
 
 LIVE = live_offers("abcde", channels={"b": ["email"], "d": ["email", "push"]})
 
 
+CONTEXT = Features(categorical={"device": "mobile"})
+
+
 def request(**fields: Any) -> DecideEnvelope:
     asked = DecideEnvelope(placement="home_hero", **fields)
-    asked.context.CopyFrom(Features(categorical={"device": "mobile"}))
+    asked.context.append(CONTEXT.SerializeToString())
     return asked
+
+
+def brought(ids: str) -> list[bytes]:
+    return [Offer(id=offer_id).SerializeToString() for offer_id in ids]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +72,38 @@ def test_the_offers_of_a_request_go_before_those_of_the_catalogue() -> None:
     assert (list(eligible.offers), eligible.offer_set, eligible.situation.known) == (offers, b"", None)
 
 
+def test_excluded_offers_are_left_out_and_the_others_keep_their_order() -> None:
+    offers = brought("abcd")
+    eligible = eligible_offers(request(offers=offers, excluded_offer_ids=["c", "a", "not there"]), None)
+    assert eligible.situation == situation_of(CONTEXT, [offers[1], offers[3]])
+    assert eligible.offers == [offers[1], offers[3]]
+    assert list(eligible.exclusions) == [
+        ExclusionRecord(reason=EXCLUSION_REASON_REQUEST, count=2, offer_ids=["a", "c"]),
+    ]
+
+
+def test_excluding_offers_that_are_not_there_leaves_all() -> None:
+    offers = brought("ab")
+    eligible = eligible_offers(request(offers=offers, excluded_offer_ids=["c"]), None)
+    assert (eligible.situation, list(eligible.offers)) == (situation_of(CONTEXT, offers), offers)
+    assert not eligible.exclusions
+
+
+def test_excluding_every_offer_of_the_request_is_refused() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        eligible_offers(request(offers=brought("ab"), excluded_offer_ids=["a", "b"]), None)
+    said = "expected at least one of 2 offers to remain, got none"
+    assert caught.value.violations == (Violation("excluded_offer_ids", said),)
+
+
+def test_what_was_left_out_of_the_catalogue_is_recorded_by_position() -> None:
+    eligible = eligible_offers(request(channel="push", excluded_offer_ids=["a", "b"]), LIVE)
+    assert list(eligible.exclusions) == [
+        ExclusionRecord(reason=EXCLUSION_REASON_CHANNEL, count=1, positions=[1]),
+        ExclusionRecord(reason=EXCLUSION_REASON_REQUEST, count=1, positions=[0]),
+    ]
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -81,7 +124,7 @@ def test_an_empty_catalogue_has_nothing_eligible() -> None:
 
 def test_a_feature_that_breaks_the_limits_is_named() -> None:
     asked = request()
-    asked.context.numeric["age"] = float("nan")
+    asked.context.append(Features(numeric={"age": float("nan")}).SerializeToString())
     with pytest.raises(InvalidInputError, match=r'context.numeric\["age"\]'):
         eligible_offers(asked, LIVE)
 

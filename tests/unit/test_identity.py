@@ -12,8 +12,8 @@ from uuid import RFC_4122, UUID
 import pytest
 
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.candidates import asked as asked_about
 from attune.serving.identity import new_event_id, request_digest
-from attune.serving.situation import situation_of, without
 from attune.v1.decision_service_pb2 import DecideRequest
 from attune.v1.features_pb2 import Features, Offer, Tags, Vector
 from attune_models.types import Situation
@@ -73,14 +73,12 @@ def request(context: bytes = b"", offers: list[bytes] | None = None, **fields: A
     """Return a request as it comes from the wire."""
     listed = [Offer(id=name).SerializeToString() for name in ("a", "b", "c")] if offers is None else offers
     made = DecideEnvelope(placement="home_hero", event_id="e", offers=listed, **fields)
-    made.context.ParseFromString(context)
+    made.context.append(context)
     return made
 
 
 def digest_of(asked: DecideEnvelope) -> bytes:
-    offers = list(asked.offers)
-    situation, _ = without(situation_of(asked.context, offers), offers, set(asked.excluded_offer_ids))
-    return request_digest(asked, situation)
+    return request_digest(asked, asked_about(asked))
 
 
 def test_the_order_of_map_entries_in_the_context_does_not_matter() -> None:

@@ -17,12 +17,15 @@ from google.rpc import error_details_pb2, status_pb2
 
 from attune import v1
 from attune.api.catalog import CatalogServicer
+from attune.api.customers import CustomerServicer
 from attune.api.decisions import DecisionServicer
 from attune.api.insight import InsightServicer
 from attune.api.methods import handler
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
-from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
+from attune.api.segments import SegmentServicer
+from attune.internal.v1.envelope_pb2 import DecideBatchAnswer, DecideBatchEnvelope, DecideEnvelope
+from attune.serving.candidates import joined
 from attune.v1.decision_service_pb2 import (
     DESCRIPTOR,
     ActivateRequest,
@@ -41,6 +44,8 @@ SERVICERS: dict[str, type] = {
     "attune.v1.RewardService": RewardServicer,
     "attune.v1.PlacementService": PlacementServicer,
     "attune.v1.CatalogService": CatalogServicer,
+    "attune.v1.SegmentService": SegmentServicer,
+    "attune.v1.CustomerService": CustomerServicer,
     "attune.v1.InsightService": InsightServicer,
 }
 REQUEST = DecideRequest(
@@ -222,13 +227,21 @@ def fields_of(message: type[Message]) -> list[tuple[int, str, bool, str]]:
 
 
 def test_an_envelope_has_the_fields_of_a_request() -> None:
-    """Numbers, names, labels and types are the same, but offers are left as bytes, which are the same on the wire."""
+    """Numbers, names, labels and types are the same, but messages are left as bytes, which are the same on the wire.
+
+    The context is repeated: protobuf merges a message that comes twice; of bytes that do, it would keep the last.
+    """
     contract = [
-        (number, name, repeated, "bytes" if name == "offers" else kind)
+        (number, name, repeated or name == "context", "bytes" if name in {"context", "offers"} else kind)
         for number, name, repeated, kind in fields_of(DecideRequest)
     ]
     assert fields_of(DecideEnvelope) == contract
     assert (5, "offers", True, "attune.v1.Offer") in fields_of(DecideRequest)
+
+
+def test_an_answer_has_the_fields_of_a_response() -> None:
+    assert fields_of(DecideBatchResponse) == [(1, "results", True, "attune.v1.DecideResult")]
+    assert fields_of(DecideBatchAnswer) == [(1, "results", True, "bytes")]
 
 
 def test_the_request_of_these_tests_uses_every_field() -> None:
@@ -239,7 +252,7 @@ def test_an_envelope_is_the_same_bytes_as_the_request() -> None:
     sent = REQUEST.SerializeToString(deterministic=True)
     envelope = DecideEnvelope.FromString(sent)
     assert envelope.SerializeToString(deterministic=True) == sent
-    assert envelope.context == REQUEST.context
+    assert [Features.FromString(context) for context in envelope.context] == [REQUEST.context]
     assert [Offer.FromString(offer) for offer in envelope.offers] == list(REQUEST.offers)
 
 
@@ -248,5 +261,5 @@ def test_a_context_that_comes_in_parts_is_put_together_as_the_contract_s_is() ->
     parts = [Features(numeric={"x": 1.0}), Features(numeric={"y": 2.0}, tags={"t": Tags(values=["a"])})]
     sent = b"".join(DecideRequest(context=part).SerializeToString() for part in parts)
     expected = DecideRequest.FromString(sent).context
-    assert DecideEnvelope.FromString(sent).context == expected
+    assert Features.FromString(joined(DecideEnvelope.FromString(sent).context)) == expected
     assert dict(expected.numeric) == {"x": 1.0, "y": 2.0}

@@ -10,7 +10,13 @@ from prometheus_client import generate_latest
 
 from attune.errors import SettingError
 from attune.metrics import LearningMetrics, ServingMetrics, published
-from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_LEARNED
+from attune.v1.customer_service_pb2 import ACTIVITY_STATUS_ACCEPTED, ACTIVITY_STATUS_NO_CONSENT
+from attune.v1.decision_service_pb2 import (
+    EXCLUSION_REASON_CAP,
+    EXCLUSION_REASON_QUIET_HOURS,
+    MODE_CONTROL,
+    MODE_LEARNED,
+)
 from attune.v1.reward_service_pb2 import OUTCOME_STATUS_ACCEPTED, OUTCOME_STATUS_LATE
 
 
@@ -28,22 +34,29 @@ def test_a_server_counts_what_it_answers() -> None:
     metrics.decided("home", MODE_CONTROL, logged=False)
     metrics.failed("Decide", "INVALID_ARGUMENT")
     metrics.received("home", [OUTCOME_STATUS_ACCEPTED, OUTCOME_STATUS_LATE, OUTCOME_STATUS_ACCEPTED])
+    metrics.heard_of([ACTIVITY_STATUS_ACCEPTED, ACTIVITY_STATUS_NO_CONSENT, ACTIVITY_STATUS_ACCEPTED])
     metrics.refused_snapshot("home")
     metrics.lost_store()
     metrics.refused("busy")
     metrics.serves("home", 7)
     metrics.draws_from("home", 12)
+    metrics.excluded("home", [(EXCLUSION_REASON_CAP, 3), (EXCLUSION_REASON_QUIET_HOURS, 1)])
+    metrics.excluded("home", [(EXCLUSION_REASON_CAP, 2)])
     assert samples(metrics) == {
         'attune_decisions_total{logged="true",mode="learned",placement="home"}': 3,
         'attune_decisions_total{logged="false",mode="control",placement="home"}': 1,
         'attune_errors_total{code="INVALID_ARGUMENT",method="Decide"}': 1,
         'attune_outcomes_total{placement="home",status="accepted"}': 2,
         'attune_outcomes_total{placement="home",status="late"}': 1,
+        'attune_activities_total{status="accepted"}': 2,
+        'attune_activities_total{status="no_consent"}': 1,
         'attune_snapshots_refused_total{placement="home"}': 1,
         "attune_journal_outages_total": 1,
         'attune_calls_refused_total{reason="busy"}': 1,
         'attune_serving_version{placement="home"}': 7,
         'attune_live_offers{placement="home"}': 12,
+        'attune_offers_excluded_total{placement="home",reason="cap"}': 5,
+        'attune_offers_excluded_total{placement="home",reason="quiet_hours"}': 1,
     }
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from attune.errors import InvalidInputError, Violation
-from attune.serving.situation import situation_of, without
+from attune.serving.situation import situation_of
 from attune.v1.features_pb2 import Features, Offer, Tags
 from attune_models import features as core
 from attune_models.types import Situation
@@ -132,24 +132,3 @@ def test_the_first_of_several_bad_offers_is_named() -> None:
     with pytest.raises(InvalidInputError) as caught:
         situation_of(Features(), serialised(*bad))
     assert [violation.field for violation in caught.value.violations] == ['offers[1].features.numeric["x"]']
-
-
-def test_excluded_offers_are_left_out_and_the_others_keep_their_order() -> None:
-    offers = serialised(*(Offer(id=each) for each in "abcd"))
-    situation, left = without(situation_of(Features(), offers), offers, {"c", "a", "not there"})
-    assert situation == situation_of(Features(), [offers[1], offers[3]])
-    assert left == [offers[1], offers[3]]
-
-
-def test_excluding_offers_that_are_not_there_leaves_all() -> None:
-    offers = serialised(GOOD, Offer(id="b"))
-    situation = situation_of(Features(), offers)
-    assert without(situation, offers, {"c"}) == (situation, offers)
-
-
-def test_excluding_every_offer_is_refused() -> None:
-    offers = serialised(GOOD, Offer(id="b"))
-    with pytest.raises(InvalidInputError) as caught:
-        without(situation_of(Features(), offers), offers, {"a", "b"})
-    said = "expected at least one of 2 offers to remain, got none"
-    assert caught.value.violations == (Violation("excluded_offer_ids", said),)

@@ -461,7 +461,9 @@ def test_a_violation_names_field_expected_and_got(message: Message, field: str, 
         outcome(slot=19),  # whether the decision has so many is seen in the store
         decide(event_id="any | thing: \n\0 _"),  # any Unicode
         decide(offers=numbered(1000), excluded_offer_ids=["x"] * 1000),
-        decide(context=Features(numeric={"": math.nan}), offers=[b"garbage", b""]),  # looked into later
+        decide(
+            context=[Features(numeric={"": math.nan}).SerializeToString()], offers=[b"garbage", b""]
+        ),  # looked into later
         Placement(name="h"),  # all defaults
         Placement(name="0" + "a-._" * 15 + "abc"),  # 64 characters, every kind
         Placement(name="home_hero", policy=PolicySpec(min_probability=1.0), control=ControlSpec(share=1.0)),

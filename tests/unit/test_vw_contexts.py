@@ -5,10 +5,11 @@ from random import Random
 import pytest
 
 from attune_models import vw_contexts
+from attune_models.contexts import names_and_numbers
 from attune_models.explanation import tokens_of
 from attune_models.features import encode
 from attune_models.types import FeatureSet, ValueList
-from attune_models.vw_contexts import ContextFactors, context_factors, names_and_numbers, product_numbers
+from attune_models.vw_contexts import ContextFactors, context_factors, product_numbers
 from attune_models.vw_crossings import Crossing, Listed, product_token
 from attune_models.vw_places import Crossed, split_numbers
 from attune_models.vw_spec import Crossings, VwSpec

@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from attune.api.catalog_validation import check_ids, check_listing, check_offer_id, check_offers
 from attune.serving.catalog import LiveCatalog
 from attune.serving.catalog_copy import KnownOffer, lifetime_ms
+from attune.serving.segments import LiveSegments, up_to_date
 from attune.storage.v1.records_pb2 import CatalogRecord
 from attune.store.catalog import Catalog
 from attune.v1.catalog_service_pb2 import (
@@ -36,14 +37,15 @@ _READ_AT_ONCE = 50
 class CatalogServicer:
     """Manages the catalogue."""
 
-    def __init__(self, catalog: Catalog, live: LiveCatalog) -> None:
+    def __init__(self, catalog: Catalog, live: LiveCatalog, segments: LiveSegments | None = None) -> None:
         """Serve with these."""
+        self._segments = segments
         self._catalog = catalog
         self._live = live
 
     async def PutOffers(self, request: PutOffersRequest) -> PutOffersResponse:  # noqa: N802 - the contract's name
         """Put offers into the catalogue."""
-        await check_offers(request.offers)
+        await check_offers(request.offers, await up_to_date(self._segments))
         put = await self._catalog.put(request.offers)
         await self._live.catch_up()
         return PutOffersResponse(

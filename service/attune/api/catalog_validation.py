@@ -5,23 +5,34 @@ Features are checked by encoding them, as those of inline offers are, so that wh
 
 from collections.abc import Iterator, Sequence
 
-from attune.api.checks import prefixed
-from attune.api.validation import id_violations, refuse, timestamp_violations
+from attune.api.checks import MAX_ID_BYTES, between, id_violations, prefixed, timestamp_violations
+from attune.api.condition_validation import condition_violations
+from attune.api.guardrail_validation import known_segments
+from attune.api.time_zones import time_zone_violations
+from attune.api.validation import refuse
 from attune.errors import Violation
+from attune.serving.conditions import Conditions
 from attune.store.keys import PLACEMENT_NAME
 from attune.tasks import in_turns
-from attune.v1.catalog_service_pb2 import CatalogOffer, ListOffersRequest
+from attune.v1.catalog_service_pb2 import Budget, CatalogOffer, ListOffersRequest
 from attune_models.features import FeatureError, encode_action
 
 MAX_AT_ONCE = 1000
 MAX_NAMES = 100
 MAX_PAGE = 1000
+MAX_COST = 1e6
+MAX_IMPRESSIONS_PER_DAY = 10**12
+MAX_SPEND_PER_DAY = 1e12
 
 _MAX_VIOLATIONS = 100
 
 
-async def check_offers(offers: Sequence[CatalogOffer]) -> None:
+async def check_offers(offers: Sequence[CatalogOffer], segments: Conditions | None = None) -> None:
     """Check offers that are to be put into the catalogue; decisions are made in between.
+
+    Args:
+        offers: What came in.
+        segments: Those that conditions may name, by name; None where nobody knows them here.
 
     Raises:
         InvalidInputError: With the first violations; there may be more.
@@ -29,7 +40,7 @@ async def check_offers(offers: Sequence[CatalogOffer]) -> None:
     refuse(_count_violations("offers", len(offers)))
     found, first = list[Violation](), dict[str, int]()
     async for i, offer in in_turns(enumerate(offers)):
-        found += prefixed(f"offers[{i}]", offer_violations(offer))
+        found += prefixed(f"offers[{i}]", offer_violations(offer, segments))
         if (seen := first.setdefault(offer.offer.id, i)) != i:
             said = f'expected an id of its own, got "{offer.offer.id[:80]}" as in offers[{seen}]'
             found.append(Violation(f"offers[{i}].offer.id", said))
@@ -66,8 +77,13 @@ def check_listing(request: ListOffersRequest) -> None:
     refuse(_listing_violations(request))
 
 
-def offer_violations(offer: CatalogOffer) -> Iterator[Violation]:
-    """Yield what is wrong with an offer by itself."""
+def offer_violations(offer: CatalogOffer, segments: Conditions | None = None) -> Iterator[Violation]:
+    """Yield what is wrong with an offer by itself.
+
+    Args:
+        offer: What came in.
+        segments: Those that its condition may name, by name; None where nobody knows them here.
+    """
     yield from _feature_violations(offer)
     yield from _names_violations("placements", offer.placements)
     for i, name in enumerate(offer.placements[:MAX_NAMES]):
@@ -78,6 +94,31 @@ def offer_violations(offer: CatalogOffer) -> Iterator[Violation]:
         for i, word in enumerate(words[:MAX_NAMES]):
             yield from id_violations(f"{field}[{i}]", word)
     yield from _lifetime_violations(offer)
+    yield from _terms_violations(offer, segments)
+
+
+def _terms_violations(offer: CatalogOffer, segments: Conditions | None) -> Iterator[Violation]:
+    for field in ("category", "exclusive_group"):
+        if (size := len(getattr(offer, field).encode())) > MAX_ID_BYTES:
+            yield Violation(field, f"expected at most {MAX_ID_BYTES} bytes of UTF-8, got {size}")
+    if offer.HasField("when"):
+        known = known_segments(offer.when, segments)
+        yield from prefixed("when", condition_violations(offer.when, known))
+    if offer.HasField("budget"):
+        yield from prefixed("budget", _budget_violations(offer.budget))
+    yield from between("cost", offer.cost, 0, MAX_COST)
+
+
+def _budget_violations(budget: Budget) -> Iterator[Violation]:
+    has_impressions, has_spend = budget.HasField("impressions_per_day"), budget.HasField("spend_per_day")
+    if not (has_impressions or has_spend):
+        yield Violation("impressions_per_day", "expected a number here or in spend_per_day, got neither")
+    if has_impressions and not 1 <= budget.impressions_per_day <= MAX_IMPRESSIONS_PER_DAY:
+        said = f"expected 1 to {MAX_IMPRESSIONS_PER_DAY}, got {budget.impressions_per_day}"
+        yield Violation("impressions_per_day", said)
+    if has_spend:
+        yield from between("spend_per_day", budget.spend_per_day, 0, MAX_SPEND_PER_DAY, above=True)
+    yield from time_zone_violations("time_zone", budget.time_zone)
 
 
 def _feature_violations(offer: CatalogOffer) -> Iterator[Violation]:

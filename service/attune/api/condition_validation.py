@@ -1,6 +1,6 @@
 """What is wrong with conditions, said at the place where it is, and what is allowed but hardly meant."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 
 from attune.api.checks import prefixed
 from attune.errors import Violation
@@ -15,17 +15,29 @@ from attune_models.known_names import check_names, doubt
 MAX_DEPTH = 8
 MAX_CONDITIONS = 100
 
+
+class _AnyName(Container[str]):
+    """Holds every name."""
+
+    def __contains__(self, _: object) -> bool:
+        """Say yes."""
+        return True
+
+
+ANY_SEGMENT = _AnyName()
+"""For `condition_violations` where it is not known which segments there are: whoever is asked in the end knows."""
+
 _FIELDS = "all, any, not, test and segment"
 
 
 def condition_violations(
-    condition: Condition, segments: Conditions | None, *, of_offers: bool = True
+    condition: Condition, segments: Container[str] | None, *, of_offers: bool = True
 ) -> Iterator[Violation]:
     """Yield what is wrong with a condition; fields are paths in it, such as `all[1].not.test`.
 
     Args:
         condition: What came in.
-        segments: Those that it may name, by name; None where it may name none.
+        segments: Names of those that it may name; None where it may name none.
         of_offers: Whether it may be about the offer.
     """
     if (count := _count(condition)) > MAX_CONDITIONS:
@@ -70,7 +82,7 @@ def _count(condition: Condition) -> int:
 
 
 def _violations(
-    condition: Condition, segments: Conditions | None, *, of_offers: bool, depth: int
+    condition: Condition, segments: Container[str] | None, *, of_offers: bool, depth: int
 ) -> Iterator[Violation]:
     given = [name for name, is_set in _given(condition).items() if is_set]
     if len(given) != 1:
@@ -114,7 +126,7 @@ def _test_violations(text: str, *, of_offers: bool) -> Iterator[Violation]:
         yield Violation("test", f"expected a feature of the customer or the situation, got {comparison.feature}")
 
 
-def _segment_violations(name: str, segments: Conditions | None) -> Iterator[Violation]:
+def _segment_violations(name: str, segments: Container[str] | None) -> Iterator[Violation]:
     if segments is None:
         yield Violation("segment", f'expected no segment here, got "{name[:80]}"')
     elif name not in segments:

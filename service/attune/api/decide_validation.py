@@ -6,7 +6,9 @@ more than deciding.
 
 from collections.abc import Iterator
 
-from attune.api.validation import MAX_OFFERS, MAX_SLOTS, SURELY_SHORT, id_violations, refuse
+from attune.api.checks import SURELY_SHORT, id_violations
+from attune.api.time_zones import time_zone_violations
+from attune.api.validation import MAX_OFFERS, MAX_SLOTS, refuse
 from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 
@@ -34,7 +36,7 @@ def checked_batch(batch: DecideBatchEnvelope) -> list[DecideEnvelope | InvalidIn
     n_requests = len(batch.requests)
     if not 1 <= n_requests <= MAX_BATCH:
         refuse([Violation("requests", f"expected 1 to {MAX_BATCH} requests, got {n_requests}")])
-    checked = list(map(_checked, batch.requests))
+    checked = [request if _is_surely_valid(request) else _checked(request) for request in batch.requests]
     n_answers = sum([_n_answers(each) for each in checked if isinstance(each, DecideEnvelope)])
     if n_answers > MAX_BATCH_ANSWERS:
         refuse([Violation("requests", f"expected at most {MAX_BATCH_ANSWERS} slots and ranks in all, got {n_answers}")])
@@ -62,6 +64,7 @@ def _is_surely_valid(request: DecideEnvelope) -> bool:
         and len(request.event_id) <= SURELY_SHORT
         and len(request.customer_id) <= SURELY_SHORT
         and len(request.channel) <= SURELY_SHORT
+        and not request.time_zone
         and request.slots <= 1
         and request.ranking_size <= MAX_OFFERS
         and len(request.offers) <= MAX_OFFERS
@@ -75,6 +78,7 @@ def _decide_violations(request: DecideEnvelope) -> Iterator[Violation]:
     for field in ("event_id", "customer_id", "channel"):
         if value := getattr(request, field):
             yield from id_violations(field, value)
+    yield from time_zone_violations("time_zone", request.time_zone)
     if request.slots > MAX_SLOTS:
         yield Violation("slots", f"expected 0 to {MAX_SLOTS}, got {request.slots}")
     if request.ranking_size > MAX_OFFERS:

@@ -7,11 +7,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.decide_validation import check_decide, checked_batch
 from attune.api.explanations import write_explanations
+from attune.api.replies import add_choices, decided_result, write_decision
 from attune.api.status import MAX_VIOLATIONS, code_of, message_of
 from attune.api.validation import check_names
 from attune.errors import ExpectedError, InvalidInputError
-from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
+from attune.internal.v1.envelope_pb2 import DecideBatchAnswer, DecideBatchEnvelope, DecideEnvelope
 from attune.metrics import ServingMetrics
+from attune.serving.activator import Activator
 from attune.serving.decider import Decided, Decider
 from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
@@ -20,15 +22,15 @@ from attune.store.decisions import Decisions, RecordedOutcome, StoredDecision
 from attune.v1.decision_service_pb2 import (
     ActivateRequest,
     ActivateResponse,
-    DecideBatchResponse,
     DecideResponse,
+    DecideResult,
     Decision,
     DecisionError,
     EligibleOffer,
+    ExcludedOffers,
     GetDecisionRequest,
     GetDecisionResponse,
     Mode,
-    ScoredOffer,
 )
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.reward_service_pb2 import Outcome
@@ -40,14 +42,17 @@ class DecisionServicer:
     def __init__(
         self,
         decider: Decider,
+        activator: Activator,
         explainer: Explainer,
         decisions: Decisions,
         live: LivePlacements,
+        *,
         metrics: ServingMetrics | None = None,
     ) -> None:
         """Serve with these."""
         self._metrics = metrics or ServingMetrics()
         self._decider = decider
+        self._activator = activator
         self._explainer = explainer
         self._decisions = decisions
         self._live = live
@@ -57,60 +62,47 @@ class DecisionServicer:
         check_decide(request)
         decided = await self._decider.decide(request)
         self._metrics.decided(request.placement, decided.record.mode, logged=decided.logged)
+        self._count_excluded(request.placement, decided)
         response = DecideResponse()
-        _write_decision(decided, request.ranking_size, response)
+        write_decision(decided, request.ranking_size, response)
         return response
 
-    async def DecideBatch(self, request: DecideBatchEnvelope) -> DecideBatchResponse:  # noqa: N802 - the contract's name
+    async def DecideBatch(self, request: DecideBatchEnvelope) -> DecideBatchAnswer:  # noqa: N802 - the contract's name
         """Draw an offer for each slot of each request."""
         results = await self._decider.decide_many(checked_batch(request))
-        response = DecideBatchResponse()
+        answers: list[bytes] = []
         counted: Counter[tuple[str, Mode, bool]] = Counter()
         for asked, result in zip(request.requests, results, strict=True):
             if isinstance(result, ExpectedError):
-                response.results.add(error=_decision_error(result))
+                answers.append(DecideResult(error=_decision_error(result)).SerializeToString())
                 self._metrics.failed("DecideBatch", code_of(result).name)
             else:
-                _write_decision(result, asked.ranking_size, response.results.add().decision)
+                answers.append(decided_result(result, asked.ranking_size))
                 counted[asked.placement, result.record.mode, result.logged] += 1
+                self._count_excluded(asked.placement, result)
         for (placement, mode, logged), n_decisions in counted.items():
             self._metrics.decided(placement, mode, logged=logged, n_decisions=n_decisions)
-        return response
+        return DecideBatchAnswer(results=answers)
+
+    def _count_excluded(self, placement: str, decided: Decided) -> None:
+        if excluded := decided.record.excluded:
+            self._metrics.excluded(placement, ((each.reason, each.count) for each in excluded))
 
     async def Activate(self, request: ActivateRequest) -> ActivateResponse:  # noqa: N802 - the contract's name
         """Say that a deferred decision is being shown."""
         check_names(request.placement, request.event_id)
         live = await self._live.get(request.placement)
-        return ActivateResponse(activated=await self._decisions.activate(live.keys, live.window_ms, request.event_id))
+        return ActivateResponse(activated=await self._activator.activate(live, request.event_id))
 
     async def GetDecision(self, request: GetDecisionRequest) -> GetDecisionResponse:  # noqa: N802 - the contract's name
         """Return a stored decision, and what made its scores where that is asked for."""
         check_names(request.placement, request.event_id)
         live = await self._live.get(request.placement)
         stored = await self._decisions.get(live.keys, request.event_id)
-        response = GetDecisionResponse(decision=_decision(request.placement, stored))
+        response = GetDecisionResponse(decision=decision_message(request.placement, stored))
         if request.explain:
             write_explanations(await self._explainer.explain(live, stored.record), response.decision)
         return response
-
-
-def _write_decision(decided: Decided, ranking_size: int, response: DecideResponse) -> None:
-    record, offer_ids = decided.record, decided.offer_ids
-    response.event_id = record.event_id
-    response.policy_version = record.policy_version
-    response.mode = record.mode
-    response.logged = decided.logged
-    # Filling in costs half of what handing over a list of messages does.
-    _add_choices(record, offer_ids, response)
-    if ranking_size:
-        response.ranking.extend(_ranking(decided, ranking_size))
-
-
-def _add_choices(record: DecisionRecord, offer_ids: Sequence[str], to: DecideResponse | Decision) -> None:
-    chosen = record.chosen
-    to.choices.add(offer_id=offer_ids[chosen], propensity=record.pmf[chosen])
-    for slot, drawn in enumerate(record.later_slots, 1):
-        to.choices.add(slot=slot, offer_id=offer_ids[drawn.chosen], propensity=drawn.pmf[drawn.chosen])
 
 
 def _decision_error(error: ExpectedError) -> DecisionError:
@@ -121,13 +113,8 @@ def _decision_error(error: ExpectedError) -> DecisionError:
     return written
 
 
-def _ranking(decided: Decided, size: int) -> list[ScoredOffer]:
-    # Equal probabilities keep the caller's order: sorting is stable.
-    ranked = sorted(zip(decided.record.pmf, decided.offer_ids, strict=True), key=lambda pair: -pair[0])
-    return [ScoredOffer(offer_id=offer_id, probability=probability) for probability, offer_id in ranked[:size]]
-
-
-def _decision(placement: str, stored: StoredDecision) -> Decision:
+def decision_message(placement: str, stored: StoredDecision) -> Decision:
+    """Return a stored decision as the contract has it."""
     record = stored.record
     offers = [Offer.FromString(offer) for offer in record.offers]
     decision = Decision(
@@ -141,8 +128,14 @@ def _decision(placement: str, stored: StoredDecision) -> Decision:
         state=stored.state,
         outcomes=[_outcome(placement, record.event_id, outcome) for outcome in stored.outcomes],
         shortlisted_from=record.shortlisted_from,
+        excluded=[
+            ExcludedOffers(reason=each.reason, detail=each.detail, count=each.count, offer_ids=each.offer_ids)
+            for each in record.excluded
+        ],
+        withheld=record.withheld,
+        personalized=bool(record.customer),
     )
-    _add_choices(record, [offer.id for offer in offers], decision)
+    add_choices(record, [offer.id for offer in offers], decision)
     return decision
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from attune.api.checks import between, count
-from attune.api.validation import id_violations, refuse, timestamp_violations
+from attune.api.checks import between, count, id_violations, timestamp_violations
+from attune.api.validation import refuse
 from attune.errors import Violation
 from attune.v1.insight_service_pb2 import GetReportRequest
 

@@ -12,6 +12,7 @@ from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.decisions import Decisions
 from attune.store.keys import PlacementKeys
 from attune.store.outcomes import MAX_OUTCOMES_PER_DECISION, NewOutcome, Outcomes, Recorded
+from attune.store.taken import Taken, TakenOutcomes
 from attune.v1.reward_service_pb2 import (
     OUTCOME_STATUS_ACCEPTED,
     OUTCOME_STATUS_DUPLICATE,
@@ -44,6 +45,9 @@ _RECEIPTS: dict[Recorded, OutcomeReceipt] = {
     ),
 }
 
+# Those that the customer's history may be told of.
+_COUNTED = (Recorded.ACCEPTED, Recorded.LATE, Recorded.DUPLICATE)
+
 _Numbered: TypeAlias = list[tuple[int, NewOutcome]]
 
 
@@ -51,13 +55,19 @@ class RewardServicer:
     """Hears outcomes."""
 
     def __init__(
-        self, live: LivePlacements, outcomes: Outcomes, decisions: Decisions, metrics: ServingMetrics | None = None
+        self,
+        live: LivePlacements,
+        outcomes: Outcomes,
+        decisions: Decisions,
+        taken: TakenOutcomes,
+        metrics: ServingMetrics | None = None,
     ) -> None:
         """Serve with these."""
         self._metrics = metrics or ServingMetrics()
         self._live = live
         self._outcomes = outcomes
         self._decisions = decisions
+        self._taken = taken
 
     async def RecordOutcomes(self, request: RecordOutcomesRequest) -> RecordOutcomesResponse:  # noqa: N802 - the contract's name
         """Record outcomes, a receipt each."""
@@ -95,10 +105,23 @@ class RewardServicer:
             templates = await self._without_slot(live.keys, numbered)
             good = [(i, outcome) for i, outcome in numbered if i not in templates]
             recorded = await self._outcomes.record(live.keys, [new for _, new in good], revise=revise) if good else []
+            # Before the receipts: whoever gets one may count on it that what rests is not shown any more.
+            if rests := list(self._resting(good, recorded)):
+                await self._taken.note(live.keys, rests)
         except NotFoundError as error:  # the placement was deleted a moment ago
             deleted = OutcomeReceipt(status=OUTCOME_STATUS_INVALID, detail=str(error))
             return {i: deleted for i, _ in numbered}
         return templates | {i: _RECEIPTS[status] for (i, _), status in zip(good, recorded, strict=True)}
+
+    def _resting(self, numbered: _Numbered, recorded: Sequence[Recorded]) -> Iterator[Taken]:
+        """Yield the outcomes after which something rests."""
+        now_ms = time.time_ns() // 1_000_000
+        for (_, new), status in zip(numbered, recorded, strict=True):
+            record = new.record
+            if status in _COUNTED and self._live.rests_after(record.name):
+                happened_ms = min(record.occurred_at_ms, now_ms) if record.HasField("occurred_at_ms") else now_ms
+                # One that was recorded before may not have come further than that: it is sent again for that reason.
+                yield Taken(new.event_id, record.slot, record.name, happened_ms, status is not Recorded.DUPLICATE)
 
     async def _without_slot(self, keys: PlacementKeys, numbered: _Numbered) -> dict[int, OutcomeReceipt]:
         """Return the receipts of those whose decision has no such slot."""

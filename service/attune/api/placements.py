@@ -5,9 +5,11 @@ import time
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.challengers import listed
+from attune.api.guardrail_warnings import placement_warnings
 from attune.api.validation import check_placement, check_promotion
 from attune.serving.catalog import LiveCatalog
 from attune.serving.live import LivePlacements
+from attune.serving.segments import LiveSegments, up_to_date
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.challengers import Challengers
@@ -52,8 +54,10 @@ class PlacementServicer:
         *,
         live: LivePlacements,
         catalog: LiveCatalog,
+        segments: LiveSegments | None = None,
     ) -> None:
         """Serve with these."""
+        self._segments = segments
         self._catalog = catalog
         self._challengers = challengers
         self._generations = generations
@@ -63,11 +67,15 @@ class PlacementServicer:
 
     async def ApplyPlacement(self, request: ApplyPlacementRequest) -> ApplyPlacementResponse:  # noqa: N802 - the contract's name
         """Create or change a placement."""
-        check_placement(request.placement)
+        segments = await up_to_date(self._segments)
+        check_placement(request.placement, segments)
+        warnings = placement_warnings(request.placement, segments)
         record, changed = await self._placements.apply(with_defaults(request.placement), time.time_ns() // 1_000_000)
         await self._live.refresh([request.placement.name])
         await self._catalog.catch_up()
-        return ApplyPlacementResponse(placement=record.placement, revision=record.revision, changed=changed)
+        return ApplyPlacementResponse(
+            placement=record.placement, revision=record.revision, changed=changed, warnings=warnings
+        )
 
     async def GetPlacement(self, request: GetPlacementRequest) -> GetPlacementResponse:  # noqa: N802 - the contract's name
         """Return a placement and how it is doing."""

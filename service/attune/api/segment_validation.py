@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from attune.api.checks import prefixed
+from attune.api.checks import MAX_ID_BYTES, prefixed
 from attune.api.condition_validation import condition_violations
-from attune.api.validation import MAX_ID_BYTES, refuse
+from attune.api.validation import refuse
 from attune.errors import Violation
 from attune.store.keys import PLACEMENT_NAME
 from attune.store.segments import MAX_SEGMENTS

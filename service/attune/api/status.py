@@ -21,6 +21,7 @@ from attune.errors import (
     ExpectedError,
     InvalidInputError,
     LimitReachedError,
+    NotBuiltError,
     NotFoundError,
     OverloadedError,
     StoreUnavailableError,
@@ -32,6 +33,7 @@ _CODES: dict[type[ExpectedError], grpc.StatusCode] = {
     AlreadyExistsError: grpc.StatusCode.ALREADY_EXISTS,
     LimitReachedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     StoreUnavailableError: grpc.StatusCode.UNAVAILABLE,
+    NotBuiltError: grpc.StatusCode.UNIMPLEMENTED,
     OverloadedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 _DETAILS_KEY = "grpc-status-details-bin"

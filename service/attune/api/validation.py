@@ -2,15 +2,23 @@
 
 from collections.abc import Iterable, Iterator
 
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from attune.api.belief_validation import belief_violations
 from attune.api.challenger_validation import auto_promote_violations, challenger_violations
-from attune.api.checks import between, count, enum_violations, optional, prefixed
+from attune.api.checks import (
+    between,
+    count,
+    duration_violations,
+    enum_violations,
+    id_violations,
+    optional,
+    prefixed,
+    timestamp_violations,
+)
+from attune.api.guardrail_validation import guardrail_violations, nothing_eligible_violations
 from attune.api.numpy_validation import half_life_violations, numpy_violations
 from attune.api.vw_validation import vw_violations
 from attune.errors import InvalidInputError, Violation
+from attune.serving.conditions import Conditions
 from attune.serving.specs import shortlist_of
 from attune.store.keys import PLACEMENT_NAME
 from attune.v1.placement_pb2 import (
@@ -24,11 +32,11 @@ from attune.v1.placement_pb2 import (
 )
 from attune.v1.placement_service_pb2 import PromotePolicyVersionRequest
 from attune.v1.reward_service_pb2 import Outcome
+from attune_models import rewards
 from attune_models.features import MAX_NUMBER
 from attune_models.rewards import DEFAULT_BOUND
 
 MAX_OFFERS = 1000
-MAX_ID_BYTES = 256
 MAX_SLOTS = 20
 MAX_OUTCOMES = 1000
 MAX_RULES = 50
@@ -36,12 +44,6 @@ MAX_VALUE = 1e9
 MIN_WINDOW_S = 1
 MAX_WINDOW_S = 90 * 24 * 3600
 MAX_RETENTION_S = 10 * 366 * 24 * 3600
-
-_NANOS_PER_S = 1_000_000_000
-# The beginning of the year 0001, and the last second of 9999: what a Timestamp may hold.
-_FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799
-SURELY_SHORT = MAX_ID_BYTES // 4
-"""A string of so many characters has at most MAX_ID_BYTES bytes."""
 
 
 def check_names(placement: str, event_id: str) -> None:
@@ -53,13 +55,17 @@ def check_names(placement: str, event_id: str) -> None:
     refuse([*id_violations("placement", placement), *id_violations("event_id", event_id)])
 
 
-def check_placement(placement: Placement) -> None:
+def check_placement(placement: Placement, segments: Conditions | None = None) -> None:
     """Check a placement.
+
+    Args:
+        placement: What came in.
+        segments: Those that conditions may name, by name; None where nobody knows them here.
 
     Raises:
         InvalidInputError: With every violation.
     """
-    refuse(_placement_violations(placement))
+    refuse([*_placement_violations(placement), *_guardrail_violations(placement, segments)])
 
 
 def check_promotion(request: PromotePolicyVersionRequest) -> None:
@@ -89,20 +95,6 @@ def outcome_violations(outcome: Outcome) -> Iterator[Violation]:
     yield from timestamp_violations("occurred_at", outcome.occurred_at)
 
 
-def id_violations(field: str, value: str) -> Iterator[Violation]:
-    """Yield what is wrong with an id or a name."""
-    if not value:
-        yield Violation(field, f"expected 1 to {MAX_ID_BYTES} bytes of UTF-8, got nothing")
-    elif len(value) > SURELY_SHORT and (size := len(value.encode())) > MAX_ID_BYTES:
-        yield Violation(field, f"expected 1 to {MAX_ID_BYTES} bytes of UTF-8, got {size}")
-
-
-def timestamp_violations(field: str, time: Timestamp) -> Iterator[Violation]:
-    """Yield what is wrong with a time; one that is absent is right."""
-    if not (_FIRST_S <= time.seconds <= _LAST_S and 0 <= time.nanos < _NANOS_PER_S):
-        yield Violation(field, f"expected a time from 0001 to 9999, got {time.seconds} s and {time.nanos} ns")
-
-
 def _shortlist_violations(spec: ShortlistSpec) -> Iterator[Violation]:
     yield from count(spec, "size", 2, MAX_OFFERS)
     size, _ = shortlist_of(spec)
@@ -118,7 +110,7 @@ def _placement_violations(placement: Placement) -> Iterator[Violation]:
             f'got "{placement.name[:80]}"',
         )
     yield from enum_violations("store_failure", placement.store_failure, StoreFailure)
-    yield from _duration_violations("log_retention", placement.log_retention, 0, MAX_RETENTION_S)
+    yield from duration_violations("log_retention", placement.log_retention, 0, MAX_RETENTION_S)
     yield from prefixed("policy", _whole_policy_violations(placement.policy, placement))
     yield from between("control.share", placement.control.share, 0, 1)
     if placement.control.HasField("fixed") and placement.control.fixed.offer_id:
@@ -127,6 +119,14 @@ def _placement_violations(placement: Placement) -> Iterator[Violation]:
     yield from prefixed("shortlist", _shortlist_violations(placement.shortlist))
     yield from challenger_violations(placement.challengers, lambda policy: _whole_policy_violations(policy, placement))
     yield from auto_promote_violations(placement)
+
+
+def _guardrail_violations(placement: Placement, segments: Conditions | None) -> Iterator[Violation]:
+    outcomes = [rule.name for rule in placement.reward.outcomes] or list(rewards.RewardSpec().rules)
+    yield from prefixed("guardrails", guardrail_violations(placement.guardrails, outcomes, segments))
+    if placement.HasField("when_nothing_eligible"):
+        nothing = nothing_eligible_violations(placement.when_nothing_eligible)
+        yield from prefixed("when_nothing_eligible", nothing)
 
 
 def _whole_policy_violations(policy: PolicySpec, placement: Placement) -> Iterator[Violation]:
@@ -146,7 +146,7 @@ def _policy_violations(policy: PolicySpec) -> Iterator[Violation]:
 
 def _reward_violations(spec: RewardSpec) -> Iterator[Violation]:
     if spec.HasField("window"):
-        yield from _duration_violations("window", spec.window, MIN_WINDOW_S, MAX_WINDOW_S)
+        yield from duration_violations("window", spec.window, MIN_WINDOW_S, MAX_WINDOW_S)
     yield from between("default_reward", spec.default_reward, -MAX_NUMBER, MAX_NUMBER)
     yield from optional(spec, "min", between, -MAX_NUMBER, MAX_NUMBER)
     yield from optional(spec, "max", between, -MAX_NUMBER, MAX_NUMBER)
@@ -161,12 +161,6 @@ def _reward_violations(spec: RewardSpec) -> Iterator[Violation]:
 
 def _reward_range(spec: RewardSpec) -> tuple[float, float]:
     return spec.min if spec.HasField("min") else -DEFAULT_BOUND, spec.max if spec.HasField("max") else DEFAULT_BOUND
-
-
-def _duration_violations(field: str, duration: Duration, low_s: float, high_s: float) -> Iterator[Violation]:
-    if not 0 <= duration.nanos < _NANOS_PER_S:
-        yield Violation(field, f"expected 0 to 999999999 nanoseconds beside the seconds, got {duration.nanos}")
-    yield from between(field, duration.seconds + duration.nanos / _NANOS_PER_S, low_s, high_s, unit=" s")
 
 
 def _rule_violations(rule: OutcomeRule, former_names: list[str]) -> Iterator[Violation]:

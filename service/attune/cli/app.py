@@ -22,8 +22,10 @@ from attune.errors import ExpectedError
 COMMANDS = {
     "serve": "Serve decisions, and learn from their outcomes.",
     "learn": "Run a learner of its own, apart from the servers.",
-    "apply": "Create or change placements and offers from YAML, JSON or CSV files.",
+    "apply": "Create or change placements, offers and segments from YAML, JSON or CSV files.",
     "offers": "List the offers of the catalogue; show or delete some.",
+    "customers": "Show what is held about a customer; say what they allow or did.",
+    "segments": "List the segments; delete some.",
     "status": "Show the placements and how they are doing.",
     "explain": "Say which features made the scores of a decision.",
     "policy": "List, promote, roll back and compare the versions of a policy; rebuild or reset it.",

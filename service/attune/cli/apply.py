@@ -1,4 +1,4 @@
-"""`attune apply`: placements and offers from files."""
+"""`attune apply`: placements, offers and segments from files."""
 
 import json
 from collections.abc import Sequence
@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 from google.protobuf import json_format
 
-from attune.cli import apply_files, apply_offers, client, progress
+from attune.cli import apply_files, apply_offers, apply_segments, client, progress
 from attune.cli.apply_offers import Changes
 from attune.cli.client import Service
 from attune.cli.failures import UNAVAILABLE, CallError
 from attune.cli.offer_files import OfferEntry
+from attune.cli.output import as_dict
 from attune.cli.placement_files import Document
 from attune.cli.policy_challengers import promoted_at
 from attune.errors import InvalidInputError
@@ -28,19 +29,20 @@ from attune.v1.placement_service_pb2 import (
     ListChallengersResponse,
 )
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
+from attune.v1.segment_service_pb2 import PutSegmentsResponse
 
 
 def apply(
     *,
     files: Annotated[
         list[Path],
-        typer.Argument(help="YAML or JSON: placements, offers, or both. CSV: offers.", show_default=False),
+        typer.Argument(help="YAML or JSON: placements, offers, segments. CSV: offers.", show_default=False),
     ],
     prune: Annotated[bool, typer.Option("--prune", help="Delete the offers that are not in the files.")] = False,
     address: Annotated[str | None, typer.Option(help="The service, as host:port (default: 127.0.0.1:50051).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the replies as a JSON list.")] = False,
 ) -> None:
-    """Create placements and offers, or change them to what the files say. Applying a file twice changes nothing.
+    """Create placements, offers and segments, or change them to what the files say. Twice changes nothing.
 
     A mistake is shown with its line and field. Where a file cannot be read, or an offer is not valid, nothing is
     applied. A file counts more than a promotion: one from before it brings the former policy back, with a warning.
@@ -51,11 +53,20 @@ def apply(
     if contents.offers:
         apply_files.check(contents.offers)
     with client.connect(address) as service:
+        # First, because placements and offers may name them.
+        named = apply_segments.apply(service, contents.segments) if contents.segments else None
         replies = [_applied(service, document) for document in contents.placements]
         changes = _changed(service, contents.offers, prune=prune) if contents.has_offers else None
     if as_json:
-        typer.echo(f"[{', '.join([*map(_as_json, replies), *([_changes_as_json(changes)] if changes else [])])}]")
+        parts = [
+            *([_segments_as_json(named)] if named else []),
+            *map(_as_json, replies),
+            *([_changes_as_json(changes)] if changes else []),
+        ]
+        typer.echo(f"[{', '.join(parts)}]")
         return
+    if named:
+        typer.echo(_said_of_segments(named))
     for reply in replies:
         what = "unchanged" if not reply.changed else "created" if reply.revision == 1 else "changed"
         typer.echo(f"{reply.placement.name}: {what} (revision {reply.revision})")
@@ -75,6 +86,16 @@ def _said(changes: Changes) -> str:
     return f"offers: {', '.join(f'{count:,} {what}' for what, count in counts.items())}"
 
 
+def _said_of_segments(reply: PutSegmentsResponse) -> str:
+    for said in reply.warnings:
+        typer.echo(f"warning: {said}", err=True)
+    return f"segments: {reply.created:,} created, {reply.updated:,} changed, {reply.unchanged:,} unchanged"
+
+
+def _segments_as_json(reply: PutSegmentsResponse) -> str:
+    return json.dumps({"segments": as_dict(reply)})
+
+
 def _changes_as_json(changes: Changes) -> str:
     return json.dumps({"offers": asdict(changes)})
 
@@ -90,8 +111,10 @@ def _applied(service: Service, document: Document) -> ApplyPlacementResponse:
         if not error.violations:
             raise
         raise InvalidInputError(*map(document.located, error.violations)) from error
-    if before is not None and before[0] != reply.placement.policy:
+    for warning in reply.warnings:
         # Not on stdout, which scripts read.
+        typer.echo(f"{name}: warning: {warning}", err=True)
+    if before is not None and before[0] != reply.placement.policy:
         typer.echo(f"{name}: {_taken_back(name, before[1])}", err=True)
     return reply
 

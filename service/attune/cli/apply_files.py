@@ -1,4 +1,4 @@
-"""Reads what `attune apply` is given: placements and offers, from YAML, JSON and CSV files."""
+"""Reads what `attune apply` is given: placements, offers and segments, from YAML, JSON and CSV files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,11 @@ from pathlib import Path
 import yaml
 from yaml.constructor import SafeConstructor
 
-from attune.cli import offer_files, offer_sheets, placement_files, yaml_files
+from attune.cli import offer_files, offer_sheets, placement_files, segment_files, yaml_files
+from attune.cli.listed_nodes import holds
 from attune.cli.offer_files import OfferEntry
-from attune.cli.placement_files import Document
+from attune.cli.placement_files import Document, is_placement
+from attune.cli.segment_files import SegmentEntry
 from attune.errors import InvalidInputError, Violation
 
 
@@ -21,15 +23,17 @@ class Contents:
         placements: The placements, in order.
         offers: The offers of the catalogue, in order.
         has_offers: Whether offers are spoken of at all; a list of none is a list.
+        segments: The segments, in order.
     """
 
     placements: Sequence[Document]
     offers: Sequence[OfferEntry]
     has_offers: bool
+    segments: Sequence[SegmentEntry] = ()
 
 
 def read(files: Sequence[Path]) -> Contents:
-    """Read all placements and offers of all files.
+    """Read all placements, offers and segments of all files.
 
     Raises:
         InvalidInputError: Something is wrong in any of them; the violations name file, line and field.
@@ -37,10 +41,12 @@ def read(files: Sequence[Path]) -> Contents:
     parts, violations = yaml_files.gathered(files, _read_file)
     placements = [document for part in parts for document in part.placements]
     offers = [entry for part in parts for entry in part.offers]
+    segments = [entry for part in parts for entry in part.segments]
     violations += [*placement_files.repeated(placements), *offer_files.repeated(offers)]
+    violations += segment_files.repeated(segments)
     if violations:
         raise InvalidInputError(*violations)
-    return Contents(placements, offers, any(part.has_offers for part in parts))
+    return Contents(placements, offers, any(part.has_offers for part in parts), segments)
 
 
 def check(entries: Sequence[OfferEntry]) -> None:
@@ -63,13 +69,16 @@ def _read_file(file: Path) -> list[Contents]:
 
 
 def _contents(file: str, loader: SafeConstructor, nodes: Sequence[yaml.Node]) -> Contents:
-    catalog = [node for node in nodes if offer_files.holds_offers(node)]
-    others = [node for node in nodes if not offer_files.holds_offers(node)]
-    placements, violations = placement_files.placements(file, loader, others)
+    catalog = [node for node in nodes if holds(node, offer_files.KEY)]
+    named = [node for node in nodes if holds(node, segment_files.KEY) and node not in catalog]
+    placements, violations = placement_files.placements(file, loader, filter(is_placement, nodes))
     offers, more = offer_files.offers(file, loader, catalog)
-    violations += more
+    segments, yet_more = segment_files.segments(file, loader, named)
+    violations += [*more, *yet_more]
     if not nodes:
-        violations.append(Violation(file, "expected a placement or a list of offers, got an empty file"))
+        violations.append(
+            Violation(file, "expected a placement, a list of offers or one of segments, got an empty file")
+        )
     if violations:
         raise InvalidInputError(*violations)
-    return Contents(placements, offers, bool(catalog))
+    return Contents(placements, offers, bool(catalog), segments)

@@ -13,6 +13,7 @@ import yaml
 from google.protobuf import json_format
 from yaml.constructor import SafeConstructor
 
+from attune.cli.listed_nodes import listed
 from attune.cli.placement_nodes import NodeReader, field_of, is_within, line_of, unknown
 from attune.errors import Violation
 from attune.v1 import catalog_service_pb2, features_pb2
@@ -56,11 +57,6 @@ class OfferEntry:
         return Violation(f"{self.file}:{self.lines[known]}: {path}", violation.description)
 
 
-def holds_offers(node: yaml.Node) -> bool:
-    """Say whether an item of a file is the catalogue's, and not a placement."""
-    return isinstance(node, yaml.MappingNode) and any(key.value == KEY for key, _ in node.value)
-
-
 def offers(file: str, loader: SafeConstructor, nodes: Iterable[yaml.Node]) -> tuple[list[OfferEntry], list[Violation]]:
     """Read the offers of a file.
 
@@ -74,7 +70,7 @@ def offers(file: str, loader: SafeConstructor, nodes: Iterable[yaml.Node]) -> tu
     """
     violations: list[Violation] = []
     entries: list[OfferEntry] = []
-    for position, node in enumerate(_listed(file, nodes, violations)):
+    for position, node in enumerate(listed(file, KEY, nodes, violations)):
         where = f"{KEY}[{position}]"
         unfolded, folded, unknown_fields = _unfolded(file, where, node)
         reader = NodeReader(loader, file, where)
@@ -101,20 +97,6 @@ def repeated(entries: Sequence[OfferEntry]) -> Iterator[Violation]:
             where = f"{earlier.file}:{earlier.lines['']}"
             description = f'expected an id of its own, got "{entry.offer.offer.id}", which is taken in {where}'
             yield entry.located(Violation("offers[0].offer.id", description))
-
-
-def _listed(file: str, nodes: Iterable[yaml.Node], violations: list[Violation]) -> Iterator[yaml.Node]:
-    """Yield the node of each offer; what is no list of offers is among the violations."""
-    for node in nodes:
-        for key, below in node.value:
-            if key.value != KEY:
-                what = f"expected {KEY} alone, as a document of their own (a line of --- ends one)"
-                violations.append(Violation(f"{file}:{line_of(key)}: {key.value}", what))
-            elif isinstance(below, yaml.SequenceNode):
-                yield from below.value
-            else:
-                got = "fields" if isinstance(below, yaml.MappingNode) else f'"{below.value}"'
-                violations.append(Violation(f"{file}:{line_of(key)}: {KEY}", f"expected a list of offers, got {got}"))
 
 
 def _unfolded(file: str, where: str, node: yaml.Node) -> tuple[yaml.Node, bool, list[Violation]]:

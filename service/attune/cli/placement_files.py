@@ -2,7 +2,7 @@
 
 A file holds one placement, a list of them, or several YAML documents. Fields are those of the message
 `attune.v1.Placement`, in protobuf's JSON mapping (`min_probability` and `minProbability` are both understood).
-Offers may be in the same files, see `offer_files`.
+Offers and segments may be in the same files, see `offer_files` and `segment_files`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,11 +14,14 @@ from google.protobuf import json_format
 from yaml.constructor import SafeConstructor
 
 from attune.cli import yaml_files
-from attune.cli.offer_files import holds_offers
+from attune.cli.listed_nodes import holds
 from attune.cli.placement_nodes import NodeReader, is_within
 from attune.errors import InvalidInputError, Violation
 from attune.v1 import placement_pb2
 from attune.v1.placement_pb2 import Placement
+
+OTHER_KEYS = ("offers", "segments")
+"""What lists of something else stand under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Document:
 
 
 def read(files: Sequence[Path]) -> list[Document]:
-    """Read all placements of all files, in order. Offers that are in them are passed over.
+    """Read all placements of all files, in order. Offers and segments that are in them are passed over.
 
     Raises:
         InvalidInputError: Something is wrong in any of them; the violations name file, line and field.
@@ -60,6 +63,11 @@ def read(files: Sequence[Path]) -> list[Document]:
     if violations:
         raise InvalidInputError(*violations)
     return documents
+
+
+def is_placement(node: yaml.Node) -> bool:
+    """Say whether an item of a file is a placement, and not a list of something else."""
+    return not any(holds(node, key) for key in OTHER_KEYS)
 
 
 def placements(
@@ -100,12 +108,12 @@ def repeated(documents: Sequence[Document]) -> Iterator[Violation]:
 
 def _read_file(file: Path) -> list[Document]:
     def found(loader: SafeConstructor, nodes: Sequence[yaml.Node]) -> list[Document]:
-        """Return the placements of a file, but for those documents that hold offers."""
-        documents, violations = placements(str(file), loader, [node for node in nodes if not holds_offers(node)])
+        """Return the placements of a file, but for those documents that hold something else."""
+        others = [key for key in OTHER_KEYS if any(holds(node, key) for node in nodes)]
+        documents, violations = placements(str(file), loader, filter(is_placement, nodes))
         if not documents and not violations:
-            violations.append(
-                Violation(str(file), f"expected a placement, got {'offers' if nodes else 'an empty file'}")
-            )
+            got = " and ".join(others) or "an empty file"
+            violations.append(Violation(str(file), f"expected a placement, got {got}"))
         if violations:
             raise InvalidInputError(*violations)
         return documents

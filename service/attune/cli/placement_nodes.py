@@ -34,6 +34,8 @@ _SCALAR_MESSAGES = {
 }
 # Messages of nothing but a list, for which the list itself is understood as well.
 _LISTS = {"attune.v1.Tags", "attune.v1.Vector"}
+# Messages for which a plain text is understood as well, and the field that it is.
+_TEXTS = {"attune.v1.Condition": "test"}
 _YAML_TIME = "tag:yaml.org,2002:timestamp"
 
 
@@ -72,6 +74,8 @@ class NodeReader:
         if isinstance(node, yaml.SequenceNode) and descriptor.full_name in _LISTS:
             (only,) = descriptor.fields
             return {only.name: self._value(node, only, path)}
+        if isinstance(node, yaml.ScalarNode) and (text := _TEXTS.get(descriptor.full_name)):
+            return {text: node.value}
         if not isinstance(node, yaml.MappingNode):
             self._refuse(node, path, f"expected {_fields(descriptor)}, got {self._shown(node)}")
             return value
@@ -81,12 +85,12 @@ class NodeReader:
             if field is None:
                 self._refuse(key, _join(path, str(key.value)), unknown(_names(descriptor), str(key.value)))
                 continue
-            here = _join(path, field.name)
+            here = _join(path, _written(field))
             self.lines[here] = line_of(key)
             group = field.containing_oneof.name if field.containing_oneof else field.name
             if group in taken:
                 self._refuse(key, here, f'expected one of a kind, got it besides "{taken[group]}"')
-            taken[group] = field.name
+            taken[group] = _written(field)
             value[field.name] = self._value(below, field, here)
         return value
 
@@ -171,7 +175,8 @@ def field_of(descriptor: Descriptor, name: object) -> FieldDescriptor | None:
     """Return the field of this name, in either of its spellings; None where there is none."""
     if not isinstance(name, str):
         return None
-    return descriptor.fields_by_name.get(name) or descriptor.fields_by_camelcase_name.get(name)
+    known = descriptor.fields_by_name.get(name) or descriptor.fields_by_camelcase_name.get(name)
+    return known or next((field for field in descriptor.fields if _written(field) == name), None)
 
 
 def unknown(names: Sequence[str], name: str) -> str:
@@ -181,7 +186,13 @@ def unknown(names: Sequence[str], name: str) -> str:
 
 
 def _names(descriptor: Descriptor) -> list[str]:
-    return [field.name for field in descriptor.fields]
+    return [_written(field) for field in descriptor.fields]
+
+
+def _written(field: FieldDescriptor) -> str:
+    """Return how a field is called in files: as in the contract, or as the contract calls it in JSON."""
+    is_own = field.json_name.lower() != field.name.replace("_", "").lower()
+    return field.json_name if is_own else field.name
 
 
 def _fields(descriptor: Descriptor) -> str:

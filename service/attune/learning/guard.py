@@ -13,6 +13,7 @@ from typing import overload
 from google.protobuf.message import DecodeError
 
 from attune.errors import ExpectedError
+from attune.learning.entries import is_withheld
 from attune.storage.v1.records_pb2 import FindingsRecord
 from attune.store.schemas import SampledDecision, Schemas
 from attune.store.versions import Lease
@@ -127,6 +128,8 @@ class _Offers(Sequence[Offer]):
 
 
 def _observe(guard: SchemaGuard, decision: SampledDecision) -> bool:
+    if is_withheld(decision.record):
+        return False
     try:
         return guard.observe(Features.FromString(decision.record.context), _Offers(decision.offers))
     except DecodeError:

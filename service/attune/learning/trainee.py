@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from google.protobuf.message import DecodeError
 
 from attune.errors import InvalidInputError
-from attune.learning.entries import lesson
+from attune.learning.entries import is_withheld, lesson
 from attune.serving.specs import reward_spec, start_spec
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.decisions import LoggedInteraction, in_order
@@ -68,6 +68,7 @@ class Trainee:
         revisions: How many revisions were learned from.
         clipped: How many rewards were outside the spec's bounds.
         refused: How many of all could not be learned from.
+        withheld: How many of all may not be learned from: the policy is as if they were not there.
     """
 
     def __init__(self, placement: Placement, start: Start | None = None) -> None:
@@ -84,6 +85,7 @@ class Trainee:
         self.revisions = 0
         self.clipped = 0
         self.refused = 0
+        self.withheld = 0
 
     def resume(self, record: VersionRecord, weights: bytes) -> None:
         """Go on where a version stands.
@@ -103,6 +105,7 @@ class Trainee:
         self.revisions = record.revisions
         self.clipped = record.clipped
         self.refused = record.refused
+        self.withheld = record.withheld
 
     def is_of(self, record: VersionRecord) -> bool:
         """Tell whether a version was trained with the same specs, for the same generation."""
@@ -160,6 +163,9 @@ class Trainee:
         return replace(entry, outcomes=in_order([*entry.outcomes, *late])) if late else entry
 
     def _learn(self, entry: LoggedInteraction) -> None:
+        if is_withheld(entry.decision):
+            self.withheld += 1
+            return
         try:
             taught = lesson(entry, self._rewards)
             for interaction in taught.interactions:
@@ -187,6 +193,7 @@ class Trainee:
             cursor=self.cursor,
             clipped=self.clipped,
             refused=self.refused,
+            withheld=self.withheld,
             revisions=self.revisions,
             generation=self.start.generation,
             trains_from=_stored(self.start.trains_from),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from attune.learning.entries import is_withheld
 from attune.logs.namespaces import CONTEXT, OFFER, to_namespaces
 from attune.logs.rows import SlotRow
 from attune.store.decisions import RecordedOutcome
@@ -44,7 +45,8 @@ def interaction_line(placement: str, row: SlotRow) -> dict[str, Any]:
         placement: The placement's name.
         row: The slot.
     """
-    left = [i for i in range(len(row.offers)) if i not in row.drawn]
+    gone = {*row.drawn, *row.withdrawn}
+    left = [i for i in range(len(row.offers)) if i not in gone]
     chosen = left.index(row.chosen)
     # The chosen one first, then the others in their order: what a service would have shown in this order.
     ranking = [chosen, *(i for i in range(len(left)) if i != chosen)]
@@ -71,7 +73,9 @@ def interaction_line(placement: str, row: SlotRow) -> dict[str, Any]:
             "decided_at_ms": decision.decided_at_ms,
             "mode": row.mode,
             "imported": decision.imported,
+            "withheld": decision.withheld,
         },
+        **({"_skipLearn": True} if is_withheld(decision) else {}),
     }
 
 

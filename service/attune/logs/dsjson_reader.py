@@ -134,6 +134,7 @@ def _ours(where: str, line: Mapping[str, Any], said: Mapping[str, Any]) -> Readi
     actions = [_KEPT.get(repr(action), partial(_offer, action)) for action in _member(c, "_multi", list)]
     decision = _decision(present(line, "EventId"), present(said, "decided_at_ms"), from_namespaces(CONTEXT, c), actions)
     decision.mode = _MODES[said["mode"]]
+    decision.withheld = said.get("withheld") is True
     outcomes = [_outcome(observation) for observation in line["o"]]
     pmf, chosen = _drawn(line, len(actions))
     ids, position = [action.id for action in actions], position_of(said)

@@ -30,6 +30,10 @@ class Reason(Enum):
     CONTROL_WITHOUT_A_DRAW = "control_without_a_draw"
     """A control group's decision that could show one offer only: it says nothing about the others, and whoever wants
     another offer would seem to be without support. Who is in the control group does not depend on the reward."""
+    WITHHELD = "withheld"
+    """The customer has not allowed to learn from it."""
+    NOTHING_TO_CHOOSE = "nothing_to_choose"
+    """The placement's default offer was shown, because nothing was eligible: no policy would have drawn it."""
     UNMATCHED = "late_outcome_of_unknown_decision"
     """A late outcome whose decision is in none of the files."""
 

@@ -11,14 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from attune.learning.entries import withdrawn
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
 from attune.store.decisions import LoggedInteraction, RecordedOutcome
 from attune.store.interactions import order
-from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_FALLBACK, MODE_LEARNED, Mode
+from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_DEFAULT, MODE_FALLBACK, MODE_LEARNED, Mode
 from attune.v1.features_pb2 import Features, Offer
 from attune_models import rewards
 
-MODES: dict[Mode, str] = {MODE_LEARNED: "learned", MODE_CONTROL: "control", MODE_FALLBACK: "fallback"}
+MODES: dict[Mode, str] = {
+    MODE_LEARNED: "learned",
+    MODE_CONTROL: "control",
+    MODE_FALLBACK: "fallback",
+    MODE_DEFAULT: "default",
+}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -35,6 +41,7 @@ class SlotRow:
         context: What was known.
         offers: The offers of the first slot, in the caller's order.
         drawn: Positions of the offers drawn for the slots before.
+        withdrawn: Positions of other offers that could not be drawn because of that.
         pmf: Probability of each of `offers` in this slot, given `drawn`; float64, sums to 1.
         chosen: Position of the offer drawn, zero-based.
         outcomes: What came of this slot within the reward window, earliest first.
@@ -48,6 +55,7 @@ class SlotRow:
     context: Features
     offers: Sequence[Offer]
     drawn: Sequence[int]
+    withdrawn: Sequence[int]
     pmf: Sequence[float]
     chosen: int
     outcomes: Sequence[RecordedOutcome]
@@ -77,7 +85,7 @@ def rows_of(entry: LoggedInteraction, spec: rewards.RewardSpec) -> list[SlotRow]
     for slot, record in enumerate(slots):
         outcomes = [outcome for outcome in entry.outcomes if outcome.record.slot == slot]
         reward = rewards.fold(spec, (rewards.Outcome(each.record.name, each.record.value) for each in outcomes))
-        place = (entry.position, slot, len(slots), decision, context, offers, tuple(drawn))
+        place = (entry.position, slot, len(slots), decision, context, offers, tuple(drawn), withdrawn(record))
         rows.append(SlotRow(*place, record.pmf, record.chosen, outcomes, reward))
         drawn.append(record.chosen)
     return rows

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from google.protobuf.message import DecodeError
 
 from attune.errors import InvalidInputError
-from attune.learning.entries import lesson
+from attune.learning.entries import gone_before, lesson
 from attune.logs import checks
 from attune.logs.readings import Candidate, LeftOut, Reason, Refused
 from attune.logs.rows import MODES
 from attune.logs.samples import Found, Sample
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
 from attune.store.decisions import LoggedInteraction
-from attune.v1.decision_service_pb2 import MODE_CONTROL
+from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_DEFAULT
 from attune.v1.features_pb2 import Features
 from attune_models.rewards import RewardSpec
 from attune_models.types import Pmf
@@ -30,6 +30,10 @@ def sample_of(where: str, entry: LoggedInteraction, reward: RewardSpec) -> Found
         reward: How outcomes become rewards.
     """
     decision = entry.decision
+    if decision.withheld:
+        return LeftOut(Reason.WITHHELD)
+    if decision.mode == MODE_DEFAULT:
+        return LeftOut(Reason.NOTHING_TO_CHOOSE)
     try:
         checks.check_numbers(Candidate(where, decision, entry.outcomes), SUM_TOLERANCE, len(entry.offers))
         slots = lesson(entry, reward).interactions
@@ -44,9 +48,7 @@ def sample_of(where: str, entry: LoggedInteraction, reward: RewardSpec) -> Found
 
 def _pmfs(decision: DecisionRecord) -> Sequence[Pmf]:
     slots: list[DecisionRecord | SlotRecord] = [decision, *decision.later_slots]
-    drawn: set[int] = set()
-    pmfs: list[Pmf] = []
-    for slot in slots:
-        pmfs.append([probability for i, probability in enumerate(slot.pmf) if i not in drawn] if drawn else [*slot.pmf])
-        drawn.add(slot.chosen)
-    return pmfs
+    return [
+        [probability for i, probability in enumerate(slot.pmf) if i not in gone] if gone else [*slot.pmf]
+        for slot, gone in zip(slots, gone_before(decision), strict=True)
+    ]

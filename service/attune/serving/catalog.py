@@ -14,7 +14,9 @@ from functools import lru_cache
 from attune.errors import ExpectedError, NotFoundError
 from attune.metrics import ServingMetrics
 from attune.serving.catalog_copy import CatalogCopy, KnownOffer
+from attune.serving.guard import Guard
 from attune.serving.live import LivePlacement, LivePlacements
+from attune.serving.terms import Terms
 from attune.store.catalog import Catalog
 from attune.store.keys import PlacementKeys
 from attune.store.offer_sets import OfferSet, OfferSets, offer_set_of
@@ -39,6 +41,7 @@ class LiveOffers:
         channels: By channel, the positions of the offers that may be shown there, in order; only channels that some
             offer names.
         everywhere: The positions of the offers that may be shown on any other channel, in order.
+        terms: On what terms each of them may be shown, in the order of the set.
     """
 
     offer_set: OfferSet
@@ -46,6 +49,7 @@ class LiveOffers:
     position_of: Mapping[str, int]
     channels: Mapping[str, Sequence[int]]
     everywhere: Sequence[int]
+    terms: Terms
 
 
 class Channels(Mapping[str, Sequence[int]]):
@@ -80,11 +84,12 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """What a placement draws from, and when the placement was created that has it among its keys."""
+    """What a placement draws from, when the placement was created that has it among its keys, and its guard."""
 
     created_at_ms: int
     group: _Group
     offers: LiveOffers
+    guard: Guard
 
 
 class LiveCatalog:
@@ -182,11 +187,15 @@ class LiveCatalog:
         if group.offers is None or not await self._registered(placement, group.offers.offer_set):
             self._served.pop(name, None)
             self._metrics.draws_from(name, 0)
-        elif served is None or served.group is not group or name not in self._served:
-            if placement.policy is not None:
-                # In a thread: for thousands of new offers it takes a tenth of a second, for which decisions would wait.
-                await asyncio.to_thread(placement.policy.prepare, group.offers.actions)
-            self._served[name] = _Served(created_at_ms, group, group.offers)
+        elif (
+            served is None
+            or served.group is not group
+            or served.guard is not placement.guard
+            or name not in self._served
+        ):
+            # In a thread: for thousands of new offers it takes a tenth of a second, for which decisions would wait.
+            await asyncio.to_thread(_prepare, placement, group.offers)
+            self._served[name] = _Served(created_at_ms, group, group.offers, placement.guard)
             self._metrics.draws_from(name, len(group.live))
 
     async def _registered(self, placement: LivePlacement, offer_set: OfferSet) -> bool:
@@ -205,6 +214,12 @@ class LiveCatalog:
         return self._groups[name]
 
 
+def _prepare(placement: LivePlacement, offers: LiveOffers) -> None:
+    if placement.policy is not None:
+        placement.policy.prepare(offers.actions)
+    placement.guard.prepare(offers.terms)
+
+
 async def _live_offers(live: Sequence[KnownOffer], former: _Group | None) -> LiveOffers | None:
     """Make offers ready to be drawn from.
 
@@ -218,10 +233,12 @@ async def _live_offers(live: Sequence[KnownOffer], former: _Group | None) -> Liv
     await asyncio.sleep(0)
     digests = [offer.digest for offer in live]
     if former is not None and former.offers is not None and former.offers.offer_set.offer_digests == digests:
-        if [offer.channels for offer in former.live] == [offer.channels for offer in live]:
+        if [(offer.channels, offer.terms) for offer in former.live] == [
+            (offer.channels, offer.terms) for offer in live
+        ]:
             return former.offers
         channels, everywhere = _channels(live)
-        return replace(former.offers, channels=channels, everywhere=everywhere)
+        return replace(former.offers, channels=channels, everywhere=everywhere, terms=_terms(live))
     offer_set = offer_set_of([offer.serialised for offer in live], digests)
     await asyncio.sleep(0)
     ids = [offer.id for offer in live]
@@ -229,7 +246,11 @@ async def _live_offers(live: Sequence[KnownOffer], former: _Group | None) -> Liv
     await asyncio.sleep(0)
     position_of = {offer_id: position for position, offer_id in enumerate(ids)}
     await asyncio.sleep(0)
-    return LiveOffers(offer_set, actions, position_of, *_channels(live))
+    return LiveOffers(offer_set, actions, position_of, *_channels(live), _terms(live))
+
+
+def _terms(live: Sequence[KnownOffer]) -> Terms:
+    return Terms([offer.terms for offer in live], [offer.serialised for offer in live])
 
 
 def _channels(live: Sequence[KnownOffer]) -> tuple[Mapping[str, Sequence[int]], Sequence[int]]:

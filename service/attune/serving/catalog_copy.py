@@ -13,6 +13,7 @@ from sys import maxsize
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from attune.serving.terms import OfferTerms
 from attune.storage.v1.records_pb2 import CatalogRecord
 from attune.store.catalog import Catalog, Changes
 from attune.store.offer_sets import offer_digest
@@ -47,6 +48,7 @@ class KnownOffer:
         tags: Words to find it by.
         starts_ms: It is live from then on, milliseconds since the epoch by the store's clock.
         ends_ms: Until then, not included.
+        terms: On what terms it may be shown besides.
     """
 
     id: str
@@ -59,6 +61,7 @@ class KnownOffer:
     tags: frozenset[str]
     starts_ms: int
     ends_ms: int
+    terms: OfferTerms
 
     def is_live(self, now_ms: int) -> bool:
         """Tell whether it is live at a time of the store's clock."""
@@ -225,7 +228,7 @@ def _known_offer(offer_id: str, value: bytes, former: KnownOffer | None) -> Know
     except (DecodeError, FeatureError) as error:
         _log.error('offer "%s": %d bytes in the store are none: %s', offer_id[:80], len(value), error)
         return None
-    offer = record.offer
+    offer, tags = record.offer, frozenset(record.offer.tags)
     starts_ms, ends_ms = lifetime_ms(offer)
     return KnownOffer(
         id=offer_id,
@@ -235,9 +238,22 @@ def _known_offer(offer_id: str, value: bytes, former: KnownOffer | None) -> Know
         action=action,
         placements=frozenset(offer.placements),
         channels=frozenset(offer.channels),
-        tags=frozenset(offer.tags),
+        tags=tags,
         starts_ms=starts_ms,
         ends_ms=ends_ms,
+        terms=_terms(offer, tags),
+    )
+
+
+def _terms(offer: CatalogOffer, tags: frozenset[str]) -> OfferTerms:
+    return OfferTerms(
+        offer_id=offer.offer.id,
+        category=offer.category,
+        tags=tags,
+        when=offer.when if offer.HasField("when") else None,
+        exclusive_group=offer.exclusive_group,
+        budget=offer.budget if offer.HasField("budget") else None,
+        cost=offer.cost,
     )
 
 

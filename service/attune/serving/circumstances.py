@@ -4,10 +4,14 @@ Put together once for each decision, before it is said what may be drawn; guardr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from attune.serving.seen import Seen
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
 from attune.v1.features_pb2 import Features
+
+_NO_RECORD, _NOTHING_SEEN = CustomerRecord(), Seen(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +21,34 @@ class KnownCustomer:
     Attributes:
         key: The keyed hash of the id, 16 bytes.
         record: Profile, preferences and consent.
-        seen: What was shown and how it was taken, earliest first.
+        seen: What was shown and how it was taken, earliest first. Not read, and empty, where nothing depends on it.
+        features: What the policy is told about the customer: `customer.` and `said.`; part of `Circumstances.context`.
     """
 
     key: bytes
     record: CustomerRecord
     seen: Sequence[SeenRecord] = ()
+    features: Features = field(default_factory=Features)
+
+
+class Visitor(NamedTuple):
+    """Who a decision is made for, as far as that may be known.
+
+    Attributes:
+        withheld: Whether nothing may be learned from the decision.
+        key: The keyed hash of the id; empty where nothing may be used: then the rest is empty, too.
+        record: Profile, preferences and consent.
+        seen: What was shown and how it was taken, as of `KnownCustomer`.
+        said: What was said about consent, as stored: it must be the same when a history is added to.
+        in_turn: Whether nobody else decides for the same customer in this process before this decision is made.
+    """
+
+    withheld: bool
+    key: bytes = b""
+    record: CustomerRecord = _NO_RECORD
+    seen: Seen = _NOTHING_SEEN
+    said: bytes = b""
+    in_turn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

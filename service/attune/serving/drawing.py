@@ -1,6 +1,6 @@
 """One decision, from the request to the record.
 
-    eligible offers -> who decides (-> shortlist) -> pmf -> draw (-> later slots) -> record
+    circumstances -> eligible offers -> who decides (-> shortlist) -> pmf -> draw (-> later slots) -> record
 
 The record holds the pmf that was drawn from, to the last bit. The draw is seeded by the placement and the event_id, so
 that a request that is repeated while the store is away gets the same offer again from the same policy version.
@@ -10,19 +10,26 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.budgets import Charge
+from attune.serving.candidates import part_of
 from attune.serving.catalog import LiveOffers
-from attune.serving.eligible import Eligible, eligible_offers, part_of
+from attune.serving.circumstances import Circumstances, Visitor
+from attune.serving.eligible import Eligible, eligible_offers
 from attune.serving.identity import request_digest
+from attune.serving.joining import told_of
 from attune.serving.live import LivePlacement
+from attune.serving.recording import common_fields, offers_field, own_fields
+from attune.serving.reply_limits import ReplyLimits
 from attune.serving.shortlist import ranking, shortlist
-from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
+from attune.serving.terms import OfferTerms
+from attune.storage.v1.records_pb2 import DecisionRecord, ExclusionRecord, SlotRecord
 from attune.store.journal import DEFERRED
-from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_FALLBACK, MODE_LEARNED, Mode
+from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_DEFAULT, MODE_FALLBACK, MODE_LEARNED, Mode
 from attune_models import pmf as pmfs
 from attune_models import slots
 from attune_models.policy import Policy
@@ -31,7 +38,7 @@ from attune_models.types import ActionSet, Pmf, PolicyError, Situation
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Draft:
     """A decision that is being made.
 
@@ -39,25 +46,58 @@ class Draft:
         live: The placement.
         window_ms: The reward window, or `DEFERRED`.
         event_id: The decision's id.
-        context: The serialised context.
         digest: Of the request, where it can be repeated; else empty.
         eligible: What may be drawn.
         policy: Who decides: the placement's policy, or the baseline of its control group; None for chance.
         mode: The same, as it is recorded.
-        record: The decision as it is going to be stored, once it is drawn.
+        n_slots: How many slots are asked for.
+        circumstances: What it is made under; None where that did not matter.
+        visitor: For whom; None where nobody said.
+        charge: What it has used of the budgets of offers; None for nothing.
+        decided_at_ms: When it was drawn, milliseconds since the epoch.
+        pmf: The probabilities that the first slot was drawn with.
+        chosen: Position of the offer drawn for the first slot, in `pmf`, zero-based.
+        later_slots: The slots after the first.
     """
 
     live: LivePlacement
     window_ms: int
     event_id: str
-    context: bytes
     digest: bytes
     eligible: Eligible
     policy: Policy | None
     mode: Mode
-    record: DecisionRecord
+    n_slots: int
+    circumstances: Circumstances | None
+    visitor: Visitor | None = field(default=None, init=False)
+    charge: Charge | None = field(default=None, init=False)
+    decided_at_ms: int = field(init=False)
+    pmf: Pmf = field(init=False)
+    chosen: int = field(init=False)
+    later_slots: Sequence[SlotRecord] = ()
 
-    def pmf(self, situation: Situation) -> Pmf:
+    @property
+    def policy_version(self) -> int:
+        """The version that decided; 0 where it was not the placement's policy."""
+        return self.live.version if self.mode == MODE_LEARNED else 0
+
+    @property
+    def excluded(self) -> Sequence[ExclusionRecord]:
+        """What could not be drawn, and why."""
+        return self.eligible.exclusions
+
+    @property
+    def is_budgeted(self) -> bool:
+        """Whether something that might be drawn has a budget: then nobody else's turn may come until it is charged."""
+        return self.eligible.terms is not None and self.eligible.terms.are_budgeted
+
+    @property
+    def shown(self) -> list[OfferTerms]:
+        """The terms of what was drawn, in the order of the slots."""
+        chosen = [self.chosen, *(later.chosen for later in self.later_slots)]
+        return [self.eligible.terms_of(position) for position in chosen]
+
+    def pmf_of(self, situation: Situation) -> Pmf:
         """Return the exact probability of each offer. A policy that has failed is not asked again."""
         # What it drew before stays: drawing that anew would make it more or less probable than its pmf says, wherever
         # the failure depends on it.
@@ -87,47 +127,62 @@ class Draft:
         self.eligible = self.eligible._replace(situation=part_of(situation, listed), shortlisted_from=n_eligible)
 
     def draw(self, pmf: Pmf, now_ms: int) -> None:
-        """Draw an offer for the first slot, and record the decision.
+        """Draw an offer for the first slot.
 
         Args:
             pmf: The probability of each eligible offer.
             now_ms: When the decision is made, milliseconds since the epoch.
         """
-        eligible, record = self.eligible, self.record
-        # Field by field costs half of what a call of the constructor does.
-        record.event_id = self.event_id
-        record.decided_at_ms = now_ms
-        record.context = self.context
-        record.pmf.extend(pmf)
-        record.chosen = pmfs.draw(pmf, pmfs.unit_interval("draw", self.live.keys.name, self.event_id))
-        record.request_digest = self.digest
-        if eligible.offer_set:
-            record.offer_set = eligible.offer_set
-            if eligible.situation.positions is not None:
-                record.offer_positions.extend(eligible.situation.positions)
-            record.shortlisted_from = eligible.shortlisted_from
-        else:
-            record.offers.extend(eligible.offers)
-        self._sign()
+        self.decided_at_ms, self.pmf = now_ms, pmf
+        self.chosen = pmfs.draw(pmf, pmfs.unit_interval("draw", self.live.keys.name, self.event_id))
 
-    async def draw_later_slots(self, n_slots: int) -> None:
-        """Draw an offer for each slot after the first, and record them."""
-        situation, record, name = self.eligible.situation, self.record, self.live.keys.name
+    async def draw_later_slots(self) -> None:
+        """Draw an offer for each slot after the first."""
+        situation, name, later = self.eligible.situation, self.live.keys.name, []
 
         def u_of(slot: int) -> float:
             """Return the uniform number in [0, 1) that a slot is drawn with."""
             return pmfs.unit_interval("draw", name, self.event_id, str(slot))
 
-        for drawn in slots.draws(situation, [record.chosen], n_slots, self.pmf, u_of):
-            record.later_slots.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen))
+        limits = ReplyLimits(self.eligible, self.live.guard, self.circumstances)
+        rest = slots.draws(situation, [self.chosen], self.n_slots, self.pmf_of, u_of, withdrawn_by=limits.withdrawn)
+        for drawn in rest:
+            later.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen, withdrawn=drawn.withdrawn))
             # Twenty slots of a thousand offers take long: other decisions get their turn in between.
-            await asyncio.sleep(0)
-        self._sign()
+            if not self.is_budgeted:
+                await asyncio.sleep(0)
+        self.later_slots = later
 
-    def _sign(self) -> None:
-        """Record who decided."""
-        self.record.mode = self.mode
-        self.record.policy_version = self.live.version if self.mode == MODE_LEARNED else 0
+    def serialised(self) -> bytes:
+        """Return the decision as it is going to be stored, a storage.v1.DecisionRecord."""
+        eligible = self.eligible
+        own = own_fields(self.event_id, self.decided_at_ms, eligible.context, self.pmf, self.chosen)
+        record = own + common_fields(self.policy_version, self.mode, eligible.offer_set)
+        if not eligible.offer_set:
+            record += offers_field(eligible.offers)
+        return record + self._more() if self._has_more() else record
+
+    def _has_more(self) -> bool:
+        eligible = self.eligible
+        return (
+            eligible.situation.positions is not None
+            or self.circumstances is not None
+            or bool(self.digest or self.later_slots or eligible.exclusions)
+        )
+
+    def _more(self) -> bytes:
+        eligible, circumstances = self.eligible, self.circumstances
+        customer = circumstances.customer if circumstances is not None else None
+        return DecisionRecord(
+            excluded=eligible.exclusions,
+            withheld=circumstances is not None and circumstances.withheld,
+            customer=customer.key if customer is not None else b"",
+            channel=circumstances.channel if circumstances is not None and customer is not None else "",
+            offer_positions=eligible.situation.positions,
+            shortlisted_from=eligible.shortlisted_from,
+            request_digest=self.digest,
+            later_slots=self.later_slots,
+        ).SerializeToString()
 
     def _fail(self) -> None:
         name, version = self.live.keys.name, self.live.version
@@ -135,7 +190,13 @@ class Draft:
         self.policy, self.mode = None, MODE_FALLBACK
 
 
-def draft(request: DecideEnvelope, live: LivePlacement, offers: LiveOffers | None, event_id: str) -> Draft:
+def draft(
+    request: DecideEnvelope,
+    live: LivePlacement,
+    offers: LiveOffers | None,
+    event_id: str,
+    circumstances: Circumstances | None = None,
+) -> Draft:
     """Begin a decision: say what may be drawn, and who decides.
 
     Args:
@@ -143,19 +204,24 @@ def draft(request: DecideEnvelope, live: LivePlacement, offers: LiveOffers | Non
         live: Its placement.
         offers: What the placement may draw from the catalogue; None when there is nothing.
         event_id: The decision's id.
+        circumstances: What it is made under, with all that is known about the customer; None where nothing is known and
+            nobody looks at them.
 
     Raises:
         InvalidInputError: A feature breaks the limits, or no offer of the request is left.
         NothingEligibleError: No offer of the catalogue is left.
     """
-    eligible = eligible_offers(request, offers)
-    # Only who sends an event_id can repeat a request.
-    digest = request_digest(request, eligible.situation) if request.event_id else b""
+    eligible = eligible_offers(request, offers, live.guard, circumstances, live.default_offer)
+    # Only who sends an event_id can repeat a request. What is known about a customer moves on: it is no part of that.
+    digest = request_digest(request, eligible.asked or eligible.situation) if request.event_id else b""
+    if circumstances is not None and circumstances.customer is not None:
+        situation = told_of(eligible.situation, circumstances.customer)
+        eligible = eligible._replace(situation=situation, context=circumstances.context.SerializeToString())
     window_ms = DEFERRED if request.deferred else live.window_ms
-    policy, mode = _chooser(live, request.customer_id or event_id)
-    context = request.context.SerializeToString()
-    begun = Draft(live, window_ms, event_id, context, digest, eligible, policy, mode, DecisionRecord())
-    if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, request.slots)):
+    policy, mode = (None, MODE_DEFAULT) if eligible.is_default else _chooser(live, request.customer_id or event_id)
+    n_slots = request.slots
+    begun = Draft(live, window_ms, event_id, digest, eligible, policy, mode, n_slots, circumstances)
+    if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, n_slots)):
         begun.shorten(size)
     return begun
 
@@ -182,7 +248,7 @@ def _pmfs(policy: Policy | None, known: ActionSet | None, group: Sequence[Draft]
             return policy.pmfs([each.eligible.situation for each in group])
         except PolicyError:
             pass  # one by one, those that are sound are decided by it all the same
-    return [each.pmf(each.eligible.situation) for each in group]
+    return [each.pmf_of(each.eligible.situation) for each in group]
 
 
 def _chooser(live: LivePlacement, group_key: str) -> tuple[Policy | None, Mode]:

@@ -1,16 +1,23 @@
 """Which offers a decision may draw from: those of the request, or those of the catalogue, less what is left out.
 
-Whatever is left out is left out here, before anything is drawn: the pmf is over what remains.
+Whatever is left out is left out here, before anything is drawn: the pmf is over what remains. The request leaves out
+first, then the placement's guard (`attune.serving.guard`).
 """
 
-from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from attune.errors import NothingEligibleError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.candidates import Candidates, candidates, part_of
 from attune.serving.catalog import LiveOffers
-from attune.serving.situation import context_of, situation_of, without
+from attune.serving.circumstances import Circumstances
+from attune.serving.exclusions import recorded, recorded_by_id, told
+from attune.serving.guard import NO_GUARD, Guard
+from attune.serving.situation import situation_of
+from attune.serving.terms import OfferTerms, Terms, bare_terms
+from attune.storage.v1.records_pb2 import ExclusionRecord
+from attune.v1.features_pb2 import Features
 from attune_models.types import Situation
 
 
@@ -22,90 +29,114 @@ class Eligible(NamedTuple):
         offers: The same offers as they came, serialised; empty where they are of the catalogue.
         offer_set: Where they are of the catalogue, the digest of the set that `situation.positions` points into.
         shortlisted_from: How many there were before they were shortlisted; 0 where they were not.
+        context: The context as it is recorded, serialised.
+        terms: Where they are of the catalogue, the terms of all that are live.
+        exclusions: What was left out, and why, as it is recorded.
+        asked: What the request asks about, whatever a guard leaves out: the digest that tells a repeated request from
+            another one is of it; None where it is `situation`.
+        is_default: Whether nothing was left, and this is the placement's default offer in its place.
     """
 
     situation: Situation
     offers: Sequence[bytes] = ()
     offer_set: bytes = b""
     shortlisted_from: int = 0
+    context: bytes = b""
+    terms: Terms | None = None
+    exclusions: Sequence[ExclusionRecord] = ()
+    asked: Situation | None = None
+    is_default: bool = False
+
+    def terms_of(self, position: int) -> OfferTerms:
+        """Return the terms of an offer that may be drawn.
+
+        Args:
+            position: Its position in the situation, zero-based.
+        """
+        if self.terms is None:
+            return OfferTerms(self.situation.action_ids[position])
+        positions = self.situation.positions
+        return self.terms[position if positions is None else positions[position]]
 
 
-def eligible_offers(request: DecideEnvelope, live: LiveOffers | None) -> Eligible:
+def eligible_offers(
+    request: DecideEnvelope,
+    live: LiveOffers | None,
+    guard: Guard = NO_GUARD,
+    circumstances: Circumstances | None = None,
+    default_offer: bytes = b"",
+) -> Eligible:
     """Return what may be drawn.
 
     Args:
         request: A request whose ids and sizes are valid.
         live: The offers of the catalogue that are live for the placement; None where there are none.
+        guard: The placement's.
+        circumstances: What the decision is made under; None where the guard has nothing to look at.
+        default_offer: What is shown where nothing is left, a serialised attune.v1.Offer; empty for an error.
 
     Raises:
         InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
-        NothingEligibleError: No offer of the catalogue is left.
+        NothingEligibleError: No offer is left.
     """
+    found = candidates(request, live)
+    if circumstances is not None:
+        found = _guarded(found, guard, circumstances)
+    positions = found.positions
+    if positions is None:
+        return Eligible(found.all, found.offers, found.offer_set, 0, found.context, found.terms)
+    if not positions:
+        return _default(request, found, guard, circumstances, default_offer)
+    situation = part_of(found.all, positions)
+    if found.offer_set:
+        return Eligible(situation, (), found.offer_set, 0, found.context, found.terms, recorded(found.exclusions))
+    offers, left_out = [found.offers[i] for i in positions], recorded_by_id(found.exclusions, found.ids)
+    return Eligible(situation, offers, b"", 0, found.context, None, left_out, found.asked)
+
+
+def _guarded(found: Candidates, guard: Guard, circumstances: Circumstances) -> Candidates:
+    """Return what a guard leaves."""
+    terms = found.terms or bare_terms(found.ids, found.offers)
+    positions = range(len(terms)) if found.positions is None else found.positions
+    left, exclusions = guard.apply(circumstances, terms, positions)
+    return found._replace(positions=left, exclusions=[*found.exclusions, *exclusions]) if exclusions else found
+
+
+def _default(
+    request: DecideEnvelope, found: Candidates, guard: Guard, circumstances: Circumstances | None, default_offer: bytes
+) -> Eligible:
+    """Return the default offer, where nothing else is left."""
+    said = _nothing(request, found)
+    if not default_offer:
+        raise NothingEligibleError(said)
+    default = situation_of(Features(), [default_offer])
+    if not _allows(request, default.action_ids, [default_offer], guard, circumstances):
+        raise NothingEligibleError(f"{said}; the default offer may not be shown either", shows_nothing=True)
+    situation = Situation(found.all.context, default.action_ids, default.actions)
+    left_out = recorded_by_id(found.exclusions, found.ids)
+    return Eligible(situation, [default_offer], b"", 0, found.context, None, left_out, found.asked, is_default=True)
+
+
+def _allows(
+    request: DecideEnvelope,
+    ids: Sequence[str],
+    offers: Sequence[bytes],
+    guard: Guard,
+    circumstances: Circumstances | None,
+) -> bool:
+    """Tell whether an offer may be shown that is not among those that were asked for."""
+    if ids[0] in request.excluded_offer_ids:
+        return False
+    return circumstances is None or guard.allows_default(circumstances, bare_terms(ids, offers))
+
+
+def _nothing(request: DecideEnvelope, found: Candidates) -> str:
+    why = f"; left out: {told(found.exclusions)}" if found.exclusions else ""
     if request.offers:
-        return _inline(request)
-    if live is None:
-        raise NothingEligibleError(_nothing(request, 0))
-    known = live.actions
-    situation = Situation(context_of(request.context), known.action_ids, known.actions, known)
-    positions = _positions(request, live)
-    if positions is not None:
-        if not positions:
-            raise NothingEligibleError(_nothing(request, len(known.actions)))
-        situation = part_of(situation, positions)
-    return Eligible(situation, offer_set=live.offer_set.digest)
-
-
-def part_of(situation: Situation, listed: Sequence[int]) -> Situation:
-    """Return the situation of some of the offers of a situation.
-
-    Args:
-        situation: Of offers of the catalogue.
-        listed: Which of them, zero-based.
-    """
-    ids, actions, positions = situation.action_ids, situation.actions, situation.positions
-    return Situation(
-        situation.context,
-        [ids[i] for i in listed],
-        [actions[i] for i in listed],
-        situation.known,
-        listed if positions is None else [positions[i] for i in listed],
-    )
-
-
-def _inline(request: DecideEnvelope) -> Eligible:
-    offers: Sequence[bytes] = request.offers
-    situation = situation_of(request.context, offers)
-    if request.excluded_offer_ids:
-        situation, offers = without(situation, offers, set(request.excluded_offer_ids))
-    return Eligible(situation, offers)
-
-
-def _positions(request: DecideEnvelope, live: LiveOffers) -> Sequence[int] | None:
-    """Return where the eligible offers are, in the caller's order; None for all of them."""
-    channel = request.channel
-    shown_there = live.channels.get(channel, live.everywhere) if channel and live.channels else None
-    positions = _named(request.offer_ids, live, shown_there) if request.offer_ids else shown_there
-    if not request.excluded_offer_ids:
-        return positions
-    excluded = {live.position_of.get(offer_id) for offer_id in request.excluded_offer_ids}
-    among = range(len(live.actions.actions)) if positions is None else positions
-    return [i for i in among if i not in excluded]
-
-
-def _named(offer_ids: Collection[str], live: LiveOffers, shown_there: Sequence[int] | None) -> list[int]:
-    known = [i for offer_id in offer_ids if (i := live.position_of.get(offer_id)) is not None]
-    return known if shown_there is None else [i for i in known if _is_in(shown_there, i)]
-
-
-def _is_in(ordered: Sequence[int], position: int) -> bool:
-    at = bisect_left(ordered, position)
-    return at < len(ordered) and ordered[at] == position
-
-
-def _nothing(request: DecideEnvelope, n_live: int) -> str:
-    asked = f"{len(request.offer_ids)} offer_ids and {len(request.excluded_offer_ids)} excluded_offer_ids"
+        return f"offers: expected at least one of {len(request.offers)} offers that may be shown now, got none{why}"
+    asked_for = f"{len(request.offer_ids)} offer_ids and {len(request.excluded_offer_ids)} excluded_offer_ids"
     where = f' on channel "{request.channel[:80]}"' if request.channel else ""
     return (
         f'offers: expected offers in the request, or live ones of placement "{request.placement}"{where} in the '
-        f"catalogue, got none: {n_live} are live, {asked} were sent"
+        f"catalogue, got none: {len(found.ids)} are live, {asked_for} were sent{why}"
     )

@@ -1,5 +1,6 @@
 """What tells one decision from another: its event id, and a digest of what was asked."""
 
+from functools import lru_cache
 from hashlib import blake2b
 from random import Random
 
@@ -14,10 +15,14 @@ def new_event_id(now_ms: int, random: Random) -> str:
         now_ms: Milliseconds since the epoch.
         random: Gives the 74 random bits.
     """
-    version_and_high = 0x7000 | random.getrandbits(12)
-    variant_and_low = 0x8 << 60 | random.getrandbits(62)
-    digits = f"{(now_ms << 16 | version_and_high) << 64 | variant_and_low:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    high, low = random.getrandbits(12), random.getrandbits(62)
+    return f"{_moment(now_ms)}-7{high:03x}-{0x8000 | low >> 48:04x}-{low & 0xFFFF_FFFF_FFFF:012x}"
+
+
+@lru_cache(8)
+def _moment(now_ms: int) -> str:
+    digits = f"{now_ms:012x}"
+    return f"{digits[:8]}-{digits[8:]}"
 
 
 def request_digest(request: DecideEnvelope, situation: Situation) -> bytes:
@@ -45,4 +50,8 @@ def request_digest(request: DecideEnvelope, situation: Situation) -> bytes:
         asked += (request.slots,)
     if request.deferred:
         asked += ("deferred",)
+    if request.time_zone:
+        asked += ("time_zone", request.time_zone)
+    if request.offers and request.channel:
+        asked += ("channel", request.channel)
     return blake2b(repr(asked).encode(), digest_size=8).digest()

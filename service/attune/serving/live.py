@@ -7,12 +7,14 @@ its place only when its length, its SHA-256, its weights and a canary are right;
 import asyncio
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 
 from attune.errors import BadSnapshotError, ExpectedError, UnusableVersionError
 from attune.metrics import ServingMetrics
+from attune.serving.guard import Guard
+from attune.serving.guards import Guards
 from attune.serving.specs import control_spec, policy_spec, shortlist_of, start_spec
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.interactions import BEGINNING, order
@@ -47,6 +49,9 @@ class LivePlacement:
         control_share: The share of decisions that the control group gets, 0 to 1.
         shortlist_size: From how many offers of the catalogue a decision draws at most.
         shortlist_random: How many of those, on a shortlist, are drawn from the lower ranks.
+        guard: What may be drawn, of what is eligible otherwise.
+        default_offer: What is shown where nothing is eligible, a serialised attune.v1.Offer; empty for none.
+        rests_after: Names of the outcomes after which something rests.
     """
 
     keys: PlacementKeys
@@ -59,6 +64,9 @@ class LivePlacement:
     control_share: float
     shortlist_size: int
     shortlist_random: int
+    guard: Guard
+    default_offer: bytes = b""
+    rests_after: frozenset[str] = frozenset()
 
     @property
     def placement(self) -> Placement:
@@ -69,8 +77,22 @@ class LivePlacement:
 class LivePlacements:
     """The placements of this process."""
 
-    def __init__(self, placements: Placements, versions: Versions, metrics: ServingMetrics | None = None) -> None:
-        """Start with none."""
+    def __init__(
+        self,
+        placements: Placements,
+        versions: Versions,
+        metrics: ServingMetrics | None = None,
+        guard_of: Callable[[Placement], Guard] | None = None,
+    ) -> None:
+        """Start with none.
+
+        Args:
+            placements: The placements in the store.
+            versions: Their policies.
+            metrics: What is told of what serves.
+            guard_of: Makes the guard of a placement; None for guards of what needs nothing but the placement.
+        """
+        self._guard_of = guard_of or Guards().of
         self._metrics = metrics or ServingMetrics()
         self._placements = placements
         self._versions = versions
@@ -86,6 +108,10 @@ class LivePlacements:
     def applied(self) -> Mapping[str, LivePlacement]:
         """Those that are known here, by name; it changes as they do."""
         return self._live
+
+    def rests_after(self, outcome: str) -> bool:
+        """Tell whether something rests after an outcome, for whatever placement: a history is of all of them."""
+        return any(outcome in live.rests_after for live in self._live.values())
 
     async def get(self, name: str) -> LivePlacement:
         """Return a placement.
@@ -137,9 +163,10 @@ class LivePlacements:
         while True:
             look = next(self._looks)
             try:
-                seen = await self._placements.glance({*self._live, *await self._placements.names()})
+                seen = await self._placements.glance(self._live, at_new=True)
                 # Side by side: one that takes long to start or load must not keep the others waiting.
-                taken = (self._take_over_safely(look, name, *found) for name, found in seen.items())
+                changed = {name: found for name, found in seen.items() if not self._is_as_known(look, name, *found)}
+                taken = [self._take_over_safely(look, name, *found) for name, found in changed.items()]
                 for error in await asyncio.gather(*taken, return_exceptions=True):
                     if error is not None:
                         raise error
@@ -154,6 +181,16 @@ class LivePlacements:
             raise
         except Exception:  # noqa: BLE001 - whatever is wrong with one placement, the others must go on
             _log.exception('placement "%s" stays as it is', name)
+
+    def _is_as_known(self, look: int, name: str, record: PlacementRecord | None, version: int) -> bool:
+        """Tell whether a placement is as it serves, as nearly always: then there is nothing to do."""
+        live, taking_over = self._live.get(name), self._taking_over.get(name)
+        if live is None or live.record is not record or live.version != version:
+            return False
+        if taking_over is None or taking_over.locked():
+            return False
+        self._known_since[name] = max(look, self._known_since.get(name, 0))
+        return True
 
     async def _take_over(self, look: int, name: str, record: PlacementRecord | None, version: int) -> None:
         if record is None:
@@ -180,6 +217,8 @@ class LivePlacements:
         placement = record.placement
         policy, served = await self._policy(record, version, live)
         size, n_random = shortlist_of(placement.shortlist)
+        kept = live is not None and live.placement == placement
+        guard = live.guard if live is not None and kept else self._guard_of(placement)
         return LivePlacement(
             keys=PlacementKeys(placement.name),
             record=record,
@@ -191,6 +230,9 @@ class LivePlacements:
             control_share=placement.control.share,
             shortlist_size=size,
             shortlist_random=n_random,
+            guard=guard,
+            default_offer=_default_offer(placement),
+            rests_after=frozenset(each.outcome for each in placement.guardrails.cool_downs),
         )
 
     async def _policy(
@@ -217,6 +259,11 @@ class LivePlacements:
             if fallback is not None:
                 return fallback
         return None, version
+
+
+def _default_offer(placement: Placement) -> bytes:
+    instead = placement.when_nothing_eligible
+    return instead.default_offer.SerializeToString(deterministic=True) if instead.HasField("default_offer") else b""
 
 
 def _was_reset(version: VersionRecord, record: PlacementRecord) -> bool:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator, Mapping
 
 from attune.errors import ExpectedError, InvalidInputError
-from attune.serving.conditions import segment_predicate
+from attune.serving.conditions import NO_SEGMENTS, Conditions, segment_predicate
 from attune.store.segments import Segments
 from attune.tasks import Shared
 from attune.v1.condition_pb2 import Condition
@@ -67,6 +67,21 @@ class LiveSegments(Mapping[str, Condition]):
                 for name, condition in usable.items()
             }
             self._revision = kept.revision
+
+
+async def up_to_date(segments: LiveSegments | None) -> Conditions:
+    """Return the segments that conditions may name, as the store has them now: another server may just have put them.
+
+    Args:
+        segments: None where there are none.
+
+    Raises:
+        StoreUnavailableError: The store did not answer in time.
+    """
+    if segments is None:
+        return NO_SEGMENTS
+    await segments.refresh()
+    return segments
 
 
 def _is_usable(segment: Segment) -> bool:

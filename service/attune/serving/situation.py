@@ -5,19 +5,23 @@ request. Offers come serialised, as they arrive and as they are stored: the same
 up their bytes is far cheaper than reading their features.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 
 from attune.errors import InvalidInputError, Violation
+from attune.serving.contexts import ContextReader
 from attune.v1.features_pb2 import Features, Offer
+from attune_models.contexts import Context
 from attune_models.features import FeatureError, encode, encode_action
 from attune_models.types import Situation
 
 # Together less than 100 MiB of keys and values.
 _MAX_CACHED_OFFERS = 4096
 _MAX_CACHED_BYTES = 2048
+
+_contexts = ContextReader()
 
 
 def situation_of(context: Features, offers: Sequence[bytes]) -> Situation:
@@ -31,7 +35,11 @@ def situation_of(context: Features, offers: Sequence[bytes]) -> Situation:
         InvalidInputError: A feature or an id breaks the limits, or two offers have the same id; the violation says
             which.
     """
-    encoded = context_of(context)
+    return among(context_of(context), offers)
+
+
+def among(context: str, offers: Sequence[bytes]) -> Situation:
+    """Encode the offers that may be drawn in a context that is encoded; as `situation_of`."""
     try:
         actions = list(map(_encode_offer, offers))
     except (FeatureError, DecodeError):
@@ -39,7 +47,22 @@ def situation_of(context: Features, offers: Sequence[bytes]) -> Situation:
     ids = [offer_id for offer_id, _ in actions]
     if len(set(ids)) != len(ids):
         raise _repeated(ids)
-    return Situation(encoded, ids, [text for _, text in actions])
+    return Situation(context, ids, [text for _, text in actions])
+
+
+def read_context(serialised: bytes) -> Context:
+    """Read a context as it came.
+
+    Args:
+        serialised: An attune.v1.Features message.
+
+    Raises:
+        InvalidInputError: A feature breaks the limits, or it is no such message; the violation says which.
+    """
+    try:
+        return _contexts.read(serialised)
+    except (FeatureError, DecodeError) as error:
+        raise _invalid("context", error) from None
 
 
 def context_of(context: Features) -> str:
@@ -52,22 +75,6 @@ def context_of(context: Features) -> str:
         return encode(context)
     except FeatureError as error:
         raise _invalid("context", error) from None
-
-
-def without(
-    situation: Situation, offers: Sequence[bytes], excluded: Collection[str]
-) -> tuple[Situation, Sequence[bytes]]:
-    """Leave out offers that may not be drawn.
-
-    Raises:
-        InvalidInputError: None is left.
-    """
-    kept = [i for i, offer_id in enumerate(situation.action_ids) if offer_id not in excluded]
-    if not kept:
-        said = f"expected at least one of {len(offers)} offers to remain, got none"
-        raise InvalidInputError(Violation("excluded_offer_ids", said))
-    ids, actions = [situation.action_ids[i] for i in kept], [situation.actions[i] for i in kept]
-    return Situation(situation.context, ids, actions), [offers[i] for i in kept]
 
 
 def _encode_offer(serialised: bytes) -> tuple[str, str]:

@@ -1,9 +1,16 @@
 """On what terms an offer may be shown: what the catalogue says about it besides its features."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import NamedTuple, TypeVar, cast, overload
 
 from attune.v1.catalog_service_pb2 import Budget
 from attune.v1.condition_pb2 import Condition
+from attune.v1.features_pb2 import Features, Offer
+
+# Guards and channels that are gone leave something behind.
+_MOST_KEPT = 1000
+
+_T = TypeVar("_T")
 
 
 class OfferTerms(NamedTuple):
@@ -28,3 +35,66 @@ class OfferTerms(NamedTuple):
     exclusive_group: str = ""
     budget: Budget | None = None
     cost: float = 0.0
+
+
+class Terms(Sequence[OfferTerms]):
+    """The terms of each offer that a decision may draw from, and what was worked out about them.
+
+    Those of the catalogue are one object until something changes: what depends on them alone is worked out once.
+
+    Attributes:
+        are_limited: Whether some offer has a condition or a budget of its own.
+        are_budgeted: Whether some offer has a budget.
+    """
+
+    __slots__ = ("_kept", "_offers", "_terms", "are_budgeted", "are_limited")
+
+    def __init__(self, terms: Sequence[OfferTerms], offers: Sequence[bytes]) -> None:
+        """Take what belongs together.
+
+        Args:
+            terms: Of each offer.
+            offers: The same offers, a serialised attune.v1.Offer each.
+        """
+        self._terms = terms
+        self._offers = offers
+        self._kept: dict[Hashable, object] = {}
+        self.are_budgeted = any(each.budget is not None for each in terms)
+        self.are_limited = self.are_budgeted or any(each.when is not None for each in terms)
+
+    @overload
+    def __getitem__(self, index: int) -> OfferTerms: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[OfferTerms]: ...
+
+    def __getitem__(self, index: int | slice) -> OfferTerms | Sequence[OfferTerms]:
+        """Return the terms of an offer, or of some."""
+        return self._terms[index]
+
+    def __len__(self) -> int:
+        """Return how many offers there are."""
+        return len(self._terms)
+
+    def features(self, position: int) -> Features:
+        """Return the features of an offer; they are read anew each time."""
+        return Offer.FromString(self._offers[position]).features
+
+    def once(self, key: Hashable, worked_out: Callable[[], _T]) -> _T:
+        """Return what depends on the terms alone.
+
+        Args:
+            key: What it is; it may live as long as the terms do.
+            worked_out: Works it out, the first time; never None.
+        """
+        found = self._kept.get(key)
+        if found is None:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            found = self._kept[key] = worked_out()
+        return cast("_T", found)
+
+
+def bare_terms(offer_ids: Sequence[str], offers: Sequence[bytes]) -> Terms:
+    """Return the terms of offers that came with a request: it says nothing but what they are."""
+    return Terms([OfferTerms(offer_id) for offer_id in offer_ids], offers)

@@ -94,7 +94,7 @@ class Batch(Generic[KindT, EntryT]):
 
     def awaited(self) -> tuple[list[EntryT], list[Waiter]]:
         """Return what somebody still waits for, and who."""
-        if not any(waiter.done() for waiter in self.waiters):
+        if not any(waiter.done() for waiter in set(self.waiters)):
             return self.entries, self.waiters
         kept = [pair for pair in zip(self.entries, self.waiters, strict=True) if not pair[1].done()]
         return [entry for entry, _ in kept], [waiter for _, waiter in kept]
@@ -123,11 +123,11 @@ class Answers:
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """One entry's place among the answers of its caller.
+    """The place of an entry among the answers of its caller, or of several that follow each other: they share one.
 
     Attributes:
         answers: All of them.
-        position: Which one.
+        position: Where the next one goes.
     """
 
     answers: Answers
@@ -141,6 +141,7 @@ class Place:
         """Keep the answer; with the last one the caller is answered."""
         answers = self.answers
         answers.values[self.position] = result
+        self.position += 1
         answers.missing -= 1
         if not answers.missing:
             answers.future.set_result(answers.values)

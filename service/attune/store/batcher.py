@@ -50,7 +50,11 @@ class Connection(Probed, Protocol):
 
 
 class Batcher(Generic[KindT, EntryT, AnswerT]):
-    """Gathers entries into script calls."""
+    """Gathers entries into script calls.
+
+    Attributes:
+        outages: Which servers are out of reach.
+    """
 
     def __init__(
         self,
@@ -79,7 +83,7 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
         self._events = events
         self._bounds = bounds or Bounds()
         self._fails_fast = fails_fast
-        self._outages = Outages(connection, events.lost_store, lambda: _log.warning("%s", events.working))
+        self.outages = Outages(connection, events.lost_store, lambda: _log.warning("%s", events.working))
         self._batches: dict[tuple[str, KindT], Batch[KindT, EntryT]] = {}
         self._leaving: deque[Batch[KindT, EntryT]] = deque()
         self._writes: dict[asyncio.Future[Any], Batch[KindT, EntryT]] = {}
@@ -141,15 +145,15 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
             future.set_result([])
             return future
         answers = Answers(future, [None] * len(entries), len(entries))
-        self._make_room(keys, kind, len(entries), sum(size for _, size in entries))
-        for position, (entry, size_bytes) in enumerate(entries):
-            self._make_room(keys, kind, 1, size_bytes)
-            batch = self._batches.get((keys.name, kind)) or self._begin(keys, kind)
-            batch.entries.append(entry)
-            batch.waiters.append(Place(answers, position))
-            batch.size_bytes += size_bytes
-            self._waiting += 1
-            self._waiting_bytes += size_bytes
+        size_bytes = sum([size for _, size in entries])
+        batch = self._with_room(keys, kind, len(entries), size_bytes)
+        if batch.has_room(len(entries), size_bytes):
+            self._take(batch, entries, Place(answers, 0), size_bytes)
+        else:
+            for i, (_, size_bytes) in enumerate(entries):
+                self._take(
+                    self._with_room(keys, kind, 1, size_bytes), entries[i : i + 1], Place(answers, i), size_bytes
+                )
         self._calls += 1
         return future
 
@@ -167,10 +171,10 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
             self._leave(batch)
         while self._writes:
             await asyncio.wait(self._writes)
-        self._outages.close()
+        self.outages.close()
 
     def _check(self, keys: PlacementKeys) -> None:
-        self._outages.check(keys.spec)
+        self.outages.check(keys.spec)
         bounds = self._bounds
         if self._waiting >= bounds.entries or self._waiting_bytes >= bounds.size_bytes:
             self._events.overflowed()
@@ -194,11 +198,22 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
             loop.call_soon(self._leave, batch)
         return batch
 
-    def _make_room(self, keys: PlacementKeys, kind: KindT, n_entries: int, size_bytes: int) -> None:
-        """Send off the batch that entries would join, unless it has room for all of them."""
+    def _with_room(self, keys: PlacementKeys, kind: KindT, n_entries: int, size_bytes: int) -> Batch[KindT, EntryT]:
+        """Return the batch that entries join; unless it has room for all of them it is sent off, and another begun."""
         batch = self._batches.get((keys.name, kind))
         if batch is not None and not batch.has_room(n_entries, size_bytes):
             self._dispatch(batch)
+            batch = None
+        return batch or self._begin(keys, kind)
+
+    def _take(
+        self, batch: Batch[KindT, EntryT], entries: Sequence[tuple[EntryT, int]], place: Place, size_bytes: int
+    ) -> None:
+        batch.entries += [entry for entry, _ in entries]
+        batch.waiters += [place] * len(entries)
+        batch.size_bytes += size_bytes
+        self._waiting += len(entries)
+        self._waiting_bytes += size_bytes
 
     def _dispatch(self, batch: Batch[KindT, EntryT]) -> None:
         self._close(batch)
@@ -297,7 +312,7 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
         # A store that refuses is there, and may take the next entry.
         if self._fails_fast and not isinstance(error, StoreRefusedError):
             self._refuse_leaving(keys, error)
-            self._outages.begin(keys.spec, error)
+            self.outages.begin(keys.spec, error)
 
     def _refuse_leaving(self, keys: PlacementKeys, error: StoreUnavailableError) -> None:
         """Refuse what the same server would have to take."""

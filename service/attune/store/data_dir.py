@@ -5,6 +5,7 @@
     store.log      what the server says
     store.writer   which server program wrote the data last
     store.sock     the server's socket
+    customer.key   the key of the hash that customers are stored under, hexadecimal
     appendonlydir/ the data
 
 Locks are `flock`s: the kernel drops them with their holder, however it ends, so none is ever left behind.
@@ -13,6 +14,7 @@ Locks are `flock`s: the kernel drops them with their holder, however it ends, so
 import fcntl
 import hashlib
 import os
+import secrets
 import stat
 import tempfile
 from collections.abc import Callable
@@ -25,10 +27,12 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from attune.config import KEY
 from attune.errors import DataDirInUseError, SettingError, StoreUnavailableError
 
 # `sun_path` has 108 bytes on Linux and 104 on macOS, including the final NUL. A longer path is cut without a word.
 LONGEST_SOCKET_PATH = 100
+KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,43 @@ def create(path: str | os.PathLike[str]) -> DataDir:
     if data_dir.socket.parent != data_dir.path:
         _make_private(data_dir.socket.parent)
     return data_dir
+
+
+def customer_key(path: str | os.PathLike[str]) -> str:
+    """Return the key of the hash that customers are stored under, which is made where there is none yet.
+
+    Args:
+        path: The data directory, which exists and is held by this process.
+
+    Returns:
+        KEY_BYTES random bytes, hexadecimal.
+
+    Raises:
+        SettingError: There is a file that is none, or none can be written. It is never replaced: what is stored under
+            a key that is lost is lost.
+    """
+    file = Path(path).absolute() / "customer.key"
+    try:
+        if not file.exists():
+            _write_key(file)
+        text = file.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        raise SettingError(f"customers.key: expected a readable file {file}: {error}") from error
+    if not KEY.fullmatch(text) or len(text) % 2:
+        raise SettingError(f"customers.key: expected a key in hexadecimal digits in {file}, got something else")
+    return text
+
+
+def _write_key(file: Path) -> None:
+    """Write a new key: all of it, or nothing."""
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as opened:  # noqa: PTH123 - with its mode from the start
+        opened.write(f"{secrets.token_hex(KEY_BYTES)}\n")
+        opened.flush()
+        os.fsync(opened.fileno())
+    new.replace(file)
+    _sync(file.parent, os.fsync)
 
 
 def _make_private(directory: Path) -> None:

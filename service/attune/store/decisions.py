@@ -149,31 +149,40 @@ class Decisions:
         entry = interaction_of(*entries[0])
         return StoredDecision(await self._whole(keys, entry.decision), entry.outcomes, DECISION_STATE_CLOSED)
 
-    async def slots(self, keys: PlacementKeys, event_ids: Sequence[str]) -> dict[str, int]:
-        """Count the slots of decisions, in one round trip unless they are very large.
+    async def records(self, keys: PlacementKeys, event_ids: Sequence[str]) -> dict[str, DecisionRecord]:
+        """Read decisions without their outcomes, in one round trip unless they are very large.
 
         Args:
             keys: The placement's keys.
             event_ids: Ids of decisions; repeated ones are read once.
 
         Returns:
-            By event_id, how many slots were drawn for: at least 1. Decisions that are unknown are left out.
+            By event_id, as they are stored: without the offers that are in a set. Those that are unknown are left out.
 
         Raises:
             NotFoundError: The placement is gone.
             StoreUnavailableError: The store did not answer in time.
         """
         asked = list(dict.fromkeys(event_ids))
-        counted: dict[str, int] = {}
+        found: dict[str, DecisionRecord] = {}
         n_read = 0
         while n_read < len(asked):
             touched = [keys.spec, keys.interactions, *map(keys.event, asked[n_read:])]
-            records = await self._store.run("records", touched, [_ANSWER_BYTES])
-            for event_id, record in zip(asked[n_read:], records, strict=False):  # the answer may be the first part
-                if record is not None:
-                    counted[event_id] = 1 + len(DecisionRecord.FromString(record).later_slots)
-            n_read += len(records)
-        return counted
+            values = await self._store.run("records", touched, [_ANSWER_BYTES])
+            for event_id, value in zip(asked[n_read:], values, strict=False):  # the answer may be the first part
+                if value is not None:
+                    found[event_id] = DecisionRecord.FromString(value)
+            n_read += len(values)
+        return found
+
+    async def slots(self, keys: PlacementKeys, event_ids: Sequence[str]) -> dict[str, int]:
+        """Count the slots of decisions, see `records`.
+
+        Returns:
+            By event_id, how many slots were drawn for: at least 1. Decisions that are unknown are left out.
+        """
+        records = await self.records(keys, event_ids)
+        return {event_id: 1 + len(record.later_slots) for event_id, record in records.items()}
 
     async def found(self, keys: PlacementKeys, value: bytes) -> DecisionRecord:
         """Return the decision that the journal found in place of a new one.

@@ -13,6 +13,7 @@ from attune.metrics import ServingMetrics
 from attune.store.batch import Bounds, Events
 from attune.store.batcher import Batcher
 from attune.store.keys import DEFERRED_TTL_S, PlacementKeys
+from attune.store.outages import Outages
 from attune.store.pipe import Pipe, Sent
 
 DEFERRED = 0
@@ -111,6 +112,11 @@ class Journal:
         except (StoreUnavailableError, OverloadedError) as error:
             return [error] * len(entries)
         return found if _NO_SET not in found else [self._lost(keys) if each == _NO_SET else each for each in found]
+
+    @property
+    def outages(self) -> Outages:
+        """Which servers of the store are out of reach: others who use the connection need not find out themselves."""
+        return self._batcher.outages
 
     def waited_s(self) -> float:
         """Return for how long what waits for the store has been waiting, in seconds; 0 where nothing does."""

@@ -41,6 +41,9 @@ CATALOG_REVISIONS = "attune:{:catalog}:revisions"
 SEGMENTS = "attune:segments"
 """Hash: `revision` of the segments, `record` = storage.v1.SegmentsRecord. No expiry."""
 
+BUDGET_TTL_S = 4 * 24 * 3600
+"""How long what was used of the budgets of a day is kept after it was used: the day is over everywhere by then."""
+
 TOMBSTONE_TTL_S = 30 * 24 * 3600
 """How long a closed decision can still be asked for, and how long its outcomes are told apart from unknown ones."""
 
@@ -194,21 +197,45 @@ class CustomerKeys:
 
     @property
     def profile(self) -> str:
-        """String: storage.v1.CustomerRecord. Expires some time after the customer was last heard of."""
+        """String: storage.v1.CustomerRecord without consents. Expires so long after it was last changed."""
         return self._key("profile")
 
     @property
+    def consent(self) -> str:
+        """String: storage.v1.CustomerRecord with nothing but consents. What was refused does not expire.
+
+        Where nothing was, it expires as `profile` does. The two strings one after the other are the whole record.
+        """
+        return self._key("consent")
+
+    @property
     def seen(self) -> str:
-        """List: storage.v1.SeenRecord, the newest last, so many at most. Expires as `profile` does."""
+        """List: storage.v1.SeenRecord, the newest last, so many at most. Expires so long after the last."""
         return self._key("seen")
 
     @property
     def activities(self) -> str:
-        """Sorted set: ids of activities that were folded into the profile, by when, ms. Expires after a week."""
+        """Sorted set: digests of the ids of activities in the profile, by when they came, ms. Expires after a week."""
         return self._key("activities")
+
+    @property
+    def every(self) -> tuple[str, str, str, str]:
+        """All of them."""
+        return self.profile, self.consent, self.seen, self.activities
 
     def _key(self, suffix: str) -> str:
         return f"attune:{{:c:{self.customer.hex()}}}:{suffix}"
+
+
+def budgets_key(day: str) -> str:
+    """Hash: `i<offer id>`, impressions, and `s<offer id>`, spend in millionths, of the budgets of a day.
+
+    Those of all days are in one Cluster slot. BUDGET_TTL_S after the last use.
+
+    Args:
+        day: As in a calendar, where the budget is: `2026-11-22`.
+    """
+    return f"attune:{{:budgets}}:{day}"
 
 
 @cache

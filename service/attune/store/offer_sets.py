@@ -21,6 +21,7 @@ from attune.store.kept_sets import KeptSets
 from attune.store.keys import OFFER_SETS_KEPT_S, OFFER_SETS_NOTED_S, PlacementKeys
 from attune.store.offer_set import OfferSet, offer_digest, offer_set_of, offers_of
 from attune.store.set_records import offer_digests_of, record_of, records_of
+from attune.v1.features_pb2 import Offer
 
 __all__ = ["OfferSet", "OfferSets", "offer_digest", "offer_set_of"]
 
@@ -110,6 +111,8 @@ class OfferSets:
             if record.offer_set and not record.offers:
                 with suppress(InvalidInputError):
                     record.offers.extend(offers_of(record, offer_set))
+                if offer_set is not None:
+                    _name_excluded(record, offer_set.offers)
 
     async def sets_of(self, keys: PlacementKeys, records: Sequence[DecisionRecord]) -> list[OfferSet | None]:
         """Return the sets that decisions name.
@@ -222,3 +225,10 @@ def _chunks(items: Iterable[tuple[bytes, bytes]]) -> Iterator[list[tuple[bytes, 
         size += len(item[1])
     if chunk:
         yield chunk
+
+
+def _name_excluded(record: DecisionRecord, offers: Sequence[bytes]) -> None:
+    """Put the ids of offers that could not be drawn beside their positions."""
+    for each in record.excluded:
+        if not each.offer_ids:
+            each.offer_ids.extend(Offer.FromString(offers[i]).id for i in each.positions if i < len(offers))

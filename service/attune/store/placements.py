@@ -64,13 +64,14 @@ class Placements:
     def __init__(self, store: Store) -> None:
         """Work through this client."""
         self._store = store
+        # Of each placement that was glanced at, what was read and what that says: parsed again only where it changes.
+        self._parsed: dict[str, tuple[bytes, PlacementRecord]] = {}
 
     async def names(self) -> list[str]:
         """Return the names of all placements, sorted."""
         async with self._store.reaching():
             members = await self._store.redis.smembers(PLACEMENTS)
-        names = sorted(member.decode(errors="replace") for member in members)
-        return [name for name in names if PLACEMENT_NAME.fullmatch(name)]
+        return _names(members)
 
     async def stored(self, name: str) -> bytes:
         """Return a placement as it is stored, empty when there is none: scripts tell by it whether it has changed."""
@@ -92,25 +93,35 @@ class Placements:
             raise unknown_placement(name)
         return record
 
-    async def glance(self, names: Iterable[str]) -> dict[str, tuple[PlacementRecord | None, int]]:
+    async def glance(
+        self, names: Iterable[str], *, at_new: bool = False
+    ) -> dict[str, tuple[PlacementRecord | None, int]]:
         """Return spec and serving version of placements, in one round trip; None and 0 where there is none.
 
-        One that cannot be read is left out, and logged.
+        One that cannot be read is left out, and logged. The record of a placement whose spec has not changed since the
+        last glance is the same object, which nobody may change.
+
+        Args:
+            names: Of the placements.
+            at_new: Whether to look at all others that there are, too, which takes a second round trip where there are.
         """
-        listed = list(names)
+        looked_at = list(names)
         pipeline = self._store.redis.pipeline(transaction=False)
-        for keys in map(PlacementKeys, listed):
+        if at_new:
+            pipeline.smembers(PLACEMENTS)
+        for keys in map(PlacementKeys, looked_at):
             pipeline.get(keys.spec)
             pipeline.hmget(keys.head, "promoted", "version")
         async with self._store.reaching():
             answers = await pipeline.execute()
+        new = set(_names(answers.pop(0))).difference(looked_at) if at_new else ()
         seen: dict[str, tuple[PlacementRecord | None, int]] = {}
-        for name, spec, (promoted, newest) in zip(listed, answers[::2], answers[1::2], strict=True):
+        for name, spec, (promoted, newest) in zip(looked_at, answers[::2], answers[1::2], strict=True):
             try:
-                seen[name] = (PlacementRecord.FromString(spec) if spec else None, int(promoted or newest or 0))
+                seen[name] = (self._record(name, spec), int(promoted or newest or 0))
             except DecodeError:
                 _log.error('placement "%s": %d bytes in the store are no placement', name, len(spec))
-        return seen
+        return seen | await self.glance(new) if new else seen
 
     async def apply(self, placement: Placement, now_ms: int) -> tuple[PlacementRecord, bool]:
         """Create or change a placement.
@@ -205,11 +216,24 @@ class Placements:
             findings=_findings(name, findings),
         )
 
+    def _record(self, name: str, spec: bytes | None) -> PlacementRecord | None:
+        if not spec:
+            self._parsed.pop(name, None)
+            return None
+        if (parsed := self._parsed.get(name)) is None or parsed[0] != spec:
+            parsed = self._parsed[name] = (spec, PlacementRecord.FromString(spec))
+        return parsed[1]
+
     async def _keys(self, keys: PlacementKeys) -> AsyncIterator[list[str]]:
         """Yield every key of a placement, but for its mark, in chunks."""
         async for found in self._store.scan(keys.spec, keys.pattern, _PURGE_CHUNK):
             if chunk := [key for key in found if key != keys.deleting]:
                 yield chunk
+
+
+def _names(members: Iterable[bytes]) -> list[str]:
+    names = sorted(member.decode(errors="replace") for member in members)
+    return [name for name in names if PLACEMENT_NAME.fullmatch(name)]
 
 
 def restless(name: str) -> StoreUnavailableError:

@@ -1,4 +1,3 @@
-from attune.v1 import features_pb2 as _features_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -23,7 +22,7 @@ class DecideEnvelope(_message.Message):
     TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     placement: str
     event_id: str
-    context: _features_pb2.Features
+    context: _containers.RepeatedScalarFieldContainer[bytes]
     customer_id: str
     offers: _containers.RepeatedScalarFieldContainer[bytes]
     offer_ids: _containers.RepeatedScalarFieldContainer[str]
@@ -33,10 +32,16 @@ class DecideEnvelope(_message.Message):
     deferred: bool
     channel: str
     time_zone: str
-    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[bytes]] = ..., offer_ids: _Optional[_Iterable[str]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ..., deferred: _Optional[bool] = ..., channel: _Optional[str] = ..., time_zone: _Optional[str] = ...) -> None: ...
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ..., context: _Optional[_Iterable[bytes]] = ..., customer_id: _Optional[str] = ..., offers: _Optional[_Iterable[bytes]] = ..., offer_ids: _Optional[_Iterable[str]] = ..., excluded_offer_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., ranking_size: _Optional[int] = ..., deferred: _Optional[bool] = ..., channel: _Optional[str] = ..., time_zone: _Optional[str] = ...) -> None: ...
 
 class DecideBatchEnvelope(_message.Message):
     __slots__ = ("requests",)
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
     requests: _containers.RepeatedCompositeFieldContainer[DecideEnvelope]
     def __init__(self, requests: _Optional[_Iterable[_Union[DecideEnvelope, _Mapping]]] = ...) -> None: ...
+
+class DecideBatchAnswer(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, results: _Optional[_Iterable[bytes]] = ...) -> None: ...

@@ -1,6 +1,7 @@
 from attune.v1 import catalog_service_pb2 as _catalog_service_pb2
 from attune.v1 import customer_service_pb2 as _customer_service_pb2
 from attune.v1 import decision_service_pb2 as _decision_service_pb2
+from attune.v1 import features_pb2 as _features_pb2
 from attune.v1 import placement_pb2 as _placement_pb2
 from attune.v1 import placement_service_pb2 as _placement_service_pb2
 from attune.v1 import segment_service_pb2 as _segment_service_pb2
@@ -31,7 +32,7 @@ class PlacementRecord(_message.Message):
     def __init__(self, placement: _Optional[_Union[_placement_pb2.Placement, _Mapping]] = ..., revision: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., generation: _Optional[int] = ..., trains_from: _Optional[str] = ..., set_aside: _Optional[int] = ..., last_promotion: _Optional[_Union[_placement_service_pb2.ChallengerPromotion, _Mapping]] = ...) -> None: ...
 
 class DecisionRecord(_message.Message):
-    __slots__ = ("event_id", "decided_at_ms", "context", "offers", "pmf", "chosen", "policy_version", "mode", "request_digest", "later_slots", "imported", "offer_set", "offer_positions", "shortlisted_from", "customer", "withheld", "excluded", "with_channels")
+    __slots__ = ("event_id", "decided_at_ms", "context", "offers", "pmf", "chosen", "policy_version", "mode", "request_digest", "later_slots", "imported", "offer_set", "offer_positions", "shortlisted_from", "customer", "withheld", "excluded", "with_channels", "channel")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     DECIDED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +51,7 @@ class DecisionRecord(_message.Message):
     WITHHELD_FIELD_NUMBER: _ClassVar[int]
     EXCLUDED_FIELD_NUMBER: _ClassVar[int]
     WITH_CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     decided_at_ms: int
     context: bytes
@@ -68,7 +70,8 @@ class DecisionRecord(_message.Message):
     withheld: bool
     excluded: _containers.RepeatedCompositeFieldContainer[ExclusionRecord]
     with_channels: bool
-    def __init__(self, event_id: _Optional[str] = ..., decided_at_ms: _Optional[int] = ..., context: _Optional[bytes] = ..., offers: _Optional[_Iterable[bytes]] = ..., pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[_decision_service_pb2.Mode, str]] = ..., request_digest: _Optional[bytes] = ..., later_slots: _Optional[_Iterable[_Union[SlotRecord, _Mapping]]] = ..., imported: _Optional[bool] = ..., offer_set: _Optional[bytes] = ..., offer_positions: _Optional[_Iterable[int]] = ..., shortlisted_from: _Optional[int] = ..., customer: _Optional[bytes] = ..., withheld: _Optional[bool] = ..., excluded: _Optional[_Iterable[_Union[ExclusionRecord, _Mapping]]] = ..., with_channels: _Optional[bool] = ...) -> None: ...
+    channel: str
+    def __init__(self, event_id: _Optional[str] = ..., decided_at_ms: _Optional[int] = ..., context: _Optional[bytes] = ..., offers: _Optional[_Iterable[bytes]] = ..., pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., policy_version: _Optional[int] = ..., mode: _Optional[_Union[_decision_service_pb2.Mode, str]] = ..., request_digest: _Optional[bytes] = ..., later_slots: _Optional[_Iterable[_Union[SlotRecord, _Mapping]]] = ..., imported: _Optional[bool] = ..., offer_set: _Optional[bytes] = ..., offer_positions: _Optional[_Iterable[int]] = ..., shortlisted_from: _Optional[int] = ..., customer: _Optional[bytes] = ..., withheld: _Optional[bool] = ..., excluded: _Optional[_Iterable[_Union[ExclusionRecord, _Mapping]]] = ..., with_channels: _Optional[bool] = ..., channel: _Optional[str] = ...) -> None: ...
 
 class SegmentsRecord(_message.Message):
     __slots__ = ("segments",)
@@ -91,7 +94,7 @@ class ExclusionRecord(_message.Message):
     def __init__(self, reason: _Optional[_Union[_decision_service_pb2.ExclusionReason, str]] = ..., detail: _Optional[str] = ..., count: _Optional[int] = ..., positions: _Optional[_Iterable[int]] = ..., offer_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CustomerRecord(_message.Message):
-    __slots__ = ("first_seen_ms", "consents", "preferences", "activities", "last_seen_ms")
+    __slots__ = ("first_seen_ms", "consents", "preferences", "activities", "last_seen_ms", "told", "told_size", "told_by", "told_at_ms")
     class LastSeenMsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -104,12 +107,20 @@ class CustomerRecord(_message.Message):
     PREFERENCES_FIELD_NUMBER: _ClassVar[int]
     ACTIVITIES_FIELD_NUMBER: _ClassVar[int]
     LAST_SEEN_MS_FIELD_NUMBER: _ClassVar[int]
+    TOLD_FIELD_NUMBER: _ClassVar[int]
+    TOLD_SIZE_FIELD_NUMBER: _ClassVar[int]
+    TOLD_BY_FIELD_NUMBER: _ClassVar[int]
+    TOLD_AT_MS_FIELD_NUMBER: _ClassVar[int]
     first_seen_ms: int
     consents: _containers.RepeatedCompositeFieldContainer[_customer_service_pb2.Consent]
     preferences: _customer_service_pb2.Preferences
     activities: _containers.RepeatedCompositeFieldContainer[ActivityRecord]
     last_seen_ms: _containers.ScalarMap[str, int]
-    def __init__(self, first_seen_ms: _Optional[int] = ..., consents: _Optional[_Iterable[_Union[_customer_service_pb2.Consent, _Mapping]]] = ..., preferences: _Optional[_Union[_customer_service_pb2.Preferences, _Mapping]] = ..., activities: _Optional[_Iterable[_Union[ActivityRecord, _Mapping]]] = ..., last_seen_ms: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    told: _features_pb2.Features
+    told_size: int
+    told_by: str
+    told_at_ms: int
+    def __init__(self, first_seen_ms: _Optional[int] = ..., consents: _Optional[_Iterable[_Union[_customer_service_pb2.Consent, _Mapping]]] = ..., preferences: _Optional[_Union[_customer_service_pb2.Preferences, _Mapping]] = ..., activities: _Optional[_Iterable[_Union[ActivityRecord, _Mapping]]] = ..., last_seen_ms: _Optional[_Mapping[str, int]] = ..., told: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., told_size: _Optional[int] = ..., told_by: _Optional[str] = ..., told_at_ms: _Optional[int] = ...) -> None: ...
 
 class ActivityRecord(_message.Message):
     __slots__ = ("name", "count", "first_ms", "last_ms", "decayed", "sums", "last", "values")
@@ -191,12 +202,14 @@ class CatalogRecord(_message.Message):
     def __init__(self, offer: _Optional[_Union[_catalog_service_pb2.CatalogOffer, _Mapping]] = ..., revision: _Optional[int] = ..., changed_at_ms: _Optional[int] = ...) -> None: ...
 
 class SlotRecord(_message.Message):
-    __slots__ = ("pmf", "chosen")
+    __slots__ = ("pmf", "chosen", "withdrawn")
     PMF_FIELD_NUMBER: _ClassVar[int]
     CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    WITHDRAWN_FIELD_NUMBER: _ClassVar[int]
     pmf: _containers.RepeatedScalarFieldContainer[float]
     chosen: int
-    def __init__(self, pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ...) -> None: ...
+    withdrawn: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., withdrawn: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class OutcomeRecord(_message.Message):
     __slots__ = ("name", "value", "occurred_at_ms", "slot")
@@ -211,7 +224,7 @@ class OutcomeRecord(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., occurred_at_ms: _Optional[int] = ..., slot: _Optional[int] = ...) -> None: ...
 
 class VersionRecord(_message.Message):
-    __slots__ = ("version", "created_at_ms", "policy", "reward", "interactions", "cursor", "sha256", "size_bytes", "clipped", "refused", "generation", "trains_from", "replayed_to", "late_cursor", "revisions")
+    __slots__ = ("version", "created_at_ms", "policy", "reward", "interactions", "cursor", "sha256", "size_bytes", "clipped", "refused", "generation", "trains_from", "replayed_to", "late_cursor", "revisions", "withheld")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
@@ -227,6 +240,7 @@ class VersionRecord(_message.Message):
     REPLAYED_TO_FIELD_NUMBER: _ClassVar[int]
     LATE_CURSOR_FIELD_NUMBER: _ClassVar[int]
     REVISIONS_FIELD_NUMBER: _ClassVar[int]
+    WITHHELD_FIELD_NUMBER: _ClassVar[int]
     version: int
     created_at_ms: int
     policy: _placement_pb2.PolicySpec
@@ -242,7 +256,8 @@ class VersionRecord(_message.Message):
     replayed_to: str
     late_cursor: str
     revisions: int
-    def __init__(self, version: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., policy: _Optional[_Union[_placement_pb2.PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[_placement_pb2.RewardSpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., clipped: _Optional[int] = ..., refused: _Optional[int] = ..., generation: _Optional[int] = ..., trains_from: _Optional[str] = ..., replayed_to: _Optional[str] = ..., late_cursor: _Optional[str] = ..., revisions: _Optional[int] = ...) -> None: ...
+    withheld: int
+    def __init__(self, version: _Optional[int] = ..., created_at_ms: _Optional[int] = ..., policy: _Optional[_Union[_placement_pb2.PolicySpec, _Mapping]] = ..., reward: _Optional[_Union[_placement_pb2.RewardSpec, _Mapping]] = ..., interactions: _Optional[int] = ..., cursor: _Optional[str] = ..., sha256: _Optional[bytes] = ..., size_bytes: _Optional[int] = ..., clipped: _Optional[int] = ..., refused: _Optional[int] = ..., generation: _Optional[int] = ..., trains_from: _Optional[str] = ..., replayed_to: _Optional[str] = ..., late_cursor: _Optional[str] = ..., revisions: _Optional[int] = ..., withheld: _Optional[int] = ...) -> None: ...
 
 class ChallengerRecord(_message.Message):
     __slots__ = ("training", "measuring", "measured", "value", "policy_value", "difference", "diagnostics", "status", "weight", "earned", "reward", "weighed_to")

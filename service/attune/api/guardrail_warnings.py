@@ -1,0 +1,62 @@
+"""What is allowed about guardrails but hardly meant: they would leave nothing out, or everything."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from attune.api.condition_validation import condition_warnings
+from attune.serving.conditions import Conditions
+from attune.serving.guard_checks.quiet_hours import minute_of_day
+from attune.v1.condition_pb2 import Condition
+from attune.v1.placement_pb2 import EligibilityRule, OfferSelector, Placement, QuietHours
+
+_MINUTES_A_DAY = 24 * 60
+
+
+def placement_warnings(placement: Placement, segments: Conditions) -> list[str]:
+    """Return what is hardly meant, each with the field.
+
+    Args:
+        placement: A valid one.
+        segments: Those that its conditions name, by name.
+    """
+    guardrails = placement.guardrails
+    warnings = [
+        warning
+        for i, rule in enumerate(guardrails.rules)
+        for warning in condition_warnings(f"guardrails.rules[{i}].when", rule.when, segments)
+    ]
+    if not warnings:
+        warnings += _together(guardrails.rules, segments)
+    return [*warnings, *_always_silent(guardrails.quiet_hours)]
+
+
+def _together(rules: Sequence[EligibilityRule], segments: Conditions) -> list[str]:
+    """Say so where rules that are about all offers contradict each other."""
+    of_all = [rule for rule in rules if rule.offers == OfferSelector()]
+    if len(of_all) < 2:  # noqa: PLR2004 - one alone is looked at by itself
+        return []
+    names = ", ".join(rule.name for rule in of_all)
+    whole = Condition(all=[rule.when for rule in of_all])
+    return [f"{said} (together: {names})" for said in condition_warnings("guardrails.rules", whole, segments)]
+
+
+def _always_silent(quiet_hours: Sequence[QuietHours]) -> Iterator[str]:
+    """Say so where hours that are quiet by the same clock make a whole day."""
+    named = {channel for quiet in quiet_hours for channel in quiet.channels}
+    for channel in ("", *sorted(named)):
+        minutes: defaultdict[str, set[int]] = defaultdict(set)
+        for quiet in quiet_hours:
+            if not quiet.channels or channel in quiet.channels:
+                minutes[quiet.time_zone] |= _minutes(quiet)
+        if any(len(silent) == _MINUTES_A_DAY for silent in minutes.values()):
+            which = f'channel "{channel}" is' if channel else "all channels are"
+            yield f"guardrails.quiet_hours: {which} silent at every hour"
+            if not channel:
+                return
+
+
+def _minutes(quiet: QuietHours) -> set[int]:
+    starts, ends = minute_of_day(quiet.starts_at), minute_of_day(quiet.ends_at)
+    if starts is None or ends is None:
+        return set()
+    return {minute % _MINUTES_A_DAY for minute in range(starts, ends if starts < ends else ends + _MINUTES_A_DAY)}

@@ -1,0 +1,163 @@
+"""What a request could draw from, before anything but the request is looked at: its own offers, or the catalogue's."""
+
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from attune.errors import InvalidInputError, Violation
+from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.catalog import LiveOffers
+from attune.serving.guard import Exclusion
+from attune.serving.situation import among, read_context
+from attune.serving.terms import Terms
+from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CHANNEL, EXCLUSION_REASON_REQUEST
+from attune_models.types import ReadSituation, Situation
+
+
+class Candidates(NamedTuple):
+    """The offers that there are, and those that the request allows.
+
+    Attributes:
+        context: The context as it came, serialised.
+        all: The situation of all offers there are: of the request, or of the catalogue.
+        asked: The same without what the request excludes, as far as it brings offers along.
+        positions: Which of all are left, in the caller's order; None for all.
+        exclusions: Which are not, and why.
+        offers: All of them, as they came; empty where they are of the catalogue.
+        offer_set: The digest of the catalogue's; else empty.
+        terms: Theirs; None where they came with the request.
+    """
+
+    context: bytes
+    all: Situation
+    asked: Situation
+    positions: Sequence[int] | None = None
+    exclusions: Sequence[Exclusion] = ()
+    offers: Sequence[bytes] = ()
+    offer_set: bytes = b""
+    terms: Terms | None = None
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The ids of all of them."""
+        return self.all.action_ids
+
+
+def candidates(request: DecideEnvelope, live: LiveOffers | None) -> Candidates:
+    """Return what a request could draw from.
+
+    Args:
+        request: A request whose ids and sizes are valid.
+        live: The offers of the catalogue that are live for the placement; None where there are none.
+
+    Raises:
+        InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
+    """
+    context = joined(request.context)
+    if request.offers:
+        return _brought(request, context)
+    read = read_context(context)
+    if live is None:
+        nothing = Situation(read.text, (), ())
+        return Candidates(context, nothing, nothing, ())
+    known = live.actions
+    situation = ReadSituation(read, known.action_ids, known.actions, known)
+    positions, exclusions = _allowed(request, live)
+    return Candidates(context, situation, situation, positions, exclusions, (), live.offer_set.digest, live.terms)
+
+
+def asked(request: DecideEnvelope) -> Situation:
+    """Return what a request asks about, whatever is known of the customer, and whatever a guard leaves out.
+
+    That is what tells a repeated request from another one. Offers of the catalogue are not in it.
+
+    Raises:
+        InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
+    """
+    return candidates(request, None).asked
+
+
+def joined(parts: Sequence[bytes]) -> bytes:
+    """Return one message of all its parts."""
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def part_of(situation: Situation, listed: Sequence[int]) -> Situation:
+    """Return the situation of some of the offers of a situation.
+
+    Args:
+        situation: Of offers of the catalogue, or of others.
+        listed: Which of them, zero-based.
+    """
+    ids, actions, positions = situation.action_ids, situation.actions, situation.positions
+    some_ids, some = [ids[i] for i in listed], [actions[i] for i in listed]
+    if situation.known is None:
+        return Situation(situation.context, some_ids, some)
+    in_set = listed if positions is None else [positions[i] for i in listed]
+    return ReadSituation(situation.read, some_ids, some, situation.known, in_set)
+
+
+def _brought(request: DecideEnvelope, context: bytes) -> Candidates:
+    """Return the offers of a request that it does not exclude again."""
+    situation = among(read_context(context).text, request.offers)
+    positions, exclusions = _not_excluded(request, situation.action_ids)
+    asked_about = situation if positions is None else part_of(situation, positions)
+    return Candidates(context, situation, asked_about, positions, exclusions, request.offers)
+
+
+def _not_excluded(request: DecideEnvelope, offer_ids: Sequence[str]) -> tuple[Sequence[int] | None, list[Exclusion]]:
+    """Return which offers that a request brings along it does not exclude again, None for all; and those that it does.
+
+    Raises:
+        InvalidInputError: It excludes all.
+    """
+    named = set(request.excluded_offer_ids)
+    gone = [i for i, offer_id in enumerate(offer_ids) if offer_id in named] if named else []
+    if not gone:
+        return None, []
+    if len(gone) == len(offer_ids):
+        said = f"expected at least one of {len(offer_ids)} offers to remain, got none"
+        raise InvalidInputError(Violation("excluded_offer_ids", said))
+    positions = [i for i, offer_id in enumerate(offer_ids) if offer_id not in named]
+    return positions, [Exclusion(EXCLUSION_REASON_REQUEST, "", gone)]
+
+
+def _allowed(request: DecideEnvelope, live: LiveOffers) -> tuple[Sequence[int] | None, list[Exclusion]]:
+    """Return where the offers are that a request allows, in its order, None for all; and those that it does not."""
+    exclusions: list[Exclusion] = []
+    channel = request.channel
+    shown_there = live.channels.get(channel, live.everywhere) if channel and live.channels else None
+    positions: Sequence[int] | None = _named(request.offer_ids, live) if request.offer_ids else None
+    if shown_there is not None:
+        positions, elsewhere = _split(positions, shown_there, live, channel)
+        if elsewhere:
+            exclusions.append(Exclusion(EXCLUSION_REASON_CHANNEL, "", elsewhere))
+    if request.excluded_offer_ids:
+        named = {live.position_of.get(offer_id) for offer_id in request.excluded_offer_ids}
+        among = range(len(live.actions.actions)) if positions is None else positions
+        if gone := [i for i in among if i in named]:
+            exclusions.append(Exclusion(EXCLUSION_REASON_REQUEST, "", gone))
+            positions = [i for i in among if i not in named]
+    return positions, exclusions
+
+
+def _named(offer_ids: Collection[str], live: LiveOffers) -> list[int]:
+    return [i for offer_id in offer_ids if (i := live.position_of.get(offer_id)) is not None]
+
+
+def _split(
+    positions: Sequence[int] | None, shown_there: Sequence[int], live: LiveOffers, channel: str
+) -> tuple[Sequence[int], Sequence[int]]:
+    """Return which of some offers, or of all, are shown on a channel, and which are not."""
+    if positions is not None:
+        is_there = [_is_in(shown_there, i) for i in positions]
+        there = [i for i, shown in zip(positions, is_there, strict=True) if shown]
+        return there, [i for i, shown in zip(positions, is_there, strict=True) if not shown]
+    key = ("elsewhere", channel if channel in live.channels else None)
+    n_all = len(live.terms)
+    return shown_there, live.terms.once(key, lambda: sorted(set(range(n_all)).difference(shown_there)))
+
+
+def _is_in(ordered: Sequence[int], position: int) -> bool:
+    at = bisect_left(ordered, position)
+    return at < len(ordered) and ordered[at] == position

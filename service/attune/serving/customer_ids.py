@@ -1,0 +1,58 @@
+"""From a customer's id to the keyed hash that stands for it: nothing that is stored has the id itself.
+
+HMAC-SHA256 (RFC 2104; FIPS 198-1, 2008) under the key of the settings, cut to 128 bits. Who has the store but not the
+key can neither find a customer nor try ids out.
+"""
+
+import hmac
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from attune.store.keys import CUSTOMER_KEY_BYTES
+
+
+class Customer(NamedTuple):
+    """What stands for a customer.
+
+    Attributes:
+        key: The keyed hash of the id, CUSTOMER_KEY_BYTES.
+        former: The hash under the former key; None where there is none.
+    """
+
+    key: bytes
+    former: bytes | None = None
+
+    @property
+    def every(self) -> tuple[bytes, ...]:
+        """The hashes that something may be stored under."""
+        return (self.key,) if self.former is None else (self.key, self.former)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CustomerIds:
+    """Hashes ids of customers; false where there is no key to do it with.
+
+    Attributes:
+        key: The key; empty for none.
+        former_key: The key before that one; empty for none.
+    """
+
+    key: bytes = b""
+    former_key: bytes = b""
+
+    def __bool__(self) -> bool:
+        """Whether anything can be stored of a customer."""
+        return bool(self.key)
+
+    def of(self, customer_id: str) -> Customer:
+        """Return what stands for a customer.
+
+        Args:
+            customer_id: Not empty; what is not UTF-8 cannot come through the contract.
+        """
+        said = customer_id.encode()
+        return Customer(_hash(self.key, said), _hash(self.former_key, said) if self.former_key else None)
+
+
+def _hash(key: bytes, customer_id: bytes) -> bytes:
+    return hmac.digest(key, customer_id, "sha256")[:CUSTOMER_KEY_BYTES]

@@ -1,0 +1,1 @@
+"""The checks of a guard (`attune.serving.guard`), one kind a module."""

@@ -1,0 +1,104 @@
+"""Frequency caps: what a customer has seen often enough is left out.
+
+A cap counts the impressions of its window that its selector takes, in all placements and on all channels, those of each
+offer, category or channel apart, and holds back what has come to its number. One impression is one offer of one
+decision, however often it was noted. Looked at by `attune.serving.guard_checks.history`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from attune.serving.circumstances import Circumstances
+from attune.serving.guard import AtMost
+from attune.serving.guard_checks.scopes import Scope
+from attune.serving.guard_checks.seen import History, Seen
+from attune.serving.guard_checks.selector import Selector
+from attune.serving.terms import OfferTerms, Terms
+from attune.v1.placement_pb2 import FrequencyCap
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """A cap of a placement, ready to be used.
+
+    Attributes:
+        name: Its name.
+        impressions: How often something may be shown.
+        window_ms: Within which time, in milliseconds.
+        scope: What is counted together.
+        selector: Which offers it is about.
+    """
+
+    name: str
+    impressions: int
+    window_ms: int
+    scope: Scope
+    selector: Selector
+
+    @classmethod
+    def of(cls, cap: FrequencyCap) -> "Cap":
+        """Make it of a valid one of the contract."""
+        return cls(cap.name, cap.impressions, cap.window.ToMilliseconds(), Scope(cap.scope), Selector(cap.offers))
+
+    def held_back(
+        self, history: History, circumstances: Circumstances, terms: Sequence[OfferTerms], positions: Sequence[int]
+    ) -> Sequence[int]:
+        """Return those of the positions whose offer has been seen often enough.
+
+        Args:
+            history: What was seen, at least in the window.
+            circumstances: What the decision is made under.
+            terms: Of each offer.
+            positions: Which of them are left.
+        """
+        full = self._full(history, circumstances)
+        if not full:
+            return ()
+        held = self.scope.among(full, circumstances, terms, positions)
+        if self.selector.takes_all:
+            return held
+        channel = circumstances.channel
+        return [i for i in held if self.selector.takes(terms[i], terms[i].channel or channel)]
+
+    def limits(self, history: History, circumstances: Circumstances, terms: Terms) -> Iterator[AtMost]:
+        """Yield of which offers one reply may show only so many; not those of which enough was seen already.
+
+        Args:
+            history: What was seen, at least in the window.
+            circumstances: What the decision is made under.
+            terms: Of each offer.
+        """
+        counted = self._counted(history, circumstances)
+        key = (self, circumstances.channel)
+        for group, positions in terms.once(key, lambda: self._grouped(circumstances, terms)).items():
+            if 0 < (room := self.impressions - counted[group]) < len(positions):
+                yield AtMost(positions, room)
+
+    def _full(self, history: History, circumstances: Circumstances) -> set[str]:
+        """Return the groups of which enough was seen."""
+        if len(history.impressions) < self.impressions:
+            return set()
+        counted = self._counted(history, circumstances)
+        return {group for group, count in counted.items() if count >= self.impressions}
+
+    def _counted(self, history: History, circumstances: Circumstances) -> Counter[str]:
+        shown = history.shown_since(circumstances.now_ms - self.window_ms)
+        if not self.selector.takes_all:
+            shown = [each for each in shown if self.selector.takes(each, each.channel)]
+        return Counter(self.scope.groups(shown, circumstances))
+
+    def _grouped(self, circumstances: Circumstances, terms: Terms) -> dict[str, list[int]]:
+        """Return the offers that it is about, by group."""
+        grouped: dict[str, list[int]] = {}
+        for position, offer in enumerate(terms):
+            channel = offer.channel or circumstances.channel
+            if self.selector.takes_all or self.selector.takes(offer, channel):
+                for group in self.scope.groups([_as_seen(offer, channel, circumstances)], circumstances):
+                    grouped.setdefault(group, []).append(position)
+        return grouped
+
+
+def _as_seen(offer: OfferTerms, channel: str, circumstances: Circumstances) -> Seen:
+    """Return an offer as it will have been seen, once it is shown."""
+    return Seen(circumstances.now_ms, offer.offer_id, offer.category, channel, circumstances.placement)

@@ -1,0 +1,233 @@
+"""What decisions are told about a customer: features `customer.` of what was seen, `said.` of what was said.
+
+    customer.tenure_days, customer.stage, customer.days_since_seen, customer.last_channel
+    customer.<activity>.count, .days_since, .<half-life>d      how often, how long ago, lately
+    customer.on.<channel>.days_since
+    customer.<activity>.<feature>.sum, customer.<activity>.<feature>, customer.<activity>.<feature>.often
+    said.interests, said.channels, said.less_of, said.<answer>
+
+Numbers are plain, as rules compare them. Policies see the logarithm of those of `customer.`: see
+`attune_models.features.encode`. There are so many features at most, the first in the order above first, so that the
+count of an activity is there whatever else there is, and is absent only where there was none.
+
+Made when a profile is changed, and kept with it: a decision only brings to its time what depends on the time.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from attune.serving.profile import DAY_MS, ProfileRules, decay, values_by_name
+from attune.storage.v1.records_pb2 import ActivityRecord, CustomerRecord
+from attune.v1.customer_service_pb2 import Preferences
+from attune.v1.features_pb2 import Features
+
+MAX_FEATURES = 200
+"""Most features of a context."""
+MAX_PROFILE_FEATURES = 60
+"""Most features `customer.` of a decision; a tag counts one."""
+MAX_OFTEN = 5
+"""How many of the values that came most often are told."""
+MAX_TOLD_CHANNELS = 10
+
+_VERSION = 1
+_GROWS = "days"
+_CACHED_NAMES = 8192
+
+
+def known_features(record: CustomerRecord, now_ms: int, rules: ProfileRules, room: int = MAX_FEATURES) -> Features:
+    """Return all that a decision may be told about a customer.
+
+    Args:
+        record: The customer's.
+        now_ms: Milliseconds since the epoch.
+        rules: The settings.
+        room: How many features there may be at most; what was said goes first.
+    """
+    if record.told_by != _told_by(rules) or record.told_size > room:
+        return _chosen(record, now_ms, rules, room)[0]
+    features = Features()
+    features.CopyFrom(record.told)
+    _bring_to(features, record, now_ms, rules)
+    return features
+
+
+def tell(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> None:
+    """Keep what decisions are to be told with a record that has changed."""
+    features, size = _chosen(record, now_ms, rules, MAX_FEATURES)
+    record.told.CopyFrom(features)
+    record.told_size = size
+    record.told_by = _told_by(rules)
+    record.told_at_ms = now_ms
+
+
+def stage(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> str:
+    """Return how far a customer has come.
+
+    Args:
+        record: Of a customer who was seen.
+        now_ms: Milliseconds since the epoch.
+        rules: The thresholds.
+
+    Returns:
+        The first that holds: `lapsing`, nothing was done for long; `established`, bought several times and known for
+        long; `buyer`, bought something; `engaged`, did a lot; `returning`, came again; else `new`.
+    """
+    first_ms = last_ms = record.first_seen_ms
+    purchases = total = 0
+    for kept in record.activities:
+        last_ms, count = max(last_ms, kept.last_ms), kept.count
+        total += count
+        if kept.name == rules.purchase:
+            purchases = count
+    if now_ms - last_ms >= rules.lapsing_days * DAY_MS:
+        return "lapsing"
+    if purchases >= rules.established_purchases and now_ms - first_ms >= rules.established_days * DAY_MS:
+        return "established"
+    if purchases:
+        return "buyer"
+    if total >= rules.engaged_activities:
+        return "engaged"
+    return "returning" if total and last_ms - first_ms >= rules.returning_days * DAY_MS else "new"
+
+
+def _told_by(rules: ProfileRules) -> str:
+    return f"{_VERSION}:{rules.half_lives_days}"
+
+
+def _bring_to(features: Features, record: CustomerRecord, now_ms: int, rules: ProfileRules) -> None:
+    """Bring features that are of some time to a later one."""
+    age_ms = now_ms - record.told_at_ms
+    if not record.first_seen_ms or age_ms <= 0:
+        return
+    features.categorical["customer.stage"] = stage(record, now_ms, rules)
+    numeric = features.numeric
+    age_days = age_ms / DAY_MS
+    labels = _labels(rules.half_lives_days)
+    factors = {label: decay(age_ms, days) for label, days in zip(labels, rules.half_lives_days, strict=True)}
+    for name in list(numeric):
+        aging = _aging(name, labels)
+        if aging == _GROWS:
+            numeric[name] += age_days
+        elif aging:
+            numeric[name] *= factors[aging]
+
+
+@lru_cache(_CACHED_NAMES)
+def _aging(name: str, labels: tuple[str, ...]) -> str:
+    """Return how a number depends on the time: `_GROWS` by 1 a day, halves as a label says, or nothing for not at all.
+
+    The sums of what callers call as they like end with `.sum`, so that they are not taken for anything else.
+    """
+    if not name.startswith("customer.") or name.endswith((".count", ".sum")):
+        return ""
+    # The longest first: there may be half-lives of 5 and of 0.5 days.
+    found = (label for label in sorted(labels, key=len, reverse=True) if name.endswith(f".{label}"))
+    return next(found, _GROWS)
+
+
+@lru_cache
+def _labels(half_lives_days: tuple[float, ...]) -> tuple[str, ...]:
+    """Return what the names of counts end with that halve in so many days."""
+    return tuple(f"{days:g}d" for days in half_lives_days)
+
+
+def _lately(prefix: str, kept: ActivityRecord, age_ms: int, rules: ProfileRules) -> Iterator[tuple[str, float]]:
+    """Yield how often something was done lately, for each half-life; nothing where the settings have changed since."""
+    decayed = kept.decayed
+    if len(decayed) == len(rules.half_lives_days):
+        labels = _labels(rules.half_lives_days)
+        for label, days, counted in zip(labels, rules.half_lives_days, decayed, strict=True):
+            yield prefix + label, counted * decay(age_ms, days)
+
+
+def _chosen(record: CustomerRecord, now_ms: int, rules: ProfileRules, room: int) -> tuple[Features, int]:
+    """Return as many features as there is room for, and how many they are."""
+    taken: dict[str, Any] = {}
+    left = _take(taken, _said(record.preferences), room)
+    spent = room - left
+    if record.first_seen_ms:
+        allowed = min(left, MAX_PROFILE_FEATURES)
+        spent += allowed - _take(taken, _profile(record, now_ms, rules), allowed)
+    return _features(taken), spent
+
+
+def _features(taken: Mapping[str, Any]) -> Features:
+    """Return numbers, words and lists of tags as features."""
+    features = Features()
+    numeric, categorical, tags = features.numeric, features.categorical, features.tags
+    for name, value in taken.items():
+        if isinstance(value, float):
+            numeric[name] = value
+        elif isinstance(value, str):
+            categorical[name] = value
+        else:
+            tags[name].values.extend(value)
+    return features
+
+
+def _take(taken: dict[str, Any], offered: Iterable[tuple[str, Any]], room: int) -> int:
+    """Take features while there is room, each name once; return how much room is left."""
+    for name, value in offered:
+        if name not in taken:
+            size = len(value) if isinstance(value, list) else 1
+            if size <= room:
+                taken[name] = value
+                room -= size
+        if not room:
+            break
+    return room
+
+
+def _profile(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> Iterator[tuple[str, Any]]:
+    """Yield the features `customer.`, what matters most first."""
+    activities = sorted(record.activities, key=lambda kept: (-kept.last_ms, kept.name))
+    prefixed = [(f"customer.{kept.name}.", kept) for kept in activities]
+    seen = record.last_seen_ms
+    channels = sorted(seen, key=lambda channel: (-seen[channel], channel))
+    yield "customer.tenure_days", _days(record.first_seen_ms, now_ms)
+    yield "customer.stage", stage(record, now_ms, rules)
+    if activities:
+        yield "customer.days_since_seen", _days(activities[0].last_ms, now_ms)
+    if channels:
+        yield "customer.last_channel", channels[0]
+    yield from ((f"{prefix}count", float(kept.count)) for prefix, kept in prefixed)
+    yield from ((f"{prefix}days_since", _days(kept.last_ms, now_ms)) for prefix, kept in prefixed)
+    told = channels[:MAX_TOLD_CHANNELS]
+    yield from ((f"customer.on.{channel}.days_since", _days(seen[channel], now_ms)) for channel in told)
+    for prefix, kept in prefixed:
+        yield from _lately(prefix, kept, now_ms - kept.last_ms, rules)
+    yield from _features_of(prefixed)
+
+
+def _features_of(prefixed: Sequence[tuple[str, ActivityRecord]]) -> Iterator[tuple[str, Any]]:
+    """Yield what is kept of the features of activities."""
+    for prefix, kept in prefixed:
+        sums = kept.sums
+        yield from ((f"{prefix}{name}.sum", sums[name]) for name in sorted(sums))
+    for prefix, kept in prefixed:
+        last = kept.last
+        yield from ((f"{prefix}{name}", last[name]) for name in sorted(last))
+    for prefix, kept in prefixed:
+        yield from ((f"{prefix}{name}.often", values[:MAX_OFTEN]) for name, values in values_by_name(kept).items())
+
+
+def _said(preferences: Preferences) -> Iterator[tuple[str, Any]]:
+    """Yield the features `said.`."""
+    for name, values in (
+        ("interests", preferences.interests),
+        ("channels", preferences.channels),
+        ("less_of", preferences.less_of_categories),
+    ):
+        if values:
+            yield f"said.{name}", list(dict.fromkeys(values))
+    answers = preferences.answers
+    for kind in (answers.numeric, answers.categorical):
+        yield from ((f"said.{name}", kind[name]) for name in sorted(kind))
+    tags = answers.tags
+    yield from ((f"said.{name}", list(dict.fromkeys(tags[name].values))) for name in sorted(tags) if tags[name].values)
+
+
+def _days(since_ms: int, now_ms: int) -> float:
+    """Return how many days lie between two times, not less than 0: clocks differ."""
+    return (now_ms - since_ms) / DAY_MS if now_ms > since_ms else 0.0

@@ -1,0 +1,70 @@
+"""How a decision is written: the bytes of a storage.v1.DecisionRecord, put together from pieces.
+
+Filling in a message and serialising it costs far more: most of a record is bytes already, and what
+decisions of one version have in common is the same for thousands of them. On the wire, a message is its fields, one
+after the other, in any order.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from struct import Struct
+
+from attune.serving.wire import BYTES, VARINT, tag, varint
+from attune.storage.v1.records_pb2 import DecisionRecord
+from attune.v1.decision_service_pb2 import Mode
+
+_EVENT_ID = tag(DecisionRecord.EVENT_ID_FIELD_NUMBER, BYTES)
+_CONTEXT = tag(DecisionRecord.CONTEXT_FIELD_NUMBER, BYTES)
+_OFFER = tag(DecisionRecord.OFFERS_FIELD_NUMBER, BYTES)
+_PMF = tag(DecisionRecord.PMF_FIELD_NUMBER, BYTES)
+_CHOSEN = tag(DecisionRecord.CHOSEN_FIELD_NUMBER, VARINT)
+
+
+def own_fields(event_id: str, decided_at_ms: int, context: bytes, pmf: Sequence[float], chosen: int) -> bytes:
+    """Return what every decision has of its own, serialised.
+
+    Args:
+        event_id: Its id.
+        decided_at_ms: When it was made, milliseconds since the epoch.
+        context: A serialised attune.v1.Features message.
+        pmf: The probability of each offer.
+        chosen: Position of the offer drawn, zero-based.
+    """
+    written, size = event_id.encode(), 8 * len(pmf)
+    return b"".join(
+        (
+            _EVENT_ID,
+            varint(len(written)),
+            written,
+            _decided_at(decided_at_ms),
+            _CONTEXT,
+            varint(len(context)),
+            context,
+            _PMF,
+            varint(size),
+            _doubles(len(pmf)).pack(*pmf),
+            _CHOSEN,
+            varint(chosen),
+        )
+    )
+
+
+def offers_field(offers: Iterable[bytes]) -> bytes:
+    """Return the offers that came with a request, serialised."""
+    return b"".join([piece for offer in offers for piece in (_OFFER, varint(len(offer)), offer)])
+
+
+@lru_cache(1024)
+def common_fields(policy_version: int, mode: Mode, offer_set: bytes) -> bytes:
+    """Return what many decisions have in common, serialised."""
+    return DecisionRecord(policy_version=policy_version, mode=mode, offer_set=offer_set).SerializeToString()
+
+
+@lru_cache(8)
+def _decided_at(decided_at_ms: int) -> bytes:
+    return DecisionRecord(decided_at_ms=decided_at_ms).SerializeToString()
+
+
+@lru_cache(256)
+def _doubles(n_doubles: int) -> Struct:
+    return Struct(f"<{n_doubles}d")

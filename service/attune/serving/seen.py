@@ -1,0 +1,53 @@
+"""A customer's history, as decisions look at it."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
+
+from google.protobuf.message import DecodeError
+
+from attune.storage.v1.records_pb2 import SeenRecord
+
+_log = logging.getLogger(__name__)
+
+
+class Seen(Sequence[SeenRecord]):
+    """What a customer was shown, and how it was taken: decoded when somebody looks at it, which only some do."""
+
+    def __init__(self, serialised: Sequence[bytes]) -> None:
+        """Take serialised storage.v1.SeenRecords, the newest last."""
+        self._serialised = serialised
+        self._records: list[SeenRecord] | None = None
+
+    def extend(self, shown: Iterable[SeenRecord]) -> None:
+        """Add what has just been drawn, so that others of the same batch see it."""
+        self._decoded().extend(shown)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._decoded())
+
+    def __iter__(self) -> Iterator[SeenRecord]:
+        """Return them, earliest first."""
+        return iter(self._decoded())
+
+    @overload
+    def __getitem__(self, index: int) -> SeenRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[SeenRecord]: ...
+    def __getitem__(self, index: int | slice) -> SeenRecord | Sequence[SeenRecord]:
+        """Return one, or some."""
+        return self._decoded()[index]
+
+    def _decoded(self) -> list[SeenRecord]:
+        if self._records is None:
+            self._records = list(_readable(self._serialised))
+        return self._records
+
+
+def _readable(serialised: Sequence[bytes]) -> Iterator[SeenRecord]:
+    for each in serialised:
+        try:
+            yield SeenRecord.FromString(each)
+        except DecodeError:
+            _log.error("an entry of a customer's history cannot be read: %d bytes are none", len(each))

@@ -1,0 +1,175 @@
+"""For whom decisions are made: read in one round trip, at the moment of the decision, and told what they were shown.
+
+Nothing is kept here, so a decision knows what the last call has written. Where what may be shown depends on what was
+shown before, decisions of one customer are made one after the other in a process: the next one begins to read when the
+last one is in the history. Decisions of other processes may be under way meanwhile: of so many processes, a cap is
+exceeded by one less.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from weakref import WeakValueDictionary
+
+from google.protobuf.message import DecodeError
+
+from attune.errors import ExpectedError, StoreUnavailableError
+from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.circumstances import Visitor
+from attune.serving.customer_ids import Customer
+from attune.serving.customers import CustomerRules
+from attune.serving.live import LivePlacement
+from attune.serving.seen import Seen
+from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
+from attune.store.customers import Customers
+from attune.store.history import Adding, History, Known
+from attune.store.keys import CustomerKeys
+from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE, Placement
+
+_log = logging.getLogger(__name__)
+
+_NOBODY = Visitor(withheld=True)
+
+
+class Turns:
+    """Lets those who need the same thing have it one after the other, in this process."""
+
+    def __init__(self) -> None:
+        """Begin with nobody waiting."""
+        self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def of(self, keys: Collection[bytes]) -> AsyncIterator[None]:
+        """Wait until nobody else has any of these, then have them all."""
+        async with AsyncExitStack() as stack:
+            # In order: two who need the same ones do not wait for each other.
+            for key in sorted(keys):
+                await stack.enter_async_context(self._locks.setdefault(key, asyncio.Lock()))
+            yield
+
+
+class Visitors:
+    """Knows for whom decisions are made.
+
+    Attributes:
+        rules: How profiles are kept.
+    """
+
+    def __init__(self, rules: CustomerRules, history: History, customers: Customers) -> None:
+        """Take how customers are kept, and where.
+
+        Args:
+            rules: How; there is a key.
+            history: Reads them, and is told what they were shown.
+            customers: Moves those who are still stored under a former key.
+        """
+        self._ids, self._consent = rules.ids, rules.consent
+        self._history = history
+        self._customers = customers
+        self._turns = Turns()
+        self.rules = rules.profile
+
+    @asynccontextmanager
+    async def met(
+        self, asked: Sequence[tuple[DecideEnvelope, LivePlacement]]
+    ) -> AsyncIterator[list[Visitor | ExpectedError]]:
+        """Read the customers of some requests, and keep others from deciding for them where that matters.
+
+        Args:
+            asked: Requests with a customer_id, each with its placement.
+
+        Yields:
+            For each, whom it is for; or the error, where the store is out of reach and the placement refuses to answer
+            without it.
+        """
+        who = [self._ids.of(request.customer_id) for request, _ in asked]
+        in_turn = {each.key for each, (_, live) in zip(who, asked, strict=True) if live.guard.looks_back}
+        while True:
+            async with self._turns.of(in_turn):
+                read = await self._read({each.key: each for each in who}, in_turn)
+                visitors = [read[each.key] for each in who]
+                # What a customer has said may look back, too; that is not known before.
+                more = {
+                    each.key
+                    for each, (_, live) in zip(visitors, asked, strict=True)
+                    if isinstance(each, Visitor) and not each.in_turn and _said_looks_back(each, live.placement)
+                }
+                if not more:
+                    pairs = zip(visitors, asked, strict=True)
+                    yield [_answerable(visitor, live.placement) for visitor, (_, live) in pairs]
+                    return
+            in_turn |= more
+
+    async def remember(self, customer: bytes, shown: Sequence[SeenRecord]) -> None:
+        """Add to the history of a customer what is shown now, if that is still allowed.
+
+        Args:
+            customer: The keyed hash of the id.
+            shown: What is shown; at least one.
+        """
+        [known] = await self._history.read([(CustomerKeys(customer), False)])
+        if isinstance(known, StoreUnavailableError):
+            return
+        visitor = self._visitor(customer, known, in_turn=False)
+        if visitor.key:
+            await self.note(visitor, shown).done()
+
+    def note(self, visitor: Visitor, shown: Sequence[SeenRecord]) -> Adding:
+        """Begin to add to a customer's history what is about to be shown.
+
+        Args:
+            visitor: One of whom something is known.
+            shown: What was drawn; at least one.
+        """
+        entries = [each.SerializeToString() for each in shown]
+        return self._history.add(CustomerKeys(visitor.key), visitor.said, entries)
+
+    async def _read(
+        self, who: dict[bytes, Customer], in_turn: Collection[bytes]
+    ) -> dict[bytes, Visitor | StoreUnavailableError]:
+        found = await self._history.read([(CustomerKeys(key), key in in_turn) for key in who])
+        visitors: dict[bytes, Visitor | StoreUnavailableError] = {}
+        for customer, known in zip(who.values(), found, strict=True):
+            if isinstance(known, Known) and known.is_empty and customer.former is not None:
+                known = await self._moved(customer, known, whole=customer.key in in_turn)  # noqa: PLW2901
+            if isinstance(known, Known):
+                visitors[customer.key] = self._visitor(customer.key, known, in_turn=customer.key in in_turn)
+            else:
+                visitors[customer.key] = known
+        return visitors
+
+    async def _moved(self, customer: Customer, known: Known, *, whole: bool) -> Known | StoreUnavailableError:
+        """Read a customer of whom nothing is stored under the key of today, but perhaps under the one before."""
+        try:
+            stored = await self._customers.read(customer.key, customer.former, 1)
+        except StoreUnavailableError as error:
+            return error
+        if stored.record is None and not stored.seen:
+            return known
+        return (await self._history.read([(CustomerKeys(customer.key), whole)]))[0]
+
+    def _visitor(self, key: bytes, known: Known, *, in_turn: bool) -> Visitor:
+        try:
+            # One message after the other is read as both merged: neither has a field of the other.
+            record = CustomerRecord.FromString(known.profile + known.consent)
+        except DecodeError:
+            _log.error("a customer cannot be read: %d bytes in the store are none", len(known.profile + known.consent))
+            return _NOBODY
+        withheld = not self._consent.learns(record)
+        if not self._consent.personalizes(record):
+            return Visitor(withheld)
+        return Visitor(withheld, key, record, Seen(known.seen), known.consent, in_turn)
+
+
+def _said_looks_back(visitor: Visitor, placement: Placement) -> bool:
+    """Tell whether what a customer has said makes it depend on that."""
+    said = visitor.record.preferences
+    return bool(said.less_of_categories or (said.most_per_week and placement.channels))
+
+
+def _answerable(visitor: Visitor | StoreUnavailableError, placement: Placement) -> Visitor | ExpectedError:
+    """Return for whom a decision is made; of whom nothing can be read, nothing is known, and nothing learned."""
+    if isinstance(visitor, StoreUnavailableError):
+        return visitor if placement.store_failure == STORE_FAILURE_REFUSE else _NOBODY
+    return visitor

@@ -1,0 +1,116 @@
+"""How customers took what they were shown: outcomes on their way into histories, where cool-downs look for them.
+
+An outcome names a decision, the decision the customer, and the customer's history has what was shown: the entry of an
+outcome is that of its impression, with another time and the outcome's name. There is one for each offer, decision and
+name, the latest, so that outcomes cannot crowd out impressions. Who has no history, or none that goes back so far, gets
+no entry.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from attune.storage.v1.records_pb2 import SeenRecord
+from attune.store.client import Store
+from attune.store.decisions import Decisions
+from attune.store.keys import CUSTOMER_KEY_BYTES, CustomerKeys, PlacementKeys
+
+
+class Taken(NamedTuple):
+    """An outcome that was recorded.
+
+    Attributes:
+        event_id: Of which decision.
+        slot: Of which of its slots, zero-based.
+        outcome: Its name.
+        at_ms: When it happened, milliseconds since the epoch.
+        is_new: Whether it was recorded now: else it may be in the history already, and counts as it is there.
+    """
+
+    event_id: str
+    slot: int
+    outcome: str
+    at_ms: int
+    is_new: bool = True
+
+
+class TakenOutcomes:
+    """Notes outcomes in customers' histories."""
+
+    def __init__(self, store: Store, decisions: Decisions) -> None:
+        """Write through this client.
+
+        Args:
+            store: The store.
+            decisions: Tells whose decisions they are.
+        """
+        self._store = store
+        self._decisions = decisions
+
+    async def note(self, keys: PlacementKeys, taken: Sequence[Taken]) -> None:
+        """Note what came of a placement's decisions; noting it again changes nothing.
+
+        Args:
+            keys: The placement's keys.
+            taken: What came of them, at least one.
+
+        Raises:
+            NotFoundError: The placement is gone.
+            StoreUnavailableError: The store did not answer in time; some or all may have been noted.
+        """
+        decisions = await self._decisions.records(keys, [each.event_id for each in taken])
+        of_customer: defaultdict[bytes, list[Taken]] = defaultdict(list)
+        for each in taken:
+            decision = decisions.get(each.event_id)
+            if decision is not None and len(decision.customer) == CUSTOMER_KEY_BYTES:
+                of_customer[decision.customer].append(each)
+        if of_customer:
+            await self._note(keys.name, of_customer)
+
+    async def _note(self, placement: str, of_customer: Mapping[bytes, Sequence[Taken]]) -> None:
+        histories = [CustomerKeys(customer).seen for customer in of_customer]
+        async with self._store.reaching():
+            pipeline = self._store.redis.pipeline(transaction=False)
+            for history in histories:
+                pipeline.lrange(history, 0, -1)
+            found = await pipeline.execute()
+        calls = []
+        for history, values, taken in zip(histories, found, of_customer.values(), strict=True):
+            if entries := [part for entry in _entries(values, placement, taken) for part in entry]:
+                calls.append(self._store.run("customer_taken", [history], entries))
+        await asyncio.gather(*calls)
+
+
+def _entries(values: Sequence[bytes], placement: str, taken: Sequence[Taken]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the entry of each outcome, and before it the one that it takes the place of, empty where there is none.
+
+    Args:
+        values: The history.
+        placement: Whose decisions the outcomes are of.
+        taken: The outcomes.
+    """
+    shown: defaultdict[str, dict[str, SeenRecord]] = defaultdict(dict)
+    known: dict[tuple[str, str, str], tuple[bytes, SeenRecord]] = {}
+    for value in values:
+        seen = SeenRecord.FromString(value)
+        if seen.placement == placement and seen.outcome:
+            known[seen.event_id, seen.offer_id, seen.outcome] = value, seen
+        elif seen.placement == placement:
+            shown[seen.event_id].setdefault(f"{seen.offer_id}@{seen.channel}", seen)
+    for each in taken:
+        # What a decision showed is noted in the order of its slots.
+        impressions = list(shown[each.event_id].values())
+        if each.slot >= len(impressions):
+            continue
+        impression = impressions[each.slot]
+        key = each.event_id, impression.offer_id, each.outcome
+        former, before = known.get(key, (b"", impression))
+        if former and not (each.is_new and each.at_ms > before.at_ms):
+            continue
+        entry = SeenRecord()
+        entry.CopyFrom(impression)
+        # Not before it was shown: clocks differ.
+        entry.at_ms, entry.outcome = max(each.at_ms, impression.at_ms), each.outcome
+        known[key] = (value := entry.SerializeToString()), entry
+        yield former, value
