@@ -60,6 +60,7 @@ REQUEST = DecideRequest(
     deferred=True,
     offer_ids=["a"],
     channel="email",
+    time_zone="Europe/Istanbul",
 )
 
 READ_AS: dict[str, type[Message]] = {"Decide": DecideEnvelope, "DecideBatch": DecideBatchEnvelope}
