@@ -14,6 +14,12 @@ import grpc
 import pytest
 
 from attune.v1 import decision_service_pb2, features_pb2, reward_service_pb2
+from attune.v1.customer_service_pb2 import (
+    PURPOSE_LEARNING,
+    PURPOSE_PERSONALIZATION,
+    Consent,
+    SetConsentRequest,
+)
 from client import DEADLINE_S, Client, refused
 from messages import decide, features, numbered_offers, offer, offers, outcome, reward, softmax
 from service import RunningService, wait_until
