@@ -217,8 +217,11 @@ def _name(kind: str, name: str) -> str:
 
 def _numeric_token(name: str, value: float) -> str:
     escaped = _name("numeric", name)
-    if name.startswith(CUSTOMER_PREFIX) and math.isfinite(value):
-        value = round(math.copysign(math.log1p(abs(value)), value), _LOG_DIGITS)
+    if name.startswith(CUSTOMER_PREFIX):
+        if 0.0 < value < math.inf:  # nearly always
+            return f"{escaped}:{round(math.log1p(value), _LOG_DIGITS)!r}"
+        if -math.inf < value < 0.0:
+            return f"{escaped}:{-round(math.log1p(-value), _LOG_DIGITS)!r}"
     return f"{escaped}:{_number('numeric', name, value)!r}"
 
 

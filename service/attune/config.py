@@ -146,7 +146,7 @@ class ServerSettings:
     workers: int = field(default=1, metadata=_between(1, 64))
     drain_s: float = field(default=5.0, metadata=_between(0, 3600, "seconds"))
     max_connection_age_s: float = field(default=300.0, metadata=_between(0, 86_400, "seconds"))
-    max_queue: int = field(default=32, metadata=_between(1, 100_000))
+    max_queue: int = field(default=64, metadata=_between(1, 100_000))
     max_streams: int = field(default=32, metadata=_between(1, 100_000))
     max_in_progress: int = field(default=4096, metadata=_between(1, 1_000_000))
     max_wait_ms: int = field(default=1000, metadata=_between(1, 600_000, "milliseconds"))

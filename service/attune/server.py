@@ -21,6 +21,7 @@ from attune.api.admission import Lag
 from attune.api.catalog import CatalogServicer
 from attune.api.customers import CustomerServicer
 from attune.api.decisions import DecisionServicer
+from attune.api.insight import InsightServicer
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
 from attune.api.segments import SegmentServicer
@@ -28,6 +29,7 @@ from attune.child import EX_CONFIG, EX_UNAVAILABLE, READY_VARIABLE
 from attune.config import CustomerSettings, Settings, days_of, names_of
 from attune.endpoint import Endpoint
 from attune.errors import SettingError, StoreUnavailableError
+from attune.insight.reports import Reports
 from attune.learning.learners import Learners
 from attune.metrics import LearningMetrics, ServingMetrics, published
 from attune.serving.activator import Activator
@@ -66,6 +68,7 @@ from attune.v1 import (
     catalog_service_pb2,
     customer_service_pb2,
     decision_service_pb2,
+    insight_service_pb2,
     placement_service_pb2,
     reward_service_pb2,
     segment_service_pb2,
@@ -74,6 +77,7 @@ from attune.v1 import (
 _DECISIONS = decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"]
 _REWARDS = reward_service_pb2.DESCRIPTOR.services_by_name["RewardService"]
 _PLACEMENTS = placement_service_pb2.DESCRIPTOR.services_by_name["PlacementService"]
+_INSIGHT = insight_service_pb2.DESCRIPTOR.services_by_name["InsightService"]
 _CATALOG = catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"]
 _SEGMENTS = segment_service_pb2.DESCRIPTOR.services_by_name["SegmentService"]
 _CUSTOMERS = customer_service_pb2.DESCRIPTOR.services_by_name["CustomerService"]
@@ -126,7 +130,7 @@ async def _add_services(
     _keep_running(stack, segments.follow())
     pipe = _pipe(stack, settings.store.url, settings.store.decision_timeout_ms)
     budgets = Budgets(BudgetCounts(pipe))
-    await budgets.refresh()
+    await budgets.refresh(BudgetCounts(store))
     stack.push_async_callback(budgets.close)
     _keep_running(stack, budgets.follow())
     live = LivePlacements(placements, versions, metrics, Guards(segments, budgets).of)
@@ -146,8 +150,14 @@ async def _add_services(
     visitors = _visitors(settings.customers, pipe, journal)
     decider = Decider(live, catalog.offers_of, journal, decisions, visitors, budgets=budgets)
     activator = Activator(catalog.offers_of, decisions, visitors)
-    decision_servicer = DecisionServicer(decider, activator, Explainer(versions), decisions, live, metrics=metrics)
-    endpoint.add(_DECISIONS, decision_servicer, journal.waited_s)
+    allowed = names_of(settings.customers.identifiers_allowed)
+    endpoint.add(
+        _DECISIONS,
+        DecisionServicer(
+            *(decider, activator, Explainer(versions), decisions, live), identifiers_allowed=allowed, metrics=metrics
+        ),
+        journal.waited_s,
+    )
     endpoint.add(
         _REWARDS, RewardServicer(live, outcomes, decisions, TakenOutcomes(store, decisions), metrics), outcomes.waited_s
     )
@@ -159,11 +169,11 @@ async def _add_services(
         ),
     )
     endpoint.add(_CATALOG, CatalogServicer(offers, catalog, segments))
+    endpoint.add(_INSIGHT, InsightServicer(Reports(settings)))
     endpoint.add(_SEGMENTS, SegmentServicer(kept_segments, segments, placements, offers))
     # A pipe of their own: thousands of activities a second must not stand before decisions.
     customers = Customers(_pipe(stack, settings.store.url, settings.store.timeout_ms), _retention(settings.customers))
     known = KnownCustomers(customers, _customer_rules(settings.customers))
-    allowed = names_of(settings.customers.identifiers_allowed)
     endpoint.add(_CUSTOMERS, CustomerServicer(known, decisions, allowed, metrics))
 
 

@@ -11,7 +11,7 @@ from attune.store.journal import Journal
 from attune.store.keys import PLACEMENTS, PlacementKeys
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
-from attune.v1.placement_pb2 import Placement
+from attune.v1.placement_pb2 import ControlSpec, Placement
 from servers import every_key
 
 NOW_MS = 1_700_000_000_000
@@ -131,3 +131,28 @@ async def test_a_glance_shows_what_is_there_and_what_is_not(store: Store) -> Non
     assert record is not None
     assert (record.placement.name, version) == ("home", 0)
     assert glance["nobody"] == (None, 0)
+
+
+@pytest.mark.usefixtures("home")
+async def test_a_glance_parses_only_what_has_changed(store: Store) -> None:
+    """Servers glance five times a second, and nearly always all is as it was."""
+    placements = Placements(store)
+    first, second = [(await placements.glance(["home"]))["home"][0] for _ in range(2)]
+    assert first is second
+    await placements.apply(with_defaults(Placement(name="home", control=ControlSpec(share=0.5))), NOW_MS)
+    changed = (await placements.glance(["home"]))["home"][0]
+    assert changed is not None
+    assert changed.placement.control.share == 0.5
+    await placements.delete("home")
+    assert await placements.glance(["home"]) == {"home": (None, 0)}
+
+
+@pytest.mark.usefixtures("home")
+async def test_a_glance_can_show_placements_that_nobody_has_asked_for(store: Store) -> None:
+    await Placements(store).apply(with_defaults(Placement(name="other")), NOW_MS)
+    seen = await Placements(store).glance(["home", "gone"], at_new=True)
+    assert {name: record is not None for name, (record, _) in seen.items()} == {
+        "home": True,
+        "gone": False,
+        "other": True,
+    }

@@ -131,7 +131,7 @@ def test_a_burst_of_one_client_waits_on_its_side_and_is_answered(tmp_path: Path)
     """
     with RunningService(tmp_path, env=AS_DEFAULT) as service, Client(service.address) as client:
         client.apply("home")
-        requests = [decide("home", f"burst{i}", numbered_offers(3)) for i in range(2000)]
+        requests = [decide("home", f"burst{i}", numbered_offers(3)) for i in range(600)]
         calls = [client.decisions.Decide.future(request, timeout=60) for request in requests]
         assert Counter(map(code_of, calls)) == {"OK": len(calls)}
 

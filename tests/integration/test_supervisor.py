@@ -12,8 +12,10 @@ import pytest
 
 from attune.store.data_dir import running_url
 from attune.store.embedded import EmbeddedStore
+from attune.v1.customer_service_pb2 import PURPOSE_LEARNING, Consent, GetCustomerRequest, SetConsentRequest
 from attune.v1.placement_service_pb2 import ListPlacementsRequest, ListPlacementsResponse
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
+from client import Client, refused
 from service import RunningService, is_alive, wait_until
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop.yaml"
@@ -83,11 +85,17 @@ def test_a_supervisor_that_is_killed_takes_everything_along(tmp_path: Path) -> N
     with RunningService(tmp_path) as service:
         children = service.children()
         assert set(children) == {"learner", "server", "store"}
+        with Client(service.address) as client:
+            granted = Consent(purpose=PURPOSE_LEARNING, granted=True)
+            client.customers.SetConsent(SetConsentRequest(customer_id="eve", consents=[granted]), timeout=20)
         service.kill()
         for role, pid in children.items():
             wait_until(lambda pid=pid: not is_alive(pid), f"the {role} to end", timeout_s=5)
     with RunningService(tmp_path, args=["--no-learner"]) as again:
         assert set(again.children()) == {"server", "store"}
+        with Client(again.address) as client:  # under the same key
+            held = client.customers.GetCustomer(GetCustomerRequest(customer_id="eve"), timeout=20)
+            assert [each.granted for each in held.consents] == [True]
 
 
 @pytest.mark.parametrize(
@@ -135,6 +143,10 @@ def test_a_store_at_a_url_is_used_and_left_running(tmp_path: Path) -> None:
         with RunningService(redis_url=url, args=["--apply", str(SHOP)]) as service:
             assert "store" not in service.children()
             assert placements(service.address) == ["home_hero"]
+            with Client(service.address) as client:  # several services share a store: none may make a key of its own
+                refusal = refused(client.customers.GetCustomer, GetCustomerRequest(customer_id="eve"))
+            assert refusal.code is grpc.StatusCode.FAILED_PRECONDITION
+            assert refusal.message == "customers.key: expected a key in the settings of the service, got none"
         assert store.alive()
         assert running_url(tmp_path) == url
     finally:

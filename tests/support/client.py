@@ -1,4 +1,4 @@
-"""A client of the running service: one connection, the four services, and what a refusal says.
+"""A client of the running service: one connection, all services, and what a refusal says.
 
 `with Client(service.address) as client:` opens a connection of its own: two clients share no connection, so that a
 test with two of them sees what two callers see.
@@ -18,6 +18,7 @@ from grpc_status import rpc_status
 from attune.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
+    customer_service_pb2_grpc,
     decision_service_pb2,
     decision_service_pb2_grpc,
     placement_pb2,
@@ -60,6 +61,7 @@ class Client:
         rewards: Stub of RewardService.
         placements: Stub of PlacementService.
         catalog: Stub of CatalogService.
+        customers: Stub of CustomerService.
     """
 
     def __init__(self, address: str) -> None:
@@ -69,6 +71,7 @@ class Client:
         self.rewards = reward_service_pb2_grpc.RewardServiceStub(self.channel)
         self.placements = placement_service_pb2_grpc.PlacementServiceStub(self.channel)
         self.catalog = catalog_service_pb2_grpc.CatalogServiceStub(self.channel)
+        self.customers = customer_service_pb2_grpc.CustomerServiceStub(self.channel)
 
     def apply(self, name: str, **fields: Any) -> placement_service_pb2.ApplyPlacementResponse:
         """Creates or changes a placement."""

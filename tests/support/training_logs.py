@@ -42,7 +42,7 @@ HOSTILE = [
 
 
 def decision(event_id: str, rng: Random) -> DecisionRecord:
-    """Makes a decision with offers, features and, every third time, a second slot."""
+    """Makes a decision with offers, features and, every third time, a second slot, half of these with less."""
     offers = [Offer(id=f"o{i}", features=_known(rng)) for i in range(4)]
     pmf = _pmf(rng, 4)
     record = DecisionRecord(
@@ -54,11 +54,15 @@ def decision(event_id: str, rng: Random) -> DecisionRecord:
         chosen=rng.randrange(4),
         policy_version=rng.randrange(1, 9),
         mode=rng.choice((MODE_LEARNED, MODE_CONTROL)),
+        withheld=event_id[-1] in "37",
     )
     if rng.random() < 1 / 3:
         left = [i for i in range(4) if i != record.chosen]
-        conditional = dict(zip(left, _pmf(rng, 3), strict=True))
-        record.later_slots.append(SlotRecord(pmf=[conditional.get(i, 0.0) for i in range(4)], chosen=rng.choice(left)))
+        rng.shuffle(left)
+        withdrawn = [left.pop() for _ in range(rng.randrange(2))]
+        conditional = dict(zip(left, _pmf(rng, len(left)), strict=True))
+        pmf = [conditional.get(i, 0.0) for i in range(4)]
+        record.later_slots.append(SlotRecord(pmf=pmf, chosen=rng.choice(left), withdrawn=withdrawn))
     return record
 
 

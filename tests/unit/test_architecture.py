@@ -22,17 +22,20 @@ ALLOWED = {
     "attune.store": MESSAGES | {"attune.base"},
     "attune.serving": MESSAGES | {"attune.base", "attune.store", "attune_models"},
     "attune.learning": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune_models"},
-    "attune.api": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune_models"},
-    "attune.server": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune.learning", "attune.api"},
+    "attune.api": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune.insight", "attune_models"},
+    "attune.server": MESSAGES
+    | {"attune.base", "attune.store", "attune.serving", "attune.learning", "attune.insight", "attune.api"},
     "attune.logs": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune.learning", "attune_models"},
-    "attune.reports": {"attune.base", "attune_models"},
+    "attune.insight": MESSAGES | {"attune.base", "attune.store", "attune.serving", "attune.logs", "attune_models"},
+    "attune.reports": {"attune.v1", "attune.base", "attune_models"},
     "attune.evaluation": MESSAGES
     | {"attune.base", "attune.store", "attune.serving", "attune.logs", "attune.reports", "attune_models"},
     "attune.demo": {"attune.v1", "attune.base"},
     "attune.cli": {
         *("attune.v1", "attune.base", "attune.demo", "attune.server", "attune.store"),
         *("attune.logs", "attune.evaluation", "attune.reports"),
-        # A spec that is only evaluated is checked as one that is applied.
+        "attune.insight",
+        # A spec that is only evaluated, and a report that is made without a service, is checked as one that is applied.
         "attune.api",
     },
 }

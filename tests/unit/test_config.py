@@ -128,3 +128,50 @@ def test_a_bad_flag_is_named_as_it_was_typed() -> None:
 )
 def test_a_server_that_listens_everywhere_is_reached_on_the_loopback(address: str, from_here: str) -> None:
     assert config.reachable(address) == from_here
+
+
+@pytest.mark.parametrize("key", ["customers.key", "customers.former_key"])
+def test_a_key_is_never_shown(key: str, tmp_path: Path) -> None:
+    """Neither one that is too short, nor what is no text at all."""
+    name = key.upper().replace(".", "__")
+    said = message(environment={f"ATTUNE__{name}": "5ec4e7" * 5})
+    assert said.endswith(
+        f"{key}: expected 32 to 128 hexadecimal digits, an even number of them (empty: none), "
+        "got a text of 30 characters"
+    )
+    file = tmp_path / "attune.toml"
+    file.write_text(f"[customers]\n{key.partition('.')[2]} = 5574242\n")
+    assert "5574242" not in message(file=file)
+
+
+@pytest.mark.parametrize("key", ["", "0" * 32, "aF" * 64])
+def test_a_key_is_taken(key: str) -> None:
+    assert config.load(None, {"ATTUNE__CUSTOMERS__KEY": key}, {}).customers.key == key
+
+
+# Settings of customers that are refused, and what is quoted of the rule.
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("KEY", "0" * 33, "an even number"),
+        ("KEY", "0" * 130, "32 to 128"),
+        ("KEY", "g" * 32, "hexadecimal"),
+        ("CONSENT", "maybe", "one of required, assumed"),
+        ("HALF_LIVES_DAYS", "", "1 to 5 numbers of days"),
+        ("HALF_LIVES_DAYS", "7,1", "each more than the one before"),
+        ("HALF_LIVES_DAYS", "1,1", "each more than the one before"),
+        ("HALF_LIVES_DAYS", "0", "0.01 to 3650"),
+        ("HALF_LIVES_DAYS", "1,nan", "0.01 to 3650"),
+        ("HALF_LIVES_DAYS", "1,2,3,4,5,6", "1 to 5"),
+        ("PURCHASE", "Buy now", "a name of activities"),
+        ("LAPSING_DAYS", "0", "days"),
+    ],
+)
+def test_settings_of_customers_that_cannot_be(name: str, value: str, expected: str) -> None:
+    assert expected in message(environment={f"ATTUNE__CUSTOMERS__{name}": value})
+
+
+def test_lists_are_read() -> None:
+    assert config.days_of("1, 7,30") == (1.0, 7.0, 30.0)
+    assert config.names_of(" phone,, name ") == {"phone", "name"}
+    assert config.names_of("") == set()

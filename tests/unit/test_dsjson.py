@@ -51,7 +51,7 @@ def check_reading(reader: Reader, row: SlotRow) -> None:
     vw = reader.vw
     examples = vw.parse(written(row))
     try:
-        left = [i for i in range(len(row.offers)) if i not in row.drawn]
+        left = [i for i in range(len(row.offers)) if i not in {*row.drawn, *row.withdrawn}]
         assert len(examples) == 1 + len(left)
         labelled = [i for i, example in enumerate(examples[1:]) if example.get_cbandits_num_costs()]
         assert labelled == [left.index(row.chosen)]

@@ -450,3 +450,28 @@ def test_numpy_s_float32_is_encoded_as_the_number_it_is() -> None:
 def test_numpy_s_numbers_outside_the_limits_are_refused(number: float) -> None:
     with pytest.raises(FeatureError, match="expected a number between -1e6 and 1e6, got "):
         encode(FeatureSet(dense={"e": ValueList([number])}))
+
+
+def test_what_a_service_has_counted_of_a_customer_is_encoded_as_its_logarithm() -> None:
+    """Whatever its size: sums of what somebody has spent know no limit."""
+    counted = {
+        "customer.purchase.count": 0.0,
+        "customer.a": math.e - 1,
+        "customer.b": -(math.e**2 - 1),
+        "customer.c": 1e15,
+    }
+    assert encode(FeatureSet(numeric=counted)) == " ".join(
+        [
+            "customer.a:1.0",
+            "customer.b:-2.0",
+            f"customer.c:{round(15 * math.log(10), 6)!r}",
+            "customer.purchase.count:0.0",
+        ]
+    )
+    assert encode(FeatureSet(numeric={"customers": 5.0, "said.x": 5.0})) == "customers:5.0 said.x:5.0"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_refused_of_a_customer_too(value: float) -> None:
+    with pytest.raises(FeatureError, match="between -1e6 and 1e6"):
+        encode(FeatureSet(numeric={"customer.x": value}))

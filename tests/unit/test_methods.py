@@ -19,11 +19,12 @@ from attune import v1
 from attune.api.catalog import CatalogServicer
 from attune.api.customers import CustomerServicer
 from attune.api.decisions import DecisionServicer
+from attune.api.insight import InsightServicer
 from attune.api.methods import handler
 from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
 from attune.api.segments import SegmentServicer
-from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
+from attune.internal.v1.envelope_pb2 import DecideBatchAnswer, DecideBatchEnvelope, DecideEnvelope
 from attune.serving.candidates import joined
 from attune.v1.decision_service_pb2 import (
     DESCRIPTOR,
@@ -45,6 +46,7 @@ SERVICERS: dict[str, type] = {
     "attune.v1.CatalogService": CatalogServicer,
     "attune.v1.SegmentService": SegmentServicer,
     "attune.v1.CustomerService": CustomerServicer,
+    "attune.v1.InsightService": InsightServicer,
 }
 REQUEST = DecideRequest(
     placement="home_hero",
@@ -58,6 +60,7 @@ REQUEST = DecideRequest(
     deferred=True,
     offer_ids=["a"],
     channel="email",
+    time_zone="Europe/Istanbul",
 )
 
 READ_AS: dict[str, type[Message]] = {"Decide": DecideEnvelope, "DecideBatch": DecideBatchEnvelope}
@@ -235,6 +238,11 @@ def test_an_envelope_has_the_fields_of_a_request() -> None:
     ]
     assert fields_of(DecideEnvelope) == contract
     assert (5, "offers", True, "attune.v1.Offer") in fields_of(DecideRequest)
+
+
+def test_an_answer_has_the_fields_of_a_response() -> None:
+    assert fields_of(DecideBatchResponse) == [(1, "results", True, "attune.v1.DecideResult")]
+    assert fields_of(DecideBatchAnswer) == [(1, "results", True, "bytes")]
 
 
 def test_the_request_of_these_tests_uses_every_field() -> None:

@@ -17,10 +17,12 @@ from attune.store.decisions import LoggedInteraction
 from attune_models.rewards import RewardSpec
 from training_logs import decision
 
+SEED = 6  # of a decision with two slots, the second of which has less to draw from
+
 
 def write(path: Path, **changes: Any) -> None:
     sheet = ParquetSheet(path, INTERACTIONS)
-    rows = rows_of(LoggedInteraction("5-1", decision("e", Random(4)), []), RewardSpec())
+    rows = rows_of(LoggedInteraction("5-1", decision("e", Random(SEED)), []), RewardSpec())
     sheet.add([interaction_row("home", row) | changes for row in rows])
     sheet.close()
 
@@ -29,7 +31,8 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     write(tmp_path / "x.parquet")
     (made,) = assembled(read(tmp_path / "x.parquet"))
     assert isinstance(made, Candidate)
-    assert made.decision.later_slots == decision("e", Random(4)).later_slots
+    assert made.decision.later_slots == decision("e", Random(SEED)).later_slots
+    assert made.decision.later_slots[0].withdrawn
 
 
 def test_a_file_that_is_something_else_is_refused(tmp_path: Path) -> None:
@@ -53,8 +56,14 @@ def test_a_file_that_is_something_else_is_refused(tmp_path: Path) -> None:
         ("pmf", None, "pmf: expected a value, got none"),
         ("pmf", [0.5, None, 0.25, 0.25], "pmf: expected a probability for each of 4 offers, got none for offer 1"),
         ("offers", None, "offers: expected a value, got none"),
-        ("mode", "guessed", "mode: expected one of control, fallback, learned, got 'guessed'"),
-        ("mode", None, "mode: expected one of control, fallback, learned, got None"),
+        ("withdrawn", [9], "withdrawn: expected positions of offers that could not be drawn, got [9]"),
+        (
+            "withdrawn",
+            [0, 1, 2, 3],
+            "withdrawn: expected positions of offers that could not be drawn, got [0, 1, 2, 3]",
+        ),
+        ("mode", "guessed", "mode: expected one of control, default, fallback, learned, got 'guessed'"),
+        ("mode", None, "mode: expected one of control, default, fallback, learned, got None"),
     ],
 )
 def test_a_row_with_a_wrong_value_is_refused(tmp_path: Path, column: str, value: Any, said: str) -> None:

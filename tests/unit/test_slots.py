@@ -1,5 +1,6 @@
 """Slots are drawn for one after the other, without replacement, each with an exact conditional pmf."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import permutations
 from math import fsum, prod
@@ -181,3 +182,27 @@ def test_a_policy_learns_what_is_liked_in_each_slot() -> None:
     for first in (0, 2, 3):
         others = [conditional(policy, (first, i)) for i in range(4)]
         assert others[1] == max(others)
+
+
+def test_what_a_draw_withdraws_is_left_for_no_slot_after_it() -> None:
+    """Where a and b go together, and c and d: after two draws nothing is left."""
+    partner = {0: 1, 1: 0, 2: 3, 3: 2}
+
+    def withdrawn(drawn: Sequence[int]) -> list[int]:
+        return sorted({partner[each] for each in drawn} - set(drawn))
+
+    policy = trained(SPECS["floored softmax"])
+    for event_id in "abcdefgh":
+        asked = slots.draws(SITUATION, [], 4, policy.pmf, lambda k, e=event_id: seeded(e, k), withdrawn_by=withdrawn)  # type: ignore[misc]
+        first, second = asked
+        assert [list(first.withdrawn), list(second.withdrawn)] == [[], [partner[first.chosen]]]
+        assert first.pmf == policy.pmf(SITUATION)
+        left = slots.situation_of(SITUATION, [first.chosen], second.withdrawn)
+        rest = [i for i in range(4) if i not in (first.chosen, partner[first.chosen])]
+        assert list(left.action_ids) == [SITUATION.action_ids[i] for i in rest]
+        assert [second.pmf[i] for i in rest] == policy.pmf(left)
+        assert sum(second.pmf) == pytest.approx(1.0)
+        taught = slots.interaction(
+            SITUATION, [first.chosen], second.chosen, second.pmf[second.chosen], 1.0, withdrawn=second.withdrawn
+        )
+        assert taught == Interaction(left, rest.index(second.chosen), second.pmf[second.chosen], 1.0)

@@ -1,30 +1,30 @@
 """attune.v1.DecisionService."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.decide_validation import check_decide, checked_batch
 from attune.api.explanations import write_explanations
+from attune.api.identifiers import ContextNames
+from attune.api.replies import add_choices, decided_result, write_decision
 from attune.api.status import MAX_VIOLATIONS, code_of, message_of
 from attune.api.validation import check_names
 from attune.errors import ExpectedError, InvalidInputError
-from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
+from attune.internal.v1.envelope_pb2 import DecideBatchAnswer, DecideBatchEnvelope, DecideEnvelope
 from attune.metrics import ServingMetrics
 from attune.serving.activator import Activator
 from attune.serving.decider import Decided, Decider
-from attune.serving.drawing import Draft
 from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import Decisions, RecordedOutcome, StoredDecision
 from attune.v1.decision_service_pb2 import (
-    MODE_EMPTY,
     ActivateRequest,
     ActivateResponse,
-    DecideBatchResponse,
     DecideResponse,
+    DecideResult,
     Decision,
     DecisionError,
     EligibleOffer,
@@ -32,7 +32,6 @@ from attune.v1.decision_service_pb2 import (
     GetDecisionRequest,
     GetDecisionResponse,
     Mode,
-    ScoredOffer,
 )
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.reward_service_pb2 import Outcome
@@ -49,10 +48,12 @@ class DecisionServicer:
         decisions: Decisions,
         live: LivePlacements,
         *,
+        identifiers_allowed: Collection[str] = (),
         metrics: ServingMetrics | None = None,
     ) -> None:
         """Serve with these."""
         self._metrics = metrics or ServingMetrics()
+        self._names = ContextNames(identifiers_allowed)
         self._decider = decider
         self._activator = activator
         self._explainer = explainer
@@ -62,29 +63,39 @@ class DecisionServicer:
     async def Decide(self, request: DecideEnvelope) -> DecideResponse:  # noqa: N802 - the contract's name
         """Draw an offer for each slot."""
         check_decide(request)
+        self._names.check(request)
         decided = await self._decider.decide(request)
         self._metrics.decided(request.placement, decided.record.mode, logged=decided.logged)
         self._count_excluded(request.placement, decided)
         response = DecideResponse()
-        _write_decision(decided, request.ranking_size, response)
+        write_decision(decided, request.ranking_size, response)
         return response
 
-    async def DecideBatch(self, request: DecideBatchEnvelope) -> DecideBatchResponse:  # noqa: N802 - the contract's name
+    async def DecideBatch(self, request: DecideBatchEnvelope) -> DecideBatchAnswer:  # noqa: N802 - the contract's name
         """Draw an offer for each slot of each request."""
-        results = await self._decider.decide_many(checked_batch(request))
-        response = DecideBatchResponse()
+        results = await self._decider.decide_many([self._checked(each) for each in checked_batch(request)])
+        answers: list[bytes] = []
         counted: Counter[tuple[str, Mode, bool]] = Counter()
         for asked, result in zip(request.requests, results, strict=True):
             if isinstance(result, ExpectedError):
-                response.results.add(error=_decision_error(result))
+                answers.append(DecideResult(error=_decision_error(result)).SerializeToString())
                 self._metrics.failed("DecideBatch", code_of(result).name)
             else:
-                _write_decision(result, asked.ranking_size, response.results.add().decision)
+                answers.append(decided_result(result, asked.ranking_size))
                 counted[asked.placement, result.record.mode, result.logged] += 1
                 self._count_excluded(asked.placement, result)
         for (placement, mode, logged), n_decisions in counted.items():
             self._metrics.decided(placement, mode, logged=logged, n_decisions=n_decisions)
-        return response
+        return DecideBatchAnswer(results=answers)
+
+    def _checked(self, request: DecideEnvelope | InvalidInputError) -> DecideEnvelope | InvalidInputError:
+        """Return a request of a batch, or what is wrong with it."""
+        try:
+            if isinstance(request, DecideEnvelope):
+                self._names.check(request)
+        except InvalidInputError as error:
+            return error
+        return request
 
     def _count_excluded(self, placement: str, decided: Decided) -> None:
         if excluded := decided.record.excluded:
@@ -107,39 +118,12 @@ class DecisionServicer:
         return response
 
 
-def _write_decision(decided: Decided, ranking_size: int, response: DecideResponse) -> None:
-    record, offer_ids = decided.record, decided.offer_ids
-    response.event_id = record.event_id
-    response.policy_version = record.policy_version
-    response.mode = record.mode
-    response.logged = decided.logged
-    if record.mode == MODE_EMPTY:
-        return
-    # Filling in costs half of what handing over a list of messages does.
-    _add_choices(record, offer_ids, response)
-    if ranking_size:
-        response.ranking.extend(_ranking(decided, ranking_size))
-
-
-def _add_choices(record: Draft | DecisionRecord, offer_ids: Sequence[str], to: DecideResponse | Decision) -> None:
-    chosen = record.chosen
-    to.choices.add(offer_id=offer_ids[chosen], propensity=record.pmf[chosen])
-    for slot, drawn in enumerate(record.later_slots, 1):
-        to.choices.add(slot=slot, offer_id=offer_ids[drawn.chosen], propensity=drawn.pmf[drawn.chosen])
-
-
 def _decision_error(error: ExpectedError) -> DecisionError:
     written = DecisionError(code=code_of(error).value[0], message=message_of(error))
     if isinstance(error, InvalidInputError):
         for violation in error.violations[:MAX_VIOLATIONS]:
             written.field_violations.add(field=violation.field, description=violation.description)
     return written
-
-
-def _ranking(decided: Decided, size: int) -> list[ScoredOffer]:
-    # Equal probabilities keep the caller's order: sorting is stable.
-    ranked = sorted(zip(decided.record.pmf, decided.offer_ids, strict=True), key=lambda pair: -pair[0])
-    return [ScoredOffer(offer_id=offer_id, probability=probability) for probability, offer_id in ranked[:size]]
 
 
 def decision_message(placement: str, stored: StoredDecision) -> Decision:
@@ -164,7 +148,7 @@ def decision_message(placement: str, stored: StoredDecision) -> Decision:
         withheld=record.withheld,
         personalized=bool(record.customer),
     )
-    _add_choices(record, [offer.id for offer in offers], decision)
+    add_choices(record, [offer.id for offer in offers], decision)
     return decision
 
 

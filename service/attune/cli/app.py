@@ -24,6 +24,7 @@ COMMANDS = {
     "learn": "Run a learner of its own, apart from the servers.",
     "apply": "Create or change placements, offers and segments from YAML, JSON or CSV files.",
     "offers": "List the offers of the catalogue; show or delete some.",
+    "customers": "Show what is held about a customer; say what they allow or did.",
     "segments": "List the segments; delete some.",
     "status": "Show the placements and how they are doing.",
     "explain": "Say which features made the scores of a decision.",
@@ -32,6 +33,7 @@ COMMANDS = {
     "export": "Write the training log to Parquet or DSJSON files.",
     "import": "Bring logged decisions into the training log.",
     "evaluate": "Say what other policies would have earned, and how sure that is.",
+    "report": "Say what the policy earned beside its control group.",
     "demo": "Run the whole story on simulated customers, in under a minute.",
 }
 

@@ -34,14 +34,19 @@ class Service:
     address: str
     channel: grpc.Channel
 
-    def call(self, method: Callable[..., _Response], request: Any) -> _Response:
+    def call(self, method: Callable[..., _Response], request: Any, timeout_s: float = TIMEOUT_S) -> _Response:
         """Call a method of a stub.
+
+        Args:
+            method: The method.
+            request: What it is asked.
+            timeout_s: How long the answer may take, in seconds.
 
         Raises:
             CallError: Nothing answers, or the service refuses.
         """
         try:
-            return method(request, timeout=TIMEOUT_S)
+            return method(request, timeout=timeout_s)
         except grpc.RpcError as error:
             raise _translated(error, self.address) from error
 

@@ -1,4 +1,4 @@
-"""Where the page of an evaluation goes: looked at before the work is done, written after it."""
+"""Where the page of a report goes: looked at before the work is done, written after it."""
 
 import os
 from pathlib import Path
@@ -32,7 +32,16 @@ def write(path: Path, report: EvaluationReport) -> None:
     """
     from attune.reports.html import render  # noqa: PLC0415 - only this way needs it
 
+    written(path, render(report))
+
+
+def written(path: Path, page: str) -> None:
+    """Write a page.
+
+    Raises:
+        SettingError: It cannot be written.
+    """
     try:
-        path.write_text(render(report), encoding="utf-8")
+        path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise SettingError(f"--html: expected a file that can be written, got {path}: {error.strerror}") from error

@@ -61,11 +61,24 @@ def lesson(entry: LoggedInteraction, spec: rewards.RewardSpec) -> Lesson:
         reward = rewards.clip(spec, earned)
         clipped += reward != earned
         propensity = record.pmf[record.chosen]
-        interactions.append(slots.interaction(situation, drawn, record.chosen, propensity, reward))
+        gone = withdrawn(record)
+        interactions.append(slots.interaction(situation, drawn, record.chosen, propensity, reward, withdrawn=gone))
         drawn.append(record.chosen)
     for interaction in interactions:
         _check_numbers(interaction)
     return Lesson(interactions, clipped)
+
+
+def withdrawn(record: DecisionRecord | SlotRecord) -> Sequence[int]:
+    """Return the offers that could not be drawn for a slot because of what was drawn before, besides that itself."""
+    return record.withdrawn if isinstance(record, SlotRecord) else ()
+
+
+def gone_before(decision: DecisionRecord) -> list[set[int]]:
+    """Return the positions of the offers that could not be drawn for each slot, because of what was drawn before."""
+    records: list[DecisionRecord | SlotRecord] = [decision, *decision.later_slots]
+    drawn = [record.chosen for record in records]
+    return [{*drawn[:slot], *withdrawn(record)} for slot, record in enumerate(records)]
 
 
 def _check(record: DecisionRecord | SlotRecord, situation: Situation, drawn: Sequence[int]) -> None:
@@ -76,6 +89,8 @@ def _check(record: DecisionRecord | SlotRecord, situation: Situation, drawn: Seq
         raise ValueError(f"chosen: expected the position of one of {n_offers} offers, got {record.chosen}")
     if record.chosen in drawn:
         raise ValueError(f"chosen: expected an offer that no slot before has, got {record.chosen}")
+    if (gone := withdrawn(record)) and (max(gone) >= n_offers or record.chosen in gone or set(gone) & set(drawn)):
+        raise ValueError(f"withdrawn: expected other offers than those drawn, got {gone}")
 
 
 def _check_numbers(interaction: Interaction) -> None:

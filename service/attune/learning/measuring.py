@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import fsum, prod
 
-from attune.learning.entries import Lesson, is_withheld
+from attune.learning.entries import Lesson, gone_before, is_withheld
 from attune.storage.v1.records_pb2 import DecisionRecord, Measuring, SlotRecord
 from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import order
@@ -98,10 +98,9 @@ def measured(
 def _pmfs_of_slots(decision: DecisionRecord) -> list[Pmf]:
     """Return what each slot was drawn from, among what was left for it."""
     records: list[DecisionRecord | SlotRecord] = [decision, *decision.later_slots]
-    drawn = [record.chosen for record in records]
     return [
-        [probability for i, probability in enumerate(record.pmf) if i not in drawn[:slot]]
-        for slot, record in enumerate(records)
+        [probability for i, probability in enumerate(record.pmf) if i not in gone]
+        for gone, record in zip(gone_before(decision), records, strict=True)
     ]
 
 

@@ -44,12 +44,19 @@ def _decision(slots: list[SlotReading]) -> Candidate | Refused:
     decision.pmf.extend(first.pmf)
     decision.chosen = first.chosen
     ids = list(first.offer_ids)
+    drawn = {first.chosen}
     for reading in slots[1:]:
         chosen = reading.offer_ids[reading.chosen]
         probability = dict(zip(reading.offer_ids, reading.pmf, strict=True))
         if not set(reading.offer_ids) <= set(ids):
             return Refused(reading.where, "offers: expected offers of the first slot, got others")
-        record = SlotRecord(pmf=[probability.get(offer_id, 0.0) for offer_id in ids], chosen=ids.index(chosen))
+        # What is not among the offers of a slot could not be drawn for it.
+        record = SlotRecord(
+            pmf=[probability.get(offer_id, 0.0) for offer_id in ids],
+            chosen=ids.index(chosen),
+            withdrawn=[i for i, offer_id in enumerate(ids) if offer_id not in probability and i not in drawn],
+        )
         decision.later_slots.append(record)
+        drawn.add(record.chosen)
     outcomes = [outcome for reading in slots for outcome in reading.outcomes]
     return Candidate(first.where, decision, outcomes, first.position)

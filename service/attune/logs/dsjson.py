@@ -45,7 +45,8 @@ def interaction_line(placement: str, row: SlotRow) -> dict[str, Any]:
         placement: The placement's name.
         row: The slot.
     """
-    left = [i for i in range(len(row.offers)) if i not in row.drawn]
+    gone = {*row.drawn, *row.withdrawn}
+    left = [i for i in range(len(row.offers)) if i not in gone]
     chosen = left.index(row.chosen)
     # The chosen one first, then the others in their order: what a service would have shown in this order.
     ranking = [chosen, *(i for i in range(len(left)) if i != chosen)]

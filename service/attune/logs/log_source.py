@@ -21,6 +21,7 @@ from attune.store.keys import PlacementKeys
 from attune.store.late import LateOutcomes
 from attune.store.placements import Placements
 from attune.store.training_log import TrainingLog
+from attune.v1.placement_pb2 import Placement
 from attune_models.rewards import RewardSpec
 
 _PER_CALL = 64
@@ -36,6 +37,7 @@ class _Opened:
         trimmed: Position of the last entry that was trimmed.
         entries: How many entries and late outcomes there were.
         reward: How the placement folds outcomes.
+        placement: The placement.
     """
 
     last: str
@@ -43,6 +45,7 @@ class _Opened:
     trimmed: str
     entries: int
     reward: RewardSpec
+    placement: Placement
 
 
 class LogSource:
@@ -72,8 +75,28 @@ class LogSource:
         """About how many samples there are; revisions and late outcomes count as well."""
         return self._opened.entries
 
+    @property
+    def placement(self) -> Placement:
+        """The placement, as it was when the source was opened."""
+        return self._opened.placement
+
+    @property
+    def reward(self) -> RewardSpec:
+        """How outcomes become rewards."""
+        return self._reward
+
     def read(self) -> Iterator[Found]:
         """Read the log in the order of its positions; a portion at a time is in memory.
+
+        Raises:
+            BadLogError: Entries that belong to the log as it was opened have been trimmed since.
+            StoreUnavailableError: The store did not answer in time.
+        """
+        for entry in self.entries():
+            yield sample_of(f"position {entry.position}", entry, self._reward)
+
+    def entries(self) -> Iterator[LoggedInteraction]:
+        """Read the decisions of the log as they were logged, with all their outcomes; see `read`.
 
         Raises:
             BadLogError: Entries that belong to the log as it was opened have been trimmed since.
@@ -85,9 +108,7 @@ class LogSource:
             try:
                 portions = _Portions(store, self._keys, self._opened)
                 while portion := runner.run(portions.next()):
-                    for entry in portion:
-                        if not entry.revises:
-                            yield sample_of(f"position {entry.position}", entry, self._reward)
+                    yield from (entry for entry in portion if not entry.revises)
             finally:
                 runner.run(store.close())
 
@@ -99,7 +120,9 @@ class LogSource:
             extent = await TrainingLog(store).extent(self._keys)
         finally:
             await store.close()
-        return _Opened(last, last_late, extent.trimmed, extent.entries, reward_spec(record.placement.reward))
+        placement = record.placement
+        reward = reward_spec(placement.reward)
+        return _Opened(last, last_late, extent.trimmed, extent.entries, reward, placement)
 
 
 class _Portions:

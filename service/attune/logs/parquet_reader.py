@@ -27,7 +27,7 @@ _MOST_LISTS = 4
 _MODES = {word: mode for mode, word in MODES.items()}
 # What cannot be made from something else.
 _NEEDED = ("event_id", "slot", "decided_at", "mode", "context", "offers", "pmf", "chosen", "outcomes")
-_WELCOME = ("position", "withheld")
+_WELCOME = ("position", "withheld", "withdrawn")
 _NEEDED_LATE = ("event_id", "slot", "outcome_id", "name", "value", "occurred_at", "received_at")
 
 
@@ -112,8 +112,21 @@ def _slot(where: str, values: Mapping[str, Any], offers: Sequence[ReadOffer]) ->
     )
     outcomes = [_outcome(outcome, values["slot"]) for outcome in values["outcomes"] or []]
     ids, position = [offer.id for offer in offers], position_of(values)
-    pmf = present(values, "pmf")
-    return SlotReading(where, decision, ids, values["slot"], pmf, values["chosen"], outcomes, position)
+    pmf, chosen = present(values, "pmf"), values["chosen"]
+    if values.get("withdrawn"):
+        ids, pmf, chosen = _without(ids, pmf, chosen, values["withdrawn"])
+    return SlotReading(where, decision, ids, values["slot"], pmf, chosen, outcomes, position)
+
+
+def _without(
+    ids: Sequence[str], pmf: Sequence[float], chosen: int, withdrawn: Sequence[int]
+) -> tuple[list[str], list[float], int]:
+    """Return the offers of a slot that were not withdrawn from it, their probabilities, and which one was drawn."""
+    gone = set(withdrawn)
+    if len(pmf) != len(ids) or not gone <= set(range(len(ids))) or chosen in gone or any(pmf[i] for i in gone):
+        raise RowError(f"withdrawn: expected positions of offers that could not be drawn, got {sorted(gone)[:5]}")
+    left = [i for i in range(len(ids)) if i not in gone]
+    return [ids[i] for i in left], [pmf[i] for i in left], chosen - sum(i < chosen for i in gone)
 
 
 def _mode(word: object) -> Mode:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from attune.learning.entries import withdrawn
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
 from attune.store.decisions import LoggedInteraction, RecordedOutcome
 from attune.store.interactions import order
@@ -40,6 +41,7 @@ class SlotRow:
         context: What was known.
         offers: The offers of the first slot, in the caller's order.
         drawn: Positions of the offers drawn for the slots before.
+        withdrawn: Positions of other offers that could not be drawn because of that.
         pmf: Probability of each of `offers` in this slot, given `drawn`; float64, sums to 1.
         chosen: Position of the offer drawn, zero-based.
         outcomes: What came of this slot within the reward window, earliest first.
@@ -53,6 +55,7 @@ class SlotRow:
     context: Features
     offers: Sequence[Offer]
     drawn: Sequence[int]
+    withdrawn: Sequence[int]
     pmf: Sequence[float]
     chosen: int
     outcomes: Sequence[RecordedOutcome]
@@ -82,7 +85,7 @@ def rows_of(entry: LoggedInteraction, spec: rewards.RewardSpec) -> list[SlotRow]
     for slot, record in enumerate(slots):
         outcomes = [outcome for outcome in entry.outcomes if outcome.record.slot == slot]
         reward = rewards.fold(spec, (rewards.Outcome(each.record.name, each.record.value) for each in outcomes))
-        place = (entry.position, slot, len(slots), decision, context, offers, tuple(drawn))
+        place = (entry.position, slot, len(slots), decision, context, offers, tuple(drawn), withdrawn(record))
         rows.append(SlotRow(*place, record.pmf, record.chosen, outcomes, reward))
         drawn.append(record.chosen)
     return rows

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from google.protobuf.message import DecodeError
 
 from attune.errors import InvalidInputError
-from attune.learning.entries import lesson
+from attune.learning.entries import gone_before, lesson
 from attune.logs import checks
 from attune.logs.readings import Candidate, LeftOut, Reason, Refused
 from attune.logs.rows import MODES
@@ -48,9 +48,7 @@ def sample_of(where: str, entry: LoggedInteraction, reward: RewardSpec) -> Found
 
 def _pmfs(decision: DecisionRecord) -> Sequence[Pmf]:
     slots: list[DecisionRecord | SlotRecord] = [decision, *decision.later_slots]
-    drawn: set[int] = set()
-    pmfs: list[Pmf] = []
-    for slot in slots:
-        pmfs.append([probability for i, probability in enumerate(slot.pmf) if i not in drawn] if drawn else [*slot.pmf])
-        drawn.add(slot.chosen)
-    return pmfs
+    return [
+        [probability for i, probability in enumerate(slot.pmf) if i not in gone] if gone else [*slot.pmf]
+        for slot, gone in zip(slots, gone_before(decision), strict=True)
+    ]

@@ -6,14 +6,13 @@ Everything that came from a caller (names, features, files) goes through `attune
 """
 
 from collections.abc import Iterator
-from functools import cache
-from importlib.resources import files
 
 from attune import __version__
 from attune.reports import html_figures, html_tables
 from attune.reports.headline import Headline, headline
 from attune.reports.markup import Child, Markup, element, joined
 from attune.reports.number_format import NumberFormat, format_of, percent, plain
+from attune.reports.page import page, section
 from attune.reports.report import EvaluationReport, TargetReport
 
 _HOW_TO_READ = """
@@ -44,19 +43,7 @@ def render(report: EvaluationReport) -> str:
     form = format_of(report)
     told = headline(report)
     sections = [*_overview(report, form), *_details(report, form), *_end(report)]
-    page = element("main", _header(report, told, form), *sections)
-    head = (
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", f"Evaluation of {report.source}"),
-        element("style", Markup(_style())),
-    )
-    return f"<!DOCTYPE html>\n{element('html', element('head', *head), element('body', page), lang='en')}\n"
-
-
-@cache
-def _style() -> str:
-    return (files(__package__) / "report.css").read_text(encoding="utf-8")
+    return page(f"Evaluation of {report.source}", _header(report, told, form), *sections)
 
 
 def _header(report: EvaluationReport, told: Headline, form: NumberFormat) -> Markup:
@@ -84,12 +71,12 @@ def _header(report: EvaluationReport, told: Headline, form: NumberFormat) -> Mar
 
 def _overview(report: EvaluationReport, form: NumberFormat) -> Iterator[Markup]:
     """Yield the sections that compare the targets."""
-    yield _section("Value", html_figures.values(report, form), html_tables.results(report, form))
+    yield section("Value", html_figures.values(report, form), html_tables.results(report, form))
     if any(target.name != report.baseline for target in report.targets):
-        yield _section("Difference", html_figures.differences(report, form))
-    yield _section("Can it be trusted?", html_tables.reasons(report.targets), html_tables.diagnostics(report.targets))
+        yield section("Difference", html_figures.differences(report, form))
+    yield section("Can it be trusted?", html_tables.reasons(report.targets), html_tables.diagnostics(report.targets))
     if html_figures.curved(report):
-        yield _section(
+        yield section(
             "Learning curves",
             html_figures.learning_curves(report),
             html_tables.learning_curves(report, form),
@@ -107,7 +94,7 @@ def _curves(report: EvaluationReport) -> Markup | None:
 def _details(report: EvaluationReport, form: NumberFormat) -> Iterator[Markup]:
     """Yield a section for each target."""
     for target in report.targets:
-        yield _section(target.name, *_target(target, form))
+        yield section(target.name, *_target(target, form))
 
 
 def _target(target: TargetReport, form: NumberFormat) -> Iterator[Markup]:
@@ -127,11 +114,7 @@ def _target(target: TargetReport, form: NumberFormat) -> Iterator[Markup]:
 def _end(report: EvaluationReport) -> Iterator[Markup]:
     if report.problems:
         listed = element("ul", *(element("li", problem) for problem in report.problems))
-        yield _section("Bad rows", element("p", f"The first of {report.refused:,}:"), listed)
-    yield _section("How to read this page", *(element("p", said) for said in _HOW_TO_READ.strip().split("\n\n")))
+        yield section("Bad rows", element("p", f"The first of {report.refused:,}:"), listed)
+    yield section("How to read this page", *(element("p", said) for said in _HOW_TO_READ.strip().split("\n\n")))
     took = f"It took {plain(round(report.seconds, 1))} s, with attune {__version__}."
-    yield _section("To have it again", element("pre", report.command), element("p", took, class_="why"))
-
-
-def _section(title: str, *children: Child) -> Markup:
-    return element("section", element("h2", title), *children)
+    yield section("To have it again", element("pre", report.command), element("p", took, class_="why"))

@@ -1,8 +1,7 @@
 """The tables of a report: every number of it that is drawn, and those that are not."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
-from typing import TypeAlias
 
 from attune.reports.headline import CAUTION
 from attune.reports.html_figures import curved
@@ -10,32 +9,27 @@ from attune.reports.markup import Child, Markup, element
 from attune.reports.number_format import UNKNOWN, NumberFormat, percent, plain
 from attune.reports.ranking import REFUSE, main_estimate
 from attune.reports.report import Estimate, EvaluationReport, Segment, TargetReport
+from attune.reports.tables import HEADED, NAME, NUMBER, TEXT, Columns, folded, table
 
 _MARKS = {"trust": "✓", CAUTION: "▲", REFUSE: "✕"}
-# Of a column: `name` for what a caller has named, `number` for numbers.
-_NAME, _NUMBER, _TEXT = "name", "number", "text"
-# Numbers below a long title, which may be folded.
-_HEADED = "number headed"
 
-_Columns: TypeAlias = Sequence[tuple[str, str]]
-
-_RESULTS: _Columns = (
-    ("policy", _NAME),
-    ("reward a decision", _NUMBER),
-    ("interval", _NUMBER),
-    ("difference", _NUMBER),
-    ("interval", _NUMBER),
-    ("decisions", _NUMBER),
-    ("verdict", _TEXT),
+_RESULTS: Columns = (
+    ("policy", NAME),
+    ("reward a decision", NUMBER),
+    ("interval", NUMBER),
+    ("difference", NUMBER),
+    ("interval", NUMBER),
+    ("decisions", NUMBER),
+    ("verdict", TEXT),
 )
-_SEGMENTS: _Columns = (
-    ("feature", _NAME),
-    ("value", _NAME),
-    ("decisions", _NUMBER),
-    ("as it was decided", _NUMBER),
-    ("this policy", _NUMBER),
-    ("interval", _NUMBER),
-    ("verdict", _TEXT),
+_SEGMENTS: Columns = (
+    ("feature", NAME),
+    ("value", NAME),
+    ("decisions", NUMBER),
+    ("as it was decided", NUMBER),
+    ("this policy", NUMBER),
+    ("interval", NUMBER),
+    ("verdict", TEXT),
 )
 
 
@@ -48,7 +42,7 @@ def results(report: EvaluationReport, form: NumberFormat) -> Markup:
         difference = _numbers(target.difference, form, signed=True) if target.name != report.baseline else ("", "")
         rows.append((target.name, *value, *difference, f"{target.samples:,}", verdict(target.verdict)))
     caption = f"Intervals of {percent(report.confidence)}. The difference is from the baseline, {report.baseline}."
-    return _table(caption, _RESULTS, rows)
+    return table(caption, _RESULTS, rows)
 
 
 def diagnostics(targets: Sequence[TargetReport]) -> Markup:
@@ -59,8 +53,8 @@ def diagnostics(targets: Sequence[TargetReport]) -> Markup:
         found = (target.diagnostics.get(name) for name in names)
         numbers = (UNKNOWN if one is None else plain(one) for one in found)
         rows.append((target.name, verdict(target.verdict), *numbers))
-    columns = (("policy", _NAME), ("verdict", _TEXT), *((name.replace("_", " "), _HEADED) for name in names))
-    return _table("What the importance weights of each policy say about its estimate.", columns, rows)
+    columns = (("policy", NAME), ("verdict", TEXT), *((name.replace("_", " "), HEADED) for name in names))
+    return table("What the importance weights of each policy say about its estimate.", columns, rows)
 
 
 def reasons(targets: Sequence[TargetReport]) -> Markup:
@@ -82,8 +76,8 @@ def estimates(target: TargetReport, form: NumberFormat) -> Markup:
         main = " (shown above)" if estimate.estimator == target.main else ""
         intervals = (known.get(method, "") for method in methods)
         rows.append((f"{estimate.estimator}{main}", form.value(estimate.value), *intervals))
-    columns = (("estimator", _NAME), ("reward a decision", _NUMBER), *((method, _NUMBER) for method in methods))
-    return _table("What each estimator says.", columns, rows)
+    columns = (("estimator", NAME), ("reward a decision", NUMBER), *((method, NUMBER) for method in methods))
+    return table("What each estimator says.", columns, rows)
 
 
 def segments(found: Sequence[Segment], form: NumberFormat) -> Markup:
@@ -93,39 +87,35 @@ def segments(found: Sequence[Segment], form: NumberFormat) -> Markup:
         shown = _numbers(one.estimate, form)
         known = (one.feature, one.value, f"{one.samples:,}", form.value(one.logged))
         rows.append((*known, *shown, verdict(one.verdict)))
-    return _table("What the policy would have earned among decisions whose context has this value.", _SEGMENTS, rows)
+    return table("What the policy would have earned among decisions whose context has this value.", _SEGMENTS, rows)
 
 
 def learning_curves(report: EvaluationReport, form: NumberFormat) -> Markup:
     """Return the points of the learning curves that are drawn."""
     shown = curved(report)
-    columns = [("decisions", _NUMBER)]
+    columns = [("decisions", NUMBER)]
     for target in shown:
-        columns += [(target.name, _NUMBER), ("band", _NUMBER)]
+        columns += [(target.name, NUMBER), ("band", NUMBER)]
     rows: list[Sequence[Child]] = []
     for points in zip_longest(*(target.curve for target in shown)):
         row: list[Child] = [f"{next(point.samples for point in points if point):,}"]
         for point in points:
             row += [form.value(point.value) if point else "", _band(point.low, point.high, form) if point else ""]
         rows.append(row)
-    return _folded(_table("The points of the curves.", columns, rows))
+    return folded(table("The points of the curves.", columns, rows))
 
 
 def weights(target: TargetReport) -> Markup:
     """Return the histogram of a target's weights."""
     rows = [(f"{one.low:g}", f"{one.high:g}", f"{one.count:,}") for one in target.weights]
-    columns = (("from", _NUMBER), ("below", _NUMBER), ("decisions", _NUMBER))
-    return _folded(_table("How many decisions have a weight of this size.", columns, rows))
+    columns = (("from", NUMBER), ("below", NUMBER), ("decisions", NUMBER))
+    return folded(table("How many decisions have a weight of this size.", columns, rows))
 
 
 def verdict(level: str) -> Markup:
     """Return a verdict with its mark: it can be told without its colour."""
     known = level if level in _MARKS else CAUTION
     return element("span", f"{_MARKS[known]} {level}", class_=f"verdict {known}")
-
-
-def _folded(table: Markup) -> Markup:
-    return element("details", element("summary", "The same as a table"), table)
 
 
 def _numbers(estimate: Estimate | None, form: NumberFormat, *, signed: bool = False) -> tuple[str, str]:
@@ -137,16 +127,3 @@ def _numbers(estimate: Estimate | None, form: NumberFormat, *, signed: bool = Fa
 
 def _band(low: float, high: float, form: NumberFormat) -> str:
     return f"[{form.value(low)}, {form.value(high)}]"
-
-
-def _table(caption: str, columns: _Columns, rows: Iterable[Sequence[Child]]) -> Markup:
-    head = element("tr", *(element("th", title, scope="col", class_=style) for title, style in columns))
-    body = [element("tr", *_cells(row, [style for _, style in columns])) for row in rows]
-    inner = (element("caption", caption), element("thead", head), element("tbody", *body))
-    return element("div", element("table", *inner), class_="wide")
-
-
-def _cells(row: Sequence[Child], styles: Sequence[str]) -> list[Markup]:
-    first, *others = row
-    head = element("th", first, scope="row", class_=styles[0])
-    return [head, *(element("td", cell, class_=style) for cell, style in zip(others, styles[1:], strict=True))]

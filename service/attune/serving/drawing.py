@@ -24,6 +24,7 @@ from attune.serving.identity import request_digest
 from attune.serving.joining import told_of
 from attune.serving.live import LivePlacement
 from attune.serving.recording import common_fields, offers_field, own_fields
+from attune.serving.reply_limits import ReplyLimits
 from attune.serving.shortlist import ranking, shortlist
 from attune.serving.terms import OfferTerms
 from attune.storage.v1.records_pb2 import DecisionRecord, ExclusionRecord, SlotRecord
@@ -143,8 +144,10 @@ class Draft:
             """Return the uniform number in [0, 1) that a slot is drawn with."""
             return pmfs.unit_interval("draw", name, self.event_id, str(slot))
 
-        for drawn in slots.draws(situation, [self.chosen], self.n_slots, self.pmf_of, u_of):
-            later.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen))
+        limits = ReplyLimits(self.eligible, self.live.guard, self.circumstances)
+        rest = slots.draws(situation, [self.chosen], self.n_slots, self.pmf_of, u_of, withdrawn_by=limits.withdrawn)
+        for drawn in rest:
+            later.append(SlotRecord(pmf=drawn.pmf, chosen=drawn.chosen, withdrawn=drawn.withdrawn))
             # Twenty slots of a thousand offers take long: other decisions get their turn in between.
             if not self.is_budgeted:
                 await asyncio.sleep(0)

@@ -182,8 +182,8 @@ def _counted_name(name: str) -> str:
 def values_by_name(kept: ActivityRecord) -> dict[str, list[str]]:
     """Return the values that are counted of each categorical feature and tag, by name; those that came most first."""
     values, by_name = kept.values, dict[str, list[str]]()
-    # As many of two: by value.
-    for counted in sorted(sorted(values), key=values.__getitem__, reverse=True):
+    # Those that came as often in the order of their names.
+    for _, counted in sorted([(-values[counted], counted) for counted in values]):
         name, _, value = counted.partition("=")
         by_name.setdefault(name, []).append(value)
     return {(unquote(name) if "%" in name else name): by_name[name] for name in sorted(by_name)}

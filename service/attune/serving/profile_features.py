@@ -13,14 +13,14 @@ count of an activity is there whatever else there is, and is absent only where t
 Made when a profile is changed, and kept with it: a decision only brings to its time what depends on the time.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from attune.serving.profile import DAY_MS, ProfileRules, decay, values_by_name
 from attune.storage.v1.records_pb2 import ActivityRecord, CustomerRecord
 from attune.v1.customer_service_pb2 import Preferences
-from attune.v1.features_pb2 import Features, Tags
+from attune.v1.features_pb2 import Features
 
 MAX_FEATURES = 200
 """Most features of a context."""
@@ -132,22 +132,6 @@ def _labels(half_lives_days: tuple[float, ...]) -> tuple[str, ...]:
     return tuple(f"{days:g}d" for days in half_lives_days)
 
 
-def _timed(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> Iterator[tuple[str, float]]:
-    """Yield the numbers that depend on the time, in no special order."""
-    yield "customer.tenure_days", _days(record.first_seen_ms, now_ms)
-    latest_ms = 0
-    for kept in record.activities:
-        prefix, last_ms = f"customer.{kept.name}.", kept.last_ms
-        latest_ms = max(latest_ms, last_ms)
-        yield f"{prefix}days_since", _days(last_ms, now_ms)
-        yield from _lately(prefix, kept, now_ms - last_ms, rules)
-    if latest_ms:
-        yield "customer.days_since_seen", _days(latest_ms, now_ms)
-    seen = record.last_seen_ms
-    for channel in seen:
-        yield _since_on(channel), _days(seen[channel], now_ms)
-
-
 def _lately(prefix: str, kept: ActivityRecord, age_ms: int, rules: ProfileRules) -> Iterator[tuple[str, float]]:
     """Yield how often something was done lately, for each half-life; nothing where the settings have changed since."""
     decayed = kept.decayed
@@ -165,10 +149,21 @@ def _chosen(record: CustomerRecord, now_ms: int, rules: ProfileRules, room: int)
     if record.first_seen_ms:
         allowed = min(left, MAX_PROFILE_FEATURES)
         spent += allowed - _take(taken, _profile(record, now_ms, rules), allowed)
-    numeric = {name: value for name, value in taken.items() if isinstance(value, float)}
-    categorical = {name: value for name, value in taken.items() if isinstance(value, str)}
-    tags = {name: Tags(values=value) for name, value in taken.items() if isinstance(value, list)}
-    return Features(numeric=numeric, categorical=categorical, tags=tags), spent
+    return _features(taken), spent
+
+
+def _features(taken: Mapping[str, Any]) -> Features:
+    """Return numbers, words and lists of tags as features."""
+    features = Features()
+    numeric, categorical, tags = features.numeric, features.categorical, features.tags
+    for name, value in taken.items():
+        if isinstance(value, float):
+            numeric[name] = value
+        elif isinstance(value, str):
+            categorical[name] = value
+        else:
+            tags[name].values.extend(value)
+    return features
 
 
 def _take(taken: dict[str, Any], offered: Iterable[tuple[str, Any]], room: int) -> int:
@@ -186,20 +181,20 @@ def _take(taken: dict[str, Any], offered: Iterable[tuple[str, Any]], room: int) 
 
 def _profile(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> Iterator[tuple[str, Any]]:
     """Yield the features `customer.`, what matters most first."""
-    timed = dict(_timed(record, now_ms, rules))
     activities = sorted(record.activities, key=lambda kept: (-kept.last_ms, kept.name))
     prefixed = [(f"customer.{kept.name}.", kept) for kept in activities]
     seen = record.last_seen_ms
     channels = sorted(seen, key=lambda channel: (-seen[channel], channel))
-    yield "customer.tenure_days", timed["customer.tenure_days"]
+    yield "customer.tenure_days", _days(record.first_seen_ms, now_ms)
     yield "customer.stage", stage(record, now_ms, rules)
     if activities:
-        yield "customer.days_since_seen", timed["customer.days_since_seen"]
+        yield "customer.days_since_seen", _days(activities[0].last_ms, now_ms)
     if channels:
         yield "customer.last_channel", channels[0]
     yield from ((f"{prefix}count", float(kept.count)) for prefix, kept in prefixed)
-    yield from ((name, timed[name]) for prefix, _ in prefixed if (name := f"{prefix}days_since"))
-    yield from ((name, timed[name]) for channel in channels[:MAX_TOLD_CHANNELS] if (name := _since_on(channel)))
+    yield from ((f"{prefix}days_since", _days(kept.last_ms, now_ms)) for prefix, kept in prefixed)
+    told = channels[:MAX_TOLD_CHANNELS]
+    yield from ((f"customer.on.{channel}.days_since", _days(seen[channel], now_ms)) for channel in told)
     for prefix, kept in prefixed:
         yield from _lately(prefix, kept, now_ms - kept.last_ms, rules)
     yield from _features_of(prefixed)
@@ -231,10 +226,6 @@ def _said(preferences: Preferences) -> Iterator[tuple[str, Any]]:
         yield from ((f"said.{name}", kind[name]) for name in sorted(kind))
     tags = answers.tags
     yield from ((f"said.{name}", list(dict.fromkeys(tags[name].values))) for name in sorted(tags) if tags[name].values)
-
-
-def _since_on(channel: str) -> str:
-    return f"customer.on.{channel}.days_since"
 
 
 def _days(since_ms: int, now_ms: int) -> float:

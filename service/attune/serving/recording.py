@@ -1,6 +1,6 @@
 """How a decision is written: the bytes of a storage.v1.DecisionRecord, put together from pieces.
 
-Filling in a message and serialising it costs several times as much: most of a record is bytes already, and what
+Filling in a message and serialising it costs far more: most of a record is bytes already, and what
 decisions of one version have in common is the same for thousands of them. On the wire, a message is its fields, one
 after the other, in any order.
 """
@@ -9,11 +9,15 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from struct import Struct
 
+from attune.serving.wire import BYTES, VARINT, tag, varint
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.v1.decision_service_pb2 import Mode
 
-_NUMBER, _BYTES = 0, 2
-_SHORT = [bytes((i,)) for i in range(0x80)]
+_EVENT_ID = tag(DecisionRecord.EVENT_ID_FIELD_NUMBER, BYTES)
+_CONTEXT = tag(DecisionRecord.CONTEXT_FIELD_NUMBER, BYTES)
+_OFFER = tag(DecisionRecord.OFFERS_FIELD_NUMBER, BYTES)
+_PMF = tag(DecisionRecord.PMF_FIELD_NUMBER, BYTES)
+_CHOSEN = tag(DecisionRecord.CHOSEN_FIELD_NUMBER, VARINT)
 
 
 def own_fields(event_id: str, decided_at_ms: int, context: bytes, pmf: Sequence[float], chosen: int) -> bytes:
@@ -30,24 +34,24 @@ def own_fields(event_id: str, decided_at_ms: int, context: bytes, pmf: Sequence[
     return b"".join(
         (
             _EVENT_ID,
-            _varint(len(written)),
+            varint(len(written)),
             written,
             _decided_at(decided_at_ms),
             _CONTEXT,
-            _varint(len(context)),
+            varint(len(context)),
             context,
             _PMF,
-            _varint(size),
+            varint(size),
             _doubles(len(pmf)).pack(*pmf),
             _CHOSEN,
-            _varint(chosen),
+            varint(chosen),
         )
     )
 
 
 def offers_field(offers: Iterable[bytes]) -> bytes:
     """Return the offers that came with a request, serialised."""
-    return b"".join([piece for offer in offers for piece in (_OFFER, _varint(len(offer)), offer)])
+    return b"".join([piece for offer in offers for piece in (_OFFER, varint(len(offer)), offer)])
 
 
 @lru_cache(1024)
@@ -64,24 +68,3 @@ def _decided_at(decided_at_ms: int) -> bytes:
 @lru_cache(256)
 def _doubles(n_doubles: int) -> Struct:
     return Struct(f"<{n_doubles}d")
-
-
-def _varint(number: int) -> bytes:
-    if number < len(_SHORT):
-        return _SHORT[number]
-    written = bytearray()
-    while number >= len(_SHORT):
-        written.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes((*written, number))
-
-
-def _tag(field_number: int, kind: int) -> bytes:
-    return _varint(field_number << 3 | kind)
-
-
-_EVENT_ID = _tag(DecisionRecord.EVENT_ID_FIELD_NUMBER, _BYTES)
-_CONTEXT = _tag(DecisionRecord.CONTEXT_FIELD_NUMBER, _BYTES)
-_OFFER = _tag(DecisionRecord.OFFERS_FIELD_NUMBER, _BYTES)
-_PMF = _tag(DecisionRecord.PMF_FIELD_NUMBER, _BYTES)
-_CHOSEN = _tag(DecisionRecord.CHOSEN_FIELD_NUMBER, _NUMBER)

@@ -25,7 +25,8 @@ ACTIVITY_IDS_KEPT_S = 7 * 24 * 3600
 MOST_ACTIVITY_IDS = 10_000
 """Most activities of a customer that are known by their ids."""
 
-_ATTEMPTS = 10
+# Of several processes that change the same customer all the time, one succeeds each time.
+_ATTEMPTS = 64
 _DAY_S = 24 * 3600
 
 T = TypeVar("T")

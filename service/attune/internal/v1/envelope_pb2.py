@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!attune/internal/v1/envelope.proto\x12\x12\x61ttune.internal.v1\"\xf5\x01\n\x0e\x44\x65\x63ideEnvelope\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x03 \x03(\x0c\x12\x13\n\x0b\x63ustomer_id\x18\x04 \x01(\t\x12\x0e\n\x06offers\x18\x05 \x03(\x0c\x12\x11\n\toffer_ids\x18\x06 \x03(\t\x12\x1a\n\x12\x65xcluded_offer_ids\x18\x07 \x03(\t\x12\r\n\x05slots\x18\x08 \x01(\r\x12\x14\n\x0cranking_size\x18\t \x01(\r\x12\x10\n\x08\x64\x65\x66\x65rred\x18\n \x01(\x08\x12\x0f\n\x07\x63hannel\x18\x0b \x01(\t\x12\x11\n\ttime_zone\x18\x0c \x01(\t\"K\n\x13\x44\x65\x63ideBatchEnvelope\x12\x34\n\x08requests\x18\x01 \x03(\x0b\x32\".attune.internal.v1.DecideEnvelopeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!attune/internal/v1/envelope.proto\x12\x12\x61ttune.internal.v1\"\xf5\x01\n\x0e\x44\x65\x63ideEnvelope\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x03 \x03(\x0c\x12\x13\n\x0b\x63ustomer_id\x18\x04 \x01(\t\x12\x0e\n\x06offers\x18\x05 \x03(\x0c\x12\x11\n\toffer_ids\x18\x06 \x03(\t\x12\x1a\n\x12\x65xcluded_offer_ids\x18\x07 \x03(\t\x12\r\n\x05slots\x18\x08 \x01(\r\x12\x14\n\x0cranking_size\x18\t \x01(\r\x12\x10\n\x08\x64\x65\x66\x65rred\x18\n \x01(\x08\x12\x0f\n\x07\x63hannel\x18\x0b \x01(\t\x12\x11\n\ttime_zone\x18\x0c \x01(\t\"K\n\x13\x44\x65\x63ideBatchEnvelope\x12\x34\n\x08requests\x18\x01 \x03(\x0b\x32\".attune.internal.v1.DecideEnvelope\"$\n\x11\x44\x65\x63ideBatchAnswer\x12\x0f\n\x07results\x18\x01 \x03(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,4 +35,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DECIDEENVELOPE']._serialized_end=303
   _globals['_DECIDEBATCHENVELOPE']._serialized_start=305
   _globals['_DECIDEBATCHENVELOPE']._serialized_end=380
+  _globals['_DECIDEBATCHANSWER']._serialized_start=382
+  _globals['_DECIDEBATCHANSWER']._serialized_end=418
 # @@protoc_insertion_point(module_scope)

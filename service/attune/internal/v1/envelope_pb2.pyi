@@ -39,3 +39,9 @@ class DecideBatchEnvelope(_message.Message):
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
     requests: _containers.RepeatedCompositeFieldContainer[DecideEnvelope]
     def __init__(self, requests: _Optional[_Iterable[_Union[DecideEnvelope, _Mapping]]] = ...) -> None: ...
+
+class DecideBatchAnswer(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, results: _Optional[_Iterable[bytes]] = ...) -> None: ...

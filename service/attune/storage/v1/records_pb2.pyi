@@ -202,12 +202,14 @@ class CatalogRecord(_message.Message):
     def __init__(self, offer: _Optional[_Union[_catalog_service_pb2.CatalogOffer, _Mapping]] = ..., revision: _Optional[int] = ..., changed_at_ms: _Optional[int] = ...) -> None: ...
 
 class SlotRecord(_message.Message):
-    __slots__ = ("pmf", "chosen")
+    __slots__ = ("pmf", "chosen", "withdrawn")
     PMF_FIELD_NUMBER: _ClassVar[int]
     CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    WITHDRAWN_FIELD_NUMBER: _ClassVar[int]
     pmf: _containers.RepeatedScalarFieldContainer[float]
     chosen: int
-    def __init__(self, pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ...) -> None: ...
+    withdrawn: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, pmf: _Optional[_Iterable[float]] = ..., chosen: _Optional[int] = ..., withdrawn: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class OutcomeRecord(_message.Message):
     __slots__ = ("name", "value", "occurred_at_ms", "slot")

@@ -1,0 +1,99 @@
+"""How decisions are answered: a message for one, and for each of a batch its bytes, put together from pieces.
+
+As `attune.serving.recording` does for what is stored: a message that is filled in and serialised costs more.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from struct import Struct
+
+from attune.serving.decider import Decided
+from attune.serving.drawing import Draft
+from attune.serving.wire import BYTES, DOUBLE, tag, varint
+from attune.storage.v1.records_pb2 import DecisionRecord
+from attune.v1.decision_service_pb2 import (
+    MODE_EMPTY,
+    Choice,
+    DecideResponse,
+    DecideResult,
+    Decision,
+    Mode,
+    ScoredOffer,
+)
+
+_KEPT = 4096
+_DOUBLE = Struct("<d")
+_DECISION = tag(DecideResult.DECISION_FIELD_NUMBER, BYTES)
+_EVENT_ID = tag(DecideResponse.EVENT_ID_FIELD_NUMBER, BYTES)
+_CHOICE = tag(DecideResponse.CHOICES_FIELD_NUMBER, BYTES)
+_PROPENSITY = tag(Choice.PROPENSITY_FIELD_NUMBER, DOUBLE)
+
+
+def decided_result(decided: Decided, ranking_size: int) -> bytes:
+    """Return what tells a caller of a decision, serialised.
+
+    Args:
+        decided: The decision.
+        ranking_size: How many scored offers are asked for.
+    """
+    if decided.record.mode == MODE_EMPTY:
+        empty = DecideResponse()
+        write_decision(decided, 0, empty)
+        return DecideResult(decision=empty).SerializeToString()
+    record, chosen = decided.record, decided.record.chosen
+    event_id = record.event_id.encode()
+    choice = _begun_choice(decided.offer_ids[chosen]) + _DOUBLE.pack(record.pmf[chosen])
+    common = _common(record.policy_version, record.mode, decided.logged)
+    more = _more(decided, ranking_size) if ranking_size or record.later_slots else b""
+    length, event_id_length = varint(len(choice)), varint(len(event_id))
+    decision = b"".join((_EVENT_ID, event_id_length, event_id, _CHOICE, length, choice, common, more))
+    return _DECISION + varint(len(decision)) + decision
+
+
+def write_decision(decided: Decided, ranking_size: int, response: DecideResponse) -> None:
+    """Fill in the same as a message."""
+    record, offer_ids = decided.record, decided.offer_ids
+    response.event_id = record.event_id
+    response.policy_version = record.policy_version
+    response.mode = record.mode
+    response.logged = decided.logged
+    if record.mode == MODE_EMPTY:
+        return
+    # Filling in costs half of what handing over a list of messages does.
+    add_choices(record, offer_ids, response)
+    if ranking_size:
+        response.ranking.extend(_ranking(decided, ranking_size))
+
+
+def add_choices(record: Draft | DecisionRecord, offer_ids: Sequence[str], to: DecideResponse | Decision) -> None:
+    """Add what was drawn for each slot."""
+    to.choices.add(offer_id=offer_ids[record.chosen], propensity=record.pmf[record.chosen])
+    if record.later_slots:
+        _add_later_choices(record, offer_ids, to)
+
+
+def _add_later_choices(record: Draft | DecisionRecord, offer_ids: Sequence[str], to: DecideResponse | Decision) -> None:
+    for slot, drawn in enumerate(record.later_slots, 1):
+        to.choices.add(slot=slot, offer_id=offer_ids[drawn.chosen], propensity=drawn.pmf[drawn.chosen])
+
+
+def _ranking(decided: Decided, size: int) -> list[ScoredOffer]:
+    # Equal probabilities keep the caller's order: sorting is stable.
+    ranked = sorted(zip(decided.record.pmf, decided.offer_ids, strict=True), key=lambda pair: -pair[0])
+    return [ScoredOffer(offer_id=offer_id, probability=probability) for probability, offer_id in ranked[:size]]
+
+
+def _more(decided: Decided, ranking_size: int) -> bytes:
+    response = DecideResponse(ranking=_ranking(decided, ranking_size))
+    _add_later_choices(decided.record, decided.offer_ids, response)
+    return response.SerializeToString()
+
+
+@lru_cache(_KEPT)
+def _begun_choice(offer_id: str) -> bytes:
+    return Choice(offer_id=offer_id).SerializeToString() + _PROPENSITY
+
+
+@lru_cache(_KEPT)
+def _common(policy_version: int, mode: Mode, logged: bool) -> bytes:  # noqa: FBT001 - a value like the others
+    return DecideResponse(policy_version=policy_version, mode=mode, logged=logged).SerializeToString()

@@ -1,0 +1,52 @@
+"""What a batch answers of a decision is what a call for it alone answers."""
+
+import pytest
+
+from attune.api.replies import decided_result, write_decision
+from attune.serving.decider import Decided
+from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
+from attune.v1.decision_service_pb2 import (
+    MODE_CONTROL,
+    MODE_FALLBACK,
+    MODE_LEARNED,
+    Choice,
+    DecideResponse,
+    DecideResult,
+    ScoredOffer,
+)
+
+OFFER_IDS = ["a", "ö" * 100, "c" * 256]
+LATER = [SlotRecord(pmf=[0.25, 0.0, 0.75], chosen=2), SlotRecord(pmf=[1.0, 0.0, 0.0], chosen=0)]
+
+
+def decided(*, logged: bool = True, **fields: object) -> Decided:
+    record = DecisionRecord(event_id="e", pmf=[0.2, 0.7, 0.1], chosen=1, **fields)  # type: ignore[arg-type]
+    return Decided(record, OFFER_IDS, logged=logged)
+
+
+@pytest.mark.parametrize("ranking_size", [0, 2, 100])
+@pytest.mark.parametrize(
+    "made",
+    [
+        decided(policy_version=2**40, mode=MODE_LEARNED),
+        decided(mode=MODE_FALLBACK, logged=False),
+        decided(mode=MODE_CONTROL, later_slots=LATER),
+    ],
+)
+def test_a_result_is_the_response_of_a_single_call(made: Decided, ranking_size: int) -> None:
+    response = DecideResponse()
+    write_decision(made, ranking_size, response)
+    assert DecideResult.FromString(decided_result(made, ranking_size)) == DecideResult(decision=response)
+
+
+def test_a_response_says_what_was_drawn() -> None:
+    response = DecideResponse()
+    write_decision(decided(mode=MODE_LEARNED, policy_version=3, later_slots=LATER[:1]), 2, response)
+    assert response == DecideResponse(
+        event_id="e",
+        choices=[Choice(offer_id=OFFER_IDS[1], propensity=0.7), Choice(slot=1, offer_id=OFFER_IDS[2], propensity=0.75)],
+        ranking=[ScoredOffer(offer_id=OFFER_IDS[1], probability=0.7), ScoredOffer(offer_id="a", probability=0.2)],
+        policy_version=3,
+        mode=MODE_LEARNED,
+        logged=True,
+    )
