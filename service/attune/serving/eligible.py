@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from attune.errors import NothingEligibleError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.serving.candidates import Candidates, candidates, part_of
+from attune.serving.candidates import Candidates, candidates, joined, part_of, takes_all, whole_set
 from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Circumstances
 from attune.serving.exclusions import recorded, recorded_by_id, told
 from attune.serving.guard import NO_GUARD, Guard
-from attune.serving.situation import situation_of
+from attune.serving.situation import read_context, situation_of
 from attune.serving.terms import OfferTerms, Terms, bare_terms
 from attune.storage.v1.records_pb2 import ExclusionRecord
 from attune.v1.features_pb2 import Features
@@ -79,6 +79,11 @@ def eligible_offers(
         InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
         NothingEligibleError: No offer is left.
     """
+    if circumstances is None and live is not None and takes_all(request, live):
+        # As what follows would have it, for decisions that come all the time.
+        context = joined(request.context)
+        situation = whole_set(read_context(context), live)
+        return Eligible(situation, (), live.offer_set.digest, 0, context, live.terms)
     found = candidates(request, live)
     if circumstances is not None:
         found = _guarded(found, guard, circumstances)
