@@ -66,7 +66,7 @@ def decision(event_id: str, rng: Random) -> DecisionRecord:
 
 
 async def make(store: Store, pipe: Pipe, keys: PlacementKeys, n: int, seed: int = 1, *, withheld: bool = False) -> None:
-    """Makes a log of n decisions, most with outcomes, some of them late; perhaps nothing is learned from every fifth."""
+    """Makes a log of n decisions, most with outcomes, some of them late; every fifth may be withheld."""
     rng = Random(seed)
     journal, outcomes = Journal(pipe), Outcomes(store)
     made = [decision(f"s{seed}-e{i}", rng) for i in range(n)]
