@@ -170,6 +170,24 @@ def decode(token: str) -> NamedFeature:
             return NamedFeature(kind if name else Kind.IDENTITY, name, _unescaped(rest))
 
 
+def encoded_number(name: str, value: float) -> float:
+    """Return the number that a numeric feature's token has.
+
+    Args:
+        name: The feature's.
+        value: Its value.
+
+    Raises:
+        FeatureError: It is not finite, or too large.
+    """
+    if name.startswith(CUSTOMER_PREFIX):
+        if 0.0 < value < math.inf:  # nearly always
+            return round(math.log1p(value), _LOG_DIGITS)
+        if -math.inf < value < 0.0:
+            return -round(math.log1p(-value), _LOG_DIGITS)
+    return _number("numeric", name, value)
+
+
 def escaped_name(name: str) -> str:
     """Return how a feature's name stands in a token."""
     return _RESERVED.sub(_percent_encoded, name)
@@ -216,13 +234,7 @@ def _name(kind: str, name: str) -> str:
 
 
 def _numeric_token(name: str, value: float) -> str:
-    escaped = _name("numeric", name)
-    if name.startswith(CUSTOMER_PREFIX):
-        if 0.0 < value < math.inf:  # nearly always
-            return f"{escaped}:{round(math.log1p(value), _LOG_DIGITS)!r}"
-        if -math.inf < value < 0.0:
-            return f"{escaped}:{-round(math.log1p(-value), _LOG_DIGITS)!r}"
-    return f"{escaped}:{_number('numeric', name, value)!r}"
+    return f"{_name('numeric', name)}:{encoded_number(name, value)!r}"
 
 
 @lru_cache(_CACHED_TOKENS)

@@ -5,8 +5,9 @@ import pytest
 from attune.errors import InvalidInputError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.circumstances import Visitor
-from attune.serving.joining import circumstances_of, told_of, with_customer
+from attune.serving.joining import circumstances_of, told_of
 from attune.serving.profile import ProfileRules, fold
+from attune.serving.profile_features import tell
 from attune.serving.seen import Seen
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
 from attune.v1.customer_service_pb2 import Activity, Preferences
@@ -59,6 +60,7 @@ def test_what_the_customer_said_about_the_time_goes_before_what_the_request_says
     assert circumstances_of(request(MOBILE, time_zone="Asia/Tokyo"), 1, known(), RULES).time_zone == "Asia/Tokyo"
 
 
+@pytest.mark.parametrize("is_kept", [True, False])
 @pytest.mark.parametrize(
     "own",
     [
@@ -70,13 +72,16 @@ def test_what_the_customer_said_about_the_time_goes_before_what_the_request_says
         Features(numeric={f"n{i}": float(i) for i in range(MAX_FEATURES - 3)}),
     ],
 )
-def test_what_the_policy_sees_is_what_is_recorded(own: Features) -> None:
+def test_what_the_policy_sees_is_what_is_recorded(own: Features, *, is_kept: bool) -> None:
     """A learner encodes what is recorded."""
-    visitor = known(preferences=Preferences(interests=["running", "yoga"]))
+    said = Features(numeric={"spent": 0.0, "tries": -2.5})
+    visitor = known(preferences=Preferences(interests=["running", "yoga"], answers=said))
+    if is_kept:
+        tell(visitor.record, 3 * DAY_MS, RULES)
     circumstances = circumstances_of(request(own), 4 * DAY_MS, visitor, RULES)
     assert circumstances.customer is not None
-    told = with_customer(encode(own), circumstances.customer.features)
-    assert told == encode(Features.FromString(circumstances.context.SerializeToString()))
+    told = told_of(Situation(encode(own), [], []), circumstances.customer).context
+    assert told == encode(Features.FromString(circumstances.written)) == encode(circumstances.context)
     for kind in ("numeric", "categorical", "tags"):
         for name in getattr(own, kind):
             assert getattr(circumstances.context, kind)[name] == getattr(own, kind)[name]
@@ -86,11 +91,12 @@ def test_what_the_policy_sees_is_what_is_recorded(own: Features) -> None:
 
 def test_a_situation_of_the_catalogue_stays_one() -> None:
     offers = ActionSet(["a", "b"], ["=a", "=b"])
-    customer = circumstances_of(request(MOBILE), 4 * DAY_MS, known(), RULES).customer
+    circumstances = circumstances_of(request(MOBILE), 4 * DAY_MS, known(), RULES)
+    customer = circumstances.customer
     assert customer is not None
     for own in (Situation(encode(MOBILE), ["b"], ["=b"], offers, [1]), Situation(encode(MOBILE), ["b"], ["=b"])):
         told = told_of(own, customer)
-        assert told.context == with_customer(encode(MOBILE), customer.features)
+        assert told.context == encode(circumstances.context)
         assert (told.action_ids, told.actions, told.known, told.positions) == (["b"], ["=b"], own.known, own.positions)
         assert told.read.text == told.context
 

@@ -4,10 +4,11 @@ Put together once for each decision, before it is said what may be drawn; guardr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from attune.serving.seen import Seen
+from attune.serving.told import NOTHING_TOLD, Told
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
 from attune.v1.features_pb2 import Features
 
@@ -22,13 +23,13 @@ class KnownCustomer:
         key: The keyed hash of the id, 16 bytes.
         record: Profile, preferences and consent.
         seen: What was shown and how it was taken, earliest first. Not read, and empty, where nothing depends on it.
-        features: What the policy is told about the customer: `customer.` and `said.`; part of `Circumstances.context`.
+        told: What the policy is told about the customer: `customer.` and `said.`; part of `Circumstances.context`.
     """
 
     key: bytes
     record: CustomerRecord
     seen: Sequence[SeenRecord] = ()
-    features: Features = field(default_factory=Features)
+    told: Told = NOTHING_TOLD
 
 
 class Visitor(NamedTuple):
@@ -63,6 +64,7 @@ class Circumstances:
         channel: Where it will be shown, as the request says; empty where it does not.
         time_zone: The customer's, as IANA calls it: as the customer said it, else as the request does; may be empty.
         withheld: Whether nothing may be learned from the decision.
+        written: The context, serialised, where a customer is known.
     """
 
     now_ms: int
@@ -72,3 +74,4 @@ class Circumstances:
     channel: str = ""
     time_zone: str = ""
     withheld: bool = False
+    written: bytes = b""

@@ -87,7 +87,7 @@ class ContextReader:
         context = names_and_numbers(encode(features))
         if len(serialised) > _MOST_BYTES or any(name.startswith(CUSTOMER_PREFIX) for name in features.numeric):
             return context  # numbers of a profile are not encoded as they are
-        if (places := _number_places(serialised)) is not None:
+        if (places := number_places(serialised)) is not None:
             self._keep(serialised, places, context.names)
         return context
 
@@ -95,7 +95,7 @@ class ContextReader:
         if len(self._known) >= _MOST_KEPT:
             self._known.clear()
             self._layouts.clear()
-        layout = _layout(len(serialised), list(places.values()))
+        layout = layout_of(len(serialised), list(places.values()))
         pieces = layout.unpack(serialised)
         piece_of = {escaped_name(name.decode()): 2 * i + 1 for i, name in enumerate(places)}
         numbered = [token[:-1] for token in names.split() if token.endswith(":")]
@@ -110,15 +110,24 @@ def _is_negative(number: float) -> bool:
     return -MAX_NUMBER <= number <= -MIN_NUMBER
 
 
-def _layout(size: int, places: Sequence[int]) -> Struct:
-    """Return how a message of so many bytes is cut: a piece of bytes, a number, a piece of bytes, and so on."""
+def layout_of(size: int, places: Sequence[int]) -> Struct:
+    """Return how a message of so many bytes is cut: a piece of bytes, a number, a piece of bytes, and so on.
+
+    Args:
+        size: Of the message, in bytes.
+        places: Where its numbers begin, ascending.
+    """
     begins = [0, *(place + _NUMBER_BYTES for place in places)]
     between = [end - begin for begin, end in zip(begins, [*places, size], strict=True)]
     return Struct("<" + "d".join(f"{length}s" for length in between))
 
 
-def _number_places(serialised: bytes) -> dict[bytes, int] | None:
-    """Return where the numbers of a message are, by name; None where anything in it is not as it is usually written."""
+def number_places(serialised: bytes) -> dict[bytes, int] | None:
+    """Return where the numbers of features are, by name; None where anything is not as it is usually written.
+
+    Args:
+        serialised: An attune.v1.Features message.
+    """
     at, places = 0, {}
     while at < len(serialised):
         tag, size, at = serialised[at], serialised[at + 1], at + 2

@@ -216,7 +216,7 @@ def draft(
     digest = request_digest(request, eligible.asked or eligible.situation) if request.event_id else b""
     if circumstances is not None and circumstances.customer is not None:
         situation = told_of(eligible.situation, circumstances.customer)
-        eligible = eligible._replace(situation=situation, context=circumstances.context.SerializeToString())
+        eligible = eligible._replace(situation=situation, context=circumstances.written)
     window_ms = DEFERRED if request.deferred else live.window_ms
     policy, mode = (None, MODE_DEFAULT) if eligible.is_default else _chooser(live, request.customer_id or event_id)
     n_slots = request.slots

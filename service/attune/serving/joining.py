@@ -17,15 +17,18 @@ from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.candidates import joined as one_of
 from attune.serving.circumstances import Circumstances, KnownCustomer, Visitor
 from attune.serving.profile import ProfileRules
-from attune.serving.profile_features import known_features
+from attune.serving.profile_features import is_kept, known, known_features
+from attune.serving.told import Told, joined
+from attune.serving.told import told_of as features_told
+from attune.storage.v1.records_pb2 import CustomerRecord
 from attune.v1.features_pb2 import Features
 from attune_models.contexts import names_and_numbers
-from attune_models.features import CUSTOMER_PREFIX, MAX_FEATURES, encode
+from attune_models.features import CUSTOMER_PREFIX, MAX_FEATURES
 from attune_models.types import ReadSituation, Situation
 
 _KINDS = ("numeric", "categorical", "tags", "dense")
 # What the names of features of a customer begin with.
-_PREFIXES = (CUSTOMER_PREFIX, "said.")
+_PREFIXES = (CUSTOMER_PREFIX.encode(), b"said.")
 
 
 def circumstances_of(
@@ -42,20 +45,33 @@ def circumstances_of(
     Raises:
         InvalidInputError: The context is no message of features.
     """
-    context = _own(request)
+    own = one_of(request.context)
     if visitor is None or not visitor.key:
         withheld = visitor is not None and visitor.withheld
+        context = _features(own)
         return Circumstances(now_ms, context, request.placement, None, request.channel, request.time_zone, withheld)
-    known = known_features(visitor.record, now_ms, rules, max(0, MAX_FEATURES - _size(context)))
-    customer = KnownCustomer(visitor.key, visitor.record, visitor.seen, without_repeated(context, known))
-    context.MergeFrom(customer.features)
+    told = _told(own, visitor.record, now_ms, rules)
+    # What the request says itself is not in what is told: so they may stand one after the other.
+    written = own + told.serialised
+    customer = KnownCustomer(visitor.key, visitor.record, visitor.seen, told)
     time_zone = visitor.record.preferences.time_zone or request.time_zone
-    return Circumstances(now_ms, context, request.placement, customer, request.channel, time_zone, visitor.withheld)
+    given = (request.placement, customer, request.channel, time_zone, visitor.withheld, written)
+    return Circumstances(now_ms, _features(written), *given)
 
 
-def _own(request: DecideEnvelope) -> Features:
+def _told(own: bytes, record: CustomerRecord, now_ms: int, rules: ProfileRules) -> Told:
+    """Return what is told about a customer beside what the request says."""
+    # A feature takes two bytes at least: most contexts leave room for all that there is.
+    if is_kept(record, rules, MAX_FEATURES - len(own) // 2) and not any(prefix in own for prefix in _PREFIXES):
+        return known(record, now_ms, rules)
+    features = _features(own)
+    told = known_features(record, now_ms, rules, max(0, MAX_FEATURES - _size(features)))
+    return features_told(without_repeated(features, told))
+
+
+def _features(serialised: bytes) -> Features:
     try:
-        return Features.FromString(one_of(request.context))
+        return Features.FromString(serialised)
     except DecodeError:
         said = "expected a message of the contract, got bytes that are none"
         raise InvalidInputError(Violation("context", said)) from None
@@ -68,24 +84,11 @@ def told_of(own: Situation, customer: KnownCustomer) -> Situation:
         own: With the request's own context.
         customer: Who is known.
     """
-    text = with_customer(own.context, customer.features)
     ids, actions, known = own.action_ids, own.actions, own.known
     if known is None:
-        return Situation(text, ids, actions)
-    return ReadSituation(names_and_numbers(text), ids, actions, known, own.positions)
-
-
-def with_customer(context: str, known: Features) -> str:
-    """Add to an encoded context what is known about the customer.
-
-    Args:
-        context: The request's own, see `attune_models.features.encode`.
-        known: What `without_repeated` has left of it.
-
-    Returns:
-        What encoding both as one gives.
-    """
-    return " ".join(sorted([*context.split(), *encode(known).split()]))
+        return Situation(joined(names_and_numbers(own.context), customer.told).text, ids, actions)
+    read = own.read if isinstance(own, ReadSituation) else names_and_numbers(own.context)
+    return ReadSituation(joined(read, customer.told), ids, actions, known, own.positions)
 
 
 def without_repeated(own: Features, known: Features) -> Features:
@@ -95,8 +98,6 @@ def without_repeated(own: Features, known: Features) -> Features:
         own: The request's context.
         known: All that is known.
     """
-    if not any(name.startswith(_PREFIXES) for name in _names(own)):
-        return known
     said = set(_names(own))
     kept = Features()
     kept.CopyFrom(known)

@@ -18,9 +18,11 @@ from functools import lru_cache
 from typing import Any
 
 from attune.serving.profile import DAY_MS, ProfileRules, decay, values_by_name
+from attune.serving.told import Told, brought_to, keep, labels, told_of
 from attune.storage.v1.records_pb2 import ActivityRecord, CustomerRecord
 from attune.v1.customer_service_pb2 import Preferences
 from attune.v1.features_pb2 import Features
+from attune_models.features import encode
 
 MAX_FEATURES = 200
 """Most features of a context."""
@@ -30,9 +32,8 @@ MAX_OFTEN = 5
 """How many of the values that came most often are told."""
 MAX_TOLD_CHANNELS = 10
 
-_VERSION = 1
-_GROWS = "days"
-_CACHED_NAMES = 8192
+_VERSION = 2
+_STAGE = "customer.stage"
 
 
 def known_features(record: CustomerRecord, now_ms: int, rules: ProfileRules, room: int = MAX_FEATURES) -> Features:
@@ -44,21 +45,43 @@ def known_features(record: CustomerRecord, now_ms: int, rules: ProfileRules, roo
         rules: The settings.
         room: How many features there may be at most; what was said goes first.
     """
-    if record.told_by != _told_by(rules) or record.told_size > room:
-        return _chosen(record, now_ms, rules, room)[0]
-    features = Features()
-    features.CopyFrom(record.told)
-    _bring_to(features, record, now_ms, rules)
-    return features
+    return Features.FromString(known(record, now_ms, rules, room).serialised)
+
+
+def is_kept(record: CustomerRecord, rules: ProfileRules, room: int) -> bool:
+    """Tell whether what decisions are told is kept with the record, by these rules, and there is room for it."""
+    return record.told_by == _told_by(rules) and record.told_size <= room
+
+
+def known(record: CustomerRecord, now_ms: int, rules: ProfileRules, room: int = MAX_FEATURES) -> Told:
+    """Return the same as decisions are told it."""
+    if is_kept(record, rules, room):
+        told = brought_to(record, now_ms, rules.half_lives_days)
+        if told is not None:
+            return _staged(told, record, now_ms, rules)
+    return told_of(_chosen(record, now_ms, rules, room)[0])
+
+
+def _staged(told: Told, record: CustomerRecord, now_ms: int, rules: ProfileRules) -> Told:
+    """Add the stage of a customer who was seen, which no profile has: it changes with time, too."""
+    if not record.first_seen_ms:
+        return told
+    serialised, token = _stage_told(stage(record, now_ms, rules))
+    return told._replace(serialised=told.serialised + serialised, words=f"{told.words} {token}")
+
+
+@lru_cache
+def _stage_told(name: str) -> tuple[bytes, str]:
+    features = Features(categorical={_STAGE: name})
+    return features.SerializeToString(), encode(features)
 
 
 def tell(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> None:
     """Keep what decisions are to be told with a record that has changed."""
-    features, size = _chosen(record, now_ms, rules, MAX_FEATURES)
-    record.told.CopyFrom(features)
-    record.told_size = size
+    features, record.told_size = _chosen(record, now_ms, rules, MAX_FEATURES)
+    features.categorical.pop(_STAGE, None)
+    keep(record, features, now_ms)
     record.told_by = _told_by(rules)
-    record.told_at_ms = now_ms
 
 
 def stage(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> str:
@@ -95,49 +118,12 @@ def _told_by(rules: ProfileRules) -> str:
     return f"{_VERSION}:{rules.half_lives_days}"
 
 
-def _bring_to(features: Features, record: CustomerRecord, now_ms: int, rules: ProfileRules) -> None:
-    """Bring features that are of some time to a later one."""
-    age_ms = now_ms - record.told_at_ms
-    if not record.first_seen_ms or age_ms <= 0:
-        return
-    features.categorical["customer.stage"] = stage(record, now_ms, rules)
-    numeric = features.numeric
-    age_days = age_ms / DAY_MS
-    labels = _labels(rules.half_lives_days)
-    factors = {label: decay(age_ms, days) for label, days in zip(labels, rules.half_lives_days, strict=True)}
-    for name in list(numeric):
-        aging = _aging(name, labels)
-        if aging == _GROWS:
-            numeric[name] += age_days
-        elif aging:
-            numeric[name] *= factors[aging]
-
-
-@lru_cache(_CACHED_NAMES)
-def _aging(name: str, labels: tuple[str, ...]) -> str:
-    """Return how a number depends on the time: `_GROWS` by 1 a day, halves as a label says, or nothing for not at all.
-
-    The sums of what callers call as they like end with `.sum`, so that they are not taken for anything else.
-    """
-    if not name.startswith("customer.") or name.endswith((".count", ".sum")):
-        return ""
-    # The longest first: there may be half-lives of 5 and of 0.5 days.
-    found = (label for label in sorted(labels, key=len, reverse=True) if name.endswith(f".{label}"))
-    return next(found, _GROWS)
-
-
-@lru_cache
-def _labels(half_lives_days: tuple[float, ...]) -> tuple[str, ...]:
-    """Return what the names of counts end with that halve in so many days."""
-    return tuple(f"{days:g}d" for days in half_lives_days)
-
-
 def _lately(prefix: str, kept: ActivityRecord, age_ms: int, rules: ProfileRules) -> Iterator[tuple[str, float]]:
     """Yield how often something was done lately, for each half-life; nothing where the settings have changed since."""
     decayed = kept.decayed
     if len(decayed) == len(rules.half_lives_days):
-        labels = _labels(rules.half_lives_days)
-        for label, days, counted in zip(labels, rules.half_lives_days, decayed, strict=True):
+        endings = labels(rules.half_lives_days)
+        for label, days, counted in zip(endings, rules.half_lives_days, decayed, strict=True):
             yield prefix + label, counted * decay(age_ms, days)
 
 
@@ -186,7 +172,7 @@ def _profile(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> Iterat
     seen = record.last_seen_ms
     channels = sorted(seen, key=lambda channel: (-seen[channel], channel))
     yield "customer.tenure_days", _days(record.first_seen_ms, now_ms)
-    yield "customer.stage", stage(record, now_ms, rules)
+    yield _STAGE, stage(record, now_ms, rules)
     if activities:
         yield "customer.days_since_seen", _days(activities[0].last_ms, now_ms)
     if channels:

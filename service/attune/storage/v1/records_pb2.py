@@ -25,13 +25,12 @@ _sym_db = _symbol_database.Default()
 from attune.v1 import catalog_service_pb2 as attune_dot_v1_dot_catalog__service__pb2
 from attune.v1 import customer_service_pb2 as attune_dot_v1_dot_customer__service__pb2
 from attune.v1 import decision_service_pb2 as attune_dot_v1_dot_decision__service__pb2
-from attune.v1 import features_pb2 as attune_dot_v1_dot_features__pb2
 from attune.v1 import placement_pb2 as attune_dot_v1_dot_placement__pb2
 from attune.v1 import placement_service_pb2 as attune_dot_v1_dot_placement__service__pb2
 from attune.v1 import segment_service_pb2 as attune_dot_v1_dot_segment__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61ttune/storage/v1/records.proto\x12\x11\x61ttune.storage.v1\x1a\x1f\x61ttune/v1/catalog_service.proto\x1a attune/v1/customer_service.proto\x1a attune/v1/decision_service.proto\x1a\x18\x61ttune/v1/features.proto\x1a\x19\x61ttune/v1/placement.proto\x1a!attune/v1/placement_service.proto\x1a\x1f\x61ttune/v1/segment_service.proto\"\xd7\x01\n\x0fPlacementRecord\x12\'\n\tplacement\x18\x01 \x01(\x0b\x32\x14.attune.v1.Placement\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x15\n\rcreated_at_ms\x18\x03 \x01(\x03\x12\x12\n\ngeneration\x18\x04 \x01(\x03\x12\x13\n\x0btrains_from\x18\x05 \x01(\t\x12\x11\n\tset_aside\x18\x06 \x01(\x03\x12\x36\n\x0elast_promotion\x18\x07 \x01(\x0b\x32\x1e.attune.v1.ChallengerPromotion\"\xd4\x03\n\x0e\x44\x65\x63isionRecord\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x15\n\rdecided_at_ms\x18\x02 \x01(\x03\x12\x0f\n\x07\x63ontext\x18\x03 \x01(\x0c\x12\x0e\n\x06offers\x18\x04 \x03(\x0c\x12\x0b\n\x03pmf\x18\x05 \x03(\x01\x12\x0e\n\x06\x63hosen\x18\x06 \x01(\r\x12\x16\n\x0epolicy_version\x18\x07 \x01(\x03\x12\x1d\n\x04mode\x18\x08 \x01(\x0e\x32\x0f.attune.v1.Mode\x12\x16\n\x0erequest_digest\x18\t \x01(\x0c\x12\x32\n\x0blater_slots\x18\n \x03(\x0b\x32\x1d.attune.storage.v1.SlotRecord\x12\x10\n\x08imported\x18\x0b \x01(\x08\x12\x11\n\toffer_set\x18\x0c \x01(\x0c\x12\x17\n\x0foffer_positions\x18\r \x03(\r\x12\x18\n\x10shortlisted_from\x18\x0e \x01(\r\x12\x10\n\x08\x63ustomer\x18\x0f \x01(\x0c\x12\x10\n\x08withheld\x18\x10 \x01(\x08\x12\x34\n\x08\x65xcluded\x18\x11 \x03(\x0b\x32\".attune.storage.v1.ExclusionRecord\x12\x15\n\rwith_channels\x18\x12 \x01(\x08\x12\x0f\n\x07\x63hannel\x18\x13 \x01(\t\"6\n\x0eSegmentsRecord\x12$\n\x08segments\x18\x01 \x03(\x0b\x32\x12.attune.v1.Segment\"\x82\x01\n\x0f\x45xclusionRecord\x12*\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.attune.v1.ExclusionReason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x11\n\tpositions\x18\x04 \x03(\r\x12\x11\n\toffer_ids\x18\x05 \x03(\t\"\x88\x03\n\x0e\x43ustomerRecord\x12\x15\n\rfirst_seen_ms\x18\x01 \x01(\x03\x12$\n\x08\x63onsents\x18\x02 \x03(\x0b\x32\x12.attune.v1.Consent\x12+\n\x0bpreferences\x18\x03 \x01(\x0b\x32\x16.attune.v1.Preferences\x12\x35\n\nactivities\x18\x04 \x03(\x0b\x32!.attune.storage.v1.ActivityRecord\x12G\n\x0clast_seen_ms\x18\x05 \x03(\x0b\x32\x31.attune.storage.v1.CustomerRecord.LastSeenMsEntry\x12!\n\x04told\x18\x06 \x01(\x0b\x32\x13.attune.v1.Features\x12\x11\n\ttold_size\x18\x07 \x01(\r\x12\x0f\n\x07told_by\x18\x08 \x01(\t\x12\x12\n\ntold_at_ms\x18\t \x01(\x03\x1a\x31\n\x0fLastSeenMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x9f\x03\n\x0e\x41\x63tivityRecord\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\x12\x10\n\x08\x66irst_ms\x18\x03 \x01(\x03\x12\x0f\n\x07last_ms\x18\x04 \x01(\x03\x12\x0f\n\x07\x64\x65\x63\x61yed\x18\x05 \x03(\x01\x12\x39\n\x04sums\x18\x06 \x03(\x0b\x32+.attune.storage.v1.ActivityRecord.SumsEntry\x12\x39\n\x04last\x18\x07 \x03(\x0b\x32+.attune.storage.v1.ActivityRecord.LastEntry\x12=\n\x06values\x18\x08 \x03(\x0b\x32-.attune.storage.v1.ActivityRecord.ValuesEntry\x1a+\n\tSumsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a+\n\tLastEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x94\x01\n\nSeenRecord\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x11\n\tplacement\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12\x10\n\x08offer_id\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x06 \x01(\t\x12\x0f\n\x07outcome\x18\x07 \x01(\t\x12\x0c\n\x04tags\x18\x08 \x03(\t\"/\n\x0eOfferSetRecord\x12\x0e\n\x06offers\x18\x01 \x03(\x0c\x12\r\n\x05parts\x18\x02 \x03(\x0c\"`\n\rCatalogRecord\x12&\n\x05offer\x18\x01 \x01(\x0b\x32\x17.attune.v1.CatalogOffer\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x15\n\rchanged_at_ms\x18\x03 \x01(\x03\"<\n\nSlotRecord\x12\x0b\n\x03pmf\x18\x01 \x03(\x01\x12\x0e\n\x06\x63hosen\x18\x02 \x01(\r\x12\x11\n\twithdrawn\x18\x03 \x03(\r\"j\n\rOutcomeRecord\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x1b\n\x0eoccurred_at_ms\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0c\n\x04slot\x18\x04 \x01(\rB\x11\n\x0f_occurred_at_ms\"\xe9\x02\n\rVersionRecord\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x15\n\rcreated_at_ms\x18\x02 \x01(\x03\x12%\n\x06policy\x18\x03 \x01(\x0b\x32\x15.attune.v1.PolicySpec\x12%\n\x06reward\x18\x04 \x01(\x0b\x32\x15.attune.v1.RewardSpec\x12\x14\n\x0cinteractions\x18\x05 \x01(\x03\x12\x0e\n\x06\x63ursor\x18\x06 \x01(\t\x12\x0e\n\x06sha256\x18\x07 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x08 \x01(\x03\x12\x0f\n\x07\x63lipped\x18\t \x01(\x03\x12\x0f\n\x07refused\x18\n \x01(\x03\x12\x12\n\ngeneration\x18\x0b \x01(\x03\x12\x13\n\x0btrains_from\x18\x0c \x01(\t\x12\x13\n\x0breplayed_to\x18\r \x01(\t\x12\x13\n\x0blate_cursor\x18\x0e \x01(\t\x12\x11\n\trevisions\x18\x0f \x01(\x03\x12\x10\n\x08withheld\x18\x10 \x01(\x03\"\xc8\x02\n\x10\x43hallengerRecord\x12\x32\n\x08training\x18\x01 \x01(\x0b\x32 .attune.storage.v1.VersionRecord\x12/\n\tmeasuring\x18\x02 \x01(\x0b\x32\x1c.attune.storage.v1.Measuring\x12\x10\n\x08measured\x18\x03 \x01(\x03\x12\r\n\x05value\x18\x04 \x01(\x0c\x12\x14\n\x0cpolicy_value\x18\x05 \x01(\x0c\x12\x12\n\ndifference\x18\x06 \x01(\x0c\x12\x13\n\x0b\x64iagnostics\x18\x07 \x01(\x0c\x12+\n\x06status\x18\x08 \x01(\x0b\x32\x1b.attune.v1.ChallengerStatus\x12\x0e\n\x06weight\x18\t \x01(\x01\x12\x0e\n\x06\x65\x61rned\x18\n \x01(\x01\x12\x0e\n\x06reward\x18\x0b \x01(\x01\x12\x12\n\nweighed_to\x18\x0c \x01(\t\"\x8f\x01\n\tMeasuring\x12\x0e\n\x06\x62\x65hind\x18\x01 \x01(\t\x12\x15\n\rleast_version\x18\x02 \x01(\x03\x12&\n\x07\x61gainst\x18\x03 \x01(\x0b\x32\x15.attune.v1.PolicySpec\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x0f\n\x07ordinal\x18\x05 \x01(\x03\x12\x0e\n\x06lag_ms\x18\x06 \x01(\x03\"=\n\x0e\x46indingsRecord\x12+\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x19.attune.v1.FeatureFindingb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61ttune/storage/v1/records.proto\x12\x11\x61ttune.storage.v1\x1a\x1f\x61ttune/v1/catalog_service.proto\x1a attune/v1/customer_service.proto\x1a attune/v1/decision_service.proto\x1a\x19\x61ttune/v1/placement.proto\x1a!attune/v1/placement_service.proto\x1a\x1f\x61ttune/v1/segment_service.proto\"\xd7\x01\n\x0fPlacementRecord\x12\'\n\tplacement\x18\x01 \x01(\x0b\x32\x14.attune.v1.Placement\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x15\n\rcreated_at_ms\x18\x03 \x01(\x03\x12\x12\n\ngeneration\x18\x04 \x01(\x03\x12\x13\n\x0btrains_from\x18\x05 \x01(\t\x12\x11\n\tset_aside\x18\x06 \x01(\x03\x12\x36\n\x0elast_promotion\x18\x07 \x01(\x0b\x32\x1e.attune.v1.ChallengerPromotion\"\xd4\x03\n\x0e\x44\x65\x63isionRecord\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x15\n\rdecided_at_ms\x18\x02 \x01(\x03\x12\x0f\n\x07\x63ontext\x18\x03 \x01(\x0c\x12\x0e\n\x06offers\x18\x04 \x03(\x0c\x12\x0b\n\x03pmf\x18\x05 \x03(\x01\x12\x0e\n\x06\x63hosen\x18\x06 \x01(\r\x12\x16\n\x0epolicy_version\x18\x07 \x01(\x03\x12\x1d\n\x04mode\x18\x08 \x01(\x0e\x32\x0f.attune.v1.Mode\x12\x16\n\x0erequest_digest\x18\t \x01(\x0c\x12\x32\n\x0blater_slots\x18\n \x03(\x0b\x32\x1d.attune.storage.v1.SlotRecord\x12\x10\n\x08imported\x18\x0b \x01(\x08\x12\x11\n\toffer_set\x18\x0c \x01(\x0c\x12\x17\n\x0foffer_positions\x18\r \x03(\r\x12\x18\n\x10shortlisted_from\x18\x0e \x01(\r\x12\x10\n\x08\x63ustomer\x18\x0f \x01(\x0c\x12\x10\n\x08withheld\x18\x10 \x01(\x08\x12\x34\n\x08\x65xcluded\x18\x11 \x03(\x0b\x32\".attune.storage.v1.ExclusionRecord\x12\x15\n\rwith_channels\x18\x12 \x01(\x08\x12\x0f\n\x07\x63hannel\x18\x13 \x01(\t\"6\n\x0eSegmentsRecord\x12$\n\x08segments\x18\x01 \x03(\x0b\x32\x12.attune.v1.Segment\"\x82\x01\n\x0f\x45xclusionRecord\x12*\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.attune.v1.ExclusionReason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x11\n\tpositions\x18\x04 \x03(\r\x12\x11\n\toffer_ids\x18\x05 \x03(\t\"\xb2\x03\n\x0e\x43ustomerRecord\x12\x15\n\rfirst_seen_ms\x18\x01 \x01(\x03\x12$\n\x08\x63onsents\x18\x02 \x03(\x0b\x32\x12.attune.v1.Consent\x12+\n\x0bpreferences\x18\x03 \x01(\x0b\x32\x16.attune.v1.Preferences\x12\x35\n\nactivities\x18\x04 \x03(\x0b\x32!.attune.storage.v1.ActivityRecord\x12G\n\x0clast_seen_ms\x18\x05 \x03(\x0b\x32\x31.attune.storage.v1.CustomerRecord.LastSeenMsEntry\x12\x0c\n\x04told\x18\x06 \x01(\x0c\x12\x11\n\ttold_size\x18\x07 \x01(\r\x12\x0f\n\x07told_by\x18\x08 \x01(\t\x12\x12\n\ntold_at_ms\x18\t \x01(\x03\x12\x14\n\x0ctold_numbers\x18\n \x03(\x01\x12\x12\n\ntold_words\x18\x0b \x01(\x0c\x12\x13\n\x0btold_tokens\x18\x0c \x01(\t\x1a\x31\n\x0fLastSeenMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x9f\x03\n\x0e\x41\x63tivityRecord\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\x12\x10\n\x08\x66irst_ms\x18\x03 \x01(\x03\x12\x0f\n\x07last_ms\x18\x04 \x01(\x03\x12\x0f\n\x07\x64\x65\x63\x61yed\x18\x05 \x03(\x01\x12\x39\n\x04sums\x18\x06 \x03(\x0b\x32+.attune.storage.v1.ActivityRecord.SumsEntry\x12\x39\n\x04last\x18\x07 \x03(\x0b\x32+.attune.storage.v1.ActivityRecord.LastEntry\x12=\n\x06values\x18\x08 \x03(\x0b\x32-.attune.storage.v1.ActivityRecord.ValuesEntry\x1a+\n\tSumsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a+\n\tLastEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x94\x01\n\nSeenRecord\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x03\x12\x11\n\tplacement\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12\x10\n\x08offer_id\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x06 \x01(\t\x12\x0f\n\x07outcome\x18\x07 \x01(\t\x12\x0c\n\x04tags\x18\x08 \x03(\t\"/\n\x0eOfferSetRecord\x12\x0e\n\x06offers\x18\x01 \x03(\x0c\x12\r\n\x05parts\x18\x02 \x03(\x0c\"`\n\rCatalogRecord\x12&\n\x05offer\x18\x01 \x01(\x0b\x32\x17.attune.v1.CatalogOffer\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x15\n\rchanged_at_ms\x18\x03 \x01(\x03\"<\n\nSlotRecord\x12\x0b\n\x03pmf\x18\x01 \x03(\x01\x12\x0e\n\x06\x63hosen\x18\x02 \x01(\r\x12\x11\n\twithdrawn\x18\x03 \x03(\r\"j\n\rOutcomeRecord\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x1b\n\x0eoccurred_at_ms\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0c\n\x04slot\x18\x04 \x01(\rB\x11\n\x0f_occurred_at_ms\"\xe9\x02\n\rVersionRecord\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x15\n\rcreated_at_ms\x18\x02 \x01(\x03\x12%\n\x06policy\x18\x03 \x01(\x0b\x32\x15.attune.v1.PolicySpec\x12%\n\x06reward\x18\x04 \x01(\x0b\x32\x15.attune.v1.RewardSpec\x12\x14\n\x0cinteractions\x18\x05 \x01(\x03\x12\x0e\n\x06\x63ursor\x18\x06 \x01(\t\x12\x0e\n\x06sha256\x18\x07 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x08 \x01(\x03\x12\x0f\n\x07\x63lipped\x18\t \x01(\x03\x12\x0f\n\x07refused\x18\n \x01(\x03\x12\x12\n\ngeneration\x18\x0b \x01(\x03\x12\x13\n\x0btrains_from\x18\x0c \x01(\t\x12\x13\n\x0breplayed_to\x18\r \x01(\t\x12\x13\n\x0blate_cursor\x18\x0e \x01(\t\x12\x11\n\trevisions\x18\x0f \x01(\x03\x12\x10\n\x08withheld\x18\x10 \x01(\x03\"\xc8\x02\n\x10\x43hallengerRecord\x12\x32\n\x08training\x18\x01 \x01(\x0b\x32 .attune.storage.v1.VersionRecord\x12/\n\tmeasuring\x18\x02 \x01(\x0b\x32\x1c.attune.storage.v1.Measuring\x12\x10\n\x08measured\x18\x03 \x01(\x03\x12\r\n\x05value\x18\x04 \x01(\x0c\x12\x14\n\x0cpolicy_value\x18\x05 \x01(\x0c\x12\x12\n\ndifference\x18\x06 \x01(\x0c\x12\x13\n\x0b\x64iagnostics\x18\x07 \x01(\x0c\x12+\n\x06status\x18\x08 \x01(\x0b\x32\x1b.attune.v1.ChallengerStatus\x12\x0e\n\x06weight\x18\t \x01(\x01\x12\x0e\n\x06\x65\x61rned\x18\n \x01(\x01\x12\x0e\n\x06reward\x18\x0b \x01(\x01\x12\x12\n\nweighed_to\x18\x0c \x01(\t\"\x8f\x01\n\tMeasuring\x12\x0e\n\x06\x62\x65hind\x18\x01 \x01(\t\x12\x15\n\rleast_version\x18\x02 \x01(\x03\x12&\n\x07\x61gainst\x18\x03 \x01(\x0b\x32\x15.attune.v1.PolicySpec\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x0f\n\x07ordinal\x18\x05 \x01(\x03\x12\x0e\n\x06lag_ms\x18\x06 \x01(\x03\"=\n\x0e\x46indingsRecord\x12+\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x19.attune.v1.FeatureFindingb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,42 +45,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACTIVITYRECORD_LASTENTRY']._serialized_options = b'8\001'
   _globals['_ACTIVITYRECORD_VALUESENTRY']._loaded_options = None
   _globals['_ACTIVITYRECORD_VALUESENTRY']._serialized_options = b'8\001'
-  _globals['_PLACEMENTRECORD']._serialized_start=277
-  _globals['_PLACEMENTRECORD']._serialized_end=492
-  _globals['_DECISIONRECORD']._serialized_start=495
-  _globals['_DECISIONRECORD']._serialized_end=963
-  _globals['_SEGMENTSRECORD']._serialized_start=965
-  _globals['_SEGMENTSRECORD']._serialized_end=1019
-  _globals['_EXCLUSIONRECORD']._serialized_start=1022
-  _globals['_EXCLUSIONRECORD']._serialized_end=1152
-  _globals['_CUSTOMERRECORD']._serialized_start=1155
-  _globals['_CUSTOMERRECORD']._serialized_end=1547
-  _globals['_CUSTOMERRECORD_LASTSEENMSENTRY']._serialized_start=1498
-  _globals['_CUSTOMERRECORD_LASTSEENMSENTRY']._serialized_end=1547
-  _globals['_ACTIVITYRECORD']._serialized_start=1550
-  _globals['_ACTIVITYRECORD']._serialized_end=1965
-  _globals['_ACTIVITYRECORD_SUMSENTRY']._serialized_start=1830
-  _globals['_ACTIVITYRECORD_SUMSENTRY']._serialized_end=1873
-  _globals['_ACTIVITYRECORD_LASTENTRY']._serialized_start=1875
-  _globals['_ACTIVITYRECORD_LASTENTRY']._serialized_end=1918
-  _globals['_ACTIVITYRECORD_VALUESENTRY']._serialized_start=1920
-  _globals['_ACTIVITYRECORD_VALUESENTRY']._serialized_end=1965
-  _globals['_SEENRECORD']._serialized_start=1968
-  _globals['_SEENRECORD']._serialized_end=2116
-  _globals['_OFFERSETRECORD']._serialized_start=2118
-  _globals['_OFFERSETRECORD']._serialized_end=2165
-  _globals['_CATALOGRECORD']._serialized_start=2167
-  _globals['_CATALOGRECORD']._serialized_end=2263
-  _globals['_SLOTRECORD']._serialized_start=2265
-  _globals['_SLOTRECORD']._serialized_end=2325
-  _globals['_OUTCOMERECORD']._serialized_start=2327
-  _globals['_OUTCOMERECORD']._serialized_end=2433
-  _globals['_VERSIONRECORD']._serialized_start=2436
-  _globals['_VERSIONRECORD']._serialized_end=2797
-  _globals['_CHALLENGERRECORD']._serialized_start=2800
-  _globals['_CHALLENGERRECORD']._serialized_end=3128
-  _globals['_MEASURING']._serialized_start=3131
-  _globals['_MEASURING']._serialized_end=3274
-  _globals['_FINDINGSRECORD']._serialized_start=3276
-  _globals['_FINDINGSRECORD']._serialized_end=3337
+  _globals['_PLACEMENTRECORD']._serialized_start=251
+  _globals['_PLACEMENTRECORD']._serialized_end=466
+  _globals['_DECISIONRECORD']._serialized_start=469
+  _globals['_DECISIONRECORD']._serialized_end=937
+  _globals['_SEGMENTSRECORD']._serialized_start=939
+  _globals['_SEGMENTSRECORD']._serialized_end=993
+  _globals['_EXCLUSIONRECORD']._serialized_start=996
+  _globals['_EXCLUSIONRECORD']._serialized_end=1126
+  _globals['_CUSTOMERRECORD']._serialized_start=1129
+  _globals['_CUSTOMERRECORD']._serialized_end=1563
+  _globals['_CUSTOMERRECORD_LASTSEENMSENTRY']._serialized_start=1514
+  _globals['_CUSTOMERRECORD_LASTSEENMSENTRY']._serialized_end=1563
+  _globals['_ACTIVITYRECORD']._serialized_start=1566
+  _globals['_ACTIVITYRECORD']._serialized_end=1981
+  _globals['_ACTIVITYRECORD_SUMSENTRY']._serialized_start=1846
+  _globals['_ACTIVITYRECORD_SUMSENTRY']._serialized_end=1889
+  _globals['_ACTIVITYRECORD_LASTENTRY']._serialized_start=1891
+  _globals['_ACTIVITYRECORD_LASTENTRY']._serialized_end=1934
+  _globals['_ACTIVITYRECORD_VALUESENTRY']._serialized_start=1936
+  _globals['_ACTIVITYRECORD_VALUESENTRY']._serialized_end=1981
+  _globals['_SEENRECORD']._serialized_start=1984
+  _globals['_SEENRECORD']._serialized_end=2132
+  _globals['_OFFERSETRECORD']._serialized_start=2134
+  _globals['_OFFERSETRECORD']._serialized_end=2181
+  _globals['_CATALOGRECORD']._serialized_start=2183
+  _globals['_CATALOGRECORD']._serialized_end=2279
+  _globals['_SLOTRECORD']._serialized_start=2281
+  _globals['_SLOTRECORD']._serialized_end=2341
+  _globals['_OUTCOMERECORD']._serialized_start=2343
+  _globals['_OUTCOMERECORD']._serialized_end=2449
+  _globals['_VERSIONRECORD']._serialized_start=2452
+  _globals['_VERSIONRECORD']._serialized_end=2813
+  _globals['_CHALLENGERRECORD']._serialized_start=2816
+  _globals['_CHALLENGERRECORD']._serialized_end=3144
+  _globals['_MEASURING']._serialized_start=3147
+  _globals['_MEASURING']._serialized_end=3290
+  _globals['_FINDINGSRECORD']._serialized_start=3292
+  _globals['_FINDINGSRECORD']._serialized_end=3353
 # @@protoc_insertion_point(module_scope)

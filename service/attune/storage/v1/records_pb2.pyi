@@ -1,7 +1,6 @@
 from attune.v1 import catalog_service_pb2 as _catalog_service_pb2
 from attune.v1 import customer_service_pb2 as _customer_service_pb2
 from attune.v1 import decision_service_pb2 as _decision_service_pb2
-from attune.v1 import features_pb2 as _features_pb2
 from attune.v1 import placement_pb2 as _placement_pb2
 from attune.v1 import placement_service_pb2 as _placement_service_pb2
 from attune.v1 import segment_service_pb2 as _segment_service_pb2
@@ -94,7 +93,7 @@ class ExclusionRecord(_message.Message):
     def __init__(self, reason: _Optional[_Union[_decision_service_pb2.ExclusionReason, str]] = ..., detail: _Optional[str] = ..., count: _Optional[int] = ..., positions: _Optional[_Iterable[int]] = ..., offer_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CustomerRecord(_message.Message):
-    __slots__ = ("first_seen_ms", "consents", "preferences", "activities", "last_seen_ms", "told", "told_size", "told_by", "told_at_ms")
+    __slots__ = ("first_seen_ms", "consents", "preferences", "activities", "last_seen_ms", "told", "told_size", "told_by", "told_at_ms", "told_numbers", "told_words", "told_tokens")
     class LastSeenMsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -111,16 +110,22 @@ class CustomerRecord(_message.Message):
     TOLD_SIZE_FIELD_NUMBER: _ClassVar[int]
     TOLD_BY_FIELD_NUMBER: _ClassVar[int]
     TOLD_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    TOLD_NUMBERS_FIELD_NUMBER: _ClassVar[int]
+    TOLD_WORDS_FIELD_NUMBER: _ClassVar[int]
+    TOLD_TOKENS_FIELD_NUMBER: _ClassVar[int]
     first_seen_ms: int
     consents: _containers.RepeatedCompositeFieldContainer[_customer_service_pb2.Consent]
     preferences: _customer_service_pb2.Preferences
     activities: _containers.RepeatedCompositeFieldContainer[ActivityRecord]
     last_seen_ms: _containers.ScalarMap[str, int]
-    told: _features_pb2.Features
+    told: bytes
     told_size: int
     told_by: str
     told_at_ms: int
-    def __init__(self, first_seen_ms: _Optional[int] = ..., consents: _Optional[_Iterable[_Union[_customer_service_pb2.Consent, _Mapping]]] = ..., preferences: _Optional[_Union[_customer_service_pb2.Preferences, _Mapping]] = ..., activities: _Optional[_Iterable[_Union[ActivityRecord, _Mapping]]] = ..., last_seen_ms: _Optional[_Mapping[str, int]] = ..., told: _Optional[_Union[_features_pb2.Features, _Mapping]] = ..., told_size: _Optional[int] = ..., told_by: _Optional[str] = ..., told_at_ms: _Optional[int] = ...) -> None: ...
+    told_numbers: _containers.RepeatedScalarFieldContainer[float]
+    told_words: bytes
+    told_tokens: str
+    def __init__(self, first_seen_ms: _Optional[int] = ..., consents: _Optional[_Iterable[_Union[_customer_service_pb2.Consent, _Mapping]]] = ..., preferences: _Optional[_Union[_customer_service_pb2.Preferences, _Mapping]] = ..., activities: _Optional[_Iterable[_Union[ActivityRecord, _Mapping]]] = ..., last_seen_ms: _Optional[_Mapping[str, int]] = ..., told: _Optional[bytes] = ..., told_size: _Optional[int] = ..., told_by: _Optional[str] = ..., told_at_ms: _Optional[int] = ..., told_numbers: _Optional[_Iterable[float]] = ..., told_words: _Optional[bytes] = ..., told_tokens: _Optional[str] = ...) -> None: ...
 
 class ActivityRecord(_message.Message):
     __slots__ = ("name", "count", "first_ms", "last_ms", "decayed", "sums", "last", "values")

@@ -1,0 +1,171 @@
+"""What a decision is told about a customer, in the forms it is used in: as it is logged, and as policies see it.
+
+    template, numbers, words  -- brought to its time -->  serialised features, tokens, encoded numbers
+
+Kept with the profile (`attune.serving.profile_features`) so that a decision has little to do but to age the numbers.
+What depends on the names alone is worked out once: many customers have done the same.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from struct import Struct
+from typing import NamedTuple
+
+from attune.serving.contexts import layout_of, number_places
+from attune.serving.profile import DAY_MS, decay
+from attune.storage.v1.records_pb2 import CustomerRecord
+from attune.v1.features_pb2 import Features
+from attune_models.contexts import Context, names_and_numbers
+from attune_models.features import encode, encoded_number, escaped_name
+
+# Together some MB.
+_KEPT = 1024
+_MOST_BYTES = 4096
+_STANDS, _GROWS = 0, 1
+
+
+class Told(NamedTuple):
+    """What a decision is told about a customer.
+
+    Attributes:
+        serialised: As features, an attune.v1.Features.
+        numbered: The tokens of those that have a number, separated by spaces, without it; see
+            `attune_models.contexts.Context`.
+        numbers: Theirs, as policies see them.
+        words: The other tokens.
+    """
+
+    serialised: bytes
+    numbered: str
+    numbers: Sequence[float]
+    words: str
+
+
+NOTHING_TOLD = Told(b"", "", (), "")
+
+
+class _Shape(NamedTuple):
+    """What profiles with the same numbers have in common.
+
+    Attributes:
+        layout: How they are written.
+        pieces: What is written, with places for the numbers.
+        names: Of the numbers.
+        numbered: Their tokens.
+        aging: For each, how it depends on the time: `_STANDS`, `_GROWS` by 1 a day, or halves: 2 and more, in the order
+            of the half-lives.
+    """
+
+    layout: Struct
+    pieces: Sequence[bytes | float]
+    names: Sequence[str]
+    numbered: str
+    aging: Sequence[int]
+
+
+def told_of(features: Features) -> Told:
+    """Return features as a decision is told them."""
+    read = names_and_numbers(encode(features))
+    tokens = read.names.split()
+    numbered = " ".join(token for token in tokens if token.endswith(":"))
+    words = " ".join(token for token in tokens if not token.endswith(":"))
+    return Told(features.SerializeToString(), numbered, read.numbers, words)
+
+
+def keep(record: CustomerRecord, features: Features, now_ms: int) -> None:
+    """Keep with a profile what decisions are to be told.
+
+    Args:
+        record: The profile.
+        features: What they are told now, less what they work out themselves.
+        now_ms: Milliseconds since the epoch.
+    """
+    template, words = Features(numeric=dict.fromkeys(features.numeric, 0.0)), Features()
+    words.CopyFrom(features)
+    words.ClearField("numeric")
+    # In one order for all, so that those of the same names are the same.
+    record.told = template.SerializeToString(deterministic=True)
+    places = number_places(record.told)
+    names = [name.decode() for name in places] if places is not None else []
+    record.told_numbers[:] = [features.numeric[name] for name in names]
+    record.told_words, record.told_tokens = words.SerializeToString(), encode(words)
+    record.told_at_ms = now_ms
+
+
+def brought_to(record: CustomerRecord, now_ms: int, half_lives_days: Sequence[float]) -> Told | None:
+    """Return what was kept, at a later time; None where it has to be worked out anew.
+
+    Args:
+        record: The profile.
+        now_ms: Milliseconds since the epoch.
+        half_lives_days: What counts halve in, as of when it was kept.
+    """
+    shape = (_shape if len(record.told) <= _MOST_BYTES else _shape.__wrapped__)(record.told, tuple(half_lives_days))
+    if shape is None:
+        return None
+    numbers = _aged(record, shape.aging, now_ms - record.told_at_ms, half_lives_days)
+    pieces = list(shape.pieces)
+    pieces[1::2] = numbers
+    encoded = [encoded_number(name, number) for name, number in zip(shape.names, numbers, strict=True)]
+    return Told(shape.layout.pack(*pieces) + record.told_words, shape.numbered, encoded, record.told_tokens)
+
+
+def joined(own: Context, told: Told) -> Context:
+    """Return an encoded context with what is told about a customer: what encoding both as one gives.
+
+    Args:
+        own: The request's own context; of none of the names that are told.
+        told: What is told.
+    """
+    names = " ".join(sorted(f"{own.names} {told.numbered} {told.words}".split()))
+    is_short = len(own.names) + len(told.numbered) <= _MOST_BYTES
+    order = (_order if is_short else _order.__wrapped__)(own.names, told.numbered)
+    numbers = [*own.numbers, *told.numbers]
+    return Context(f"{names} " if names.endswith(":") else names, [numbers[i] for i in order])
+
+
+@lru_cache(_KEPT)
+def _order(own: str, told: str) -> Sequence[int]:
+    """Return the order of the numbers of two contexts, by their names."""
+    numbered = [token for token in (*own.split(), *told.split()) if token.endswith(":")]
+    return sorted(range(len(numbered)), key=numbered.__getitem__)
+
+
+@lru_cache(_KEPT)
+def _shape(template: bytes, half_lives_days: tuple[float, ...]) -> _Shape | None:
+    places = number_places(template)
+    if places is None:
+        return None
+    layout = layout_of(len(template), list(places.values()))
+    names = [name.decode() for name in places]
+    numbered = " ".join(f"{escaped_name(name)}:" for name in names)
+    return _Shape(
+        layout, layout.unpack(template), names, numbered, [_aging(name, labels(half_lives_days)) for name in names]
+    )
+
+
+def _aged(record: CustomerRecord, aging: Sequence[int], age_ms: int, half_lives_days: Sequence[float]) -> list[float]:
+    if not record.first_seen_ms or age_ms <= 0:
+        return list(record.told_numbers)
+    grown = (0.0, age_ms / DAY_MS, *[0.0] * len(half_lives_days))
+    left = (1.0, 1.0, *[decay(age_ms, days) for days in half_lives_days])
+    return [number * left[how] + grown[how] for number, how in zip(record.told_numbers, aging, strict=True)]
+
+
+def _aging(name: str, halving: Sequence[str]) -> int:
+    """Return how a number depends on the time; see `_Shape`.
+
+    The sums of what callers call as they like end with `.sum`, so that they are not taken for anything else.
+    """
+    if not name.startswith("customer.") or name.endswith((".count", ".sum")):
+        return _STANDS
+    # The longest first: there may be half-lives of 5 and of 0.5 days.
+    by_length = sorted(range(len(halving)), key=lambda i: -len(halving[i]))
+    found = (i for i in by_length if name.endswith(f".{halving[i]}"))
+    return next((_GROWS + 1 + i for i in found), _GROWS)
+
+
+@lru_cache
+def labels(half_lives_days: tuple[float, ...]) -> tuple[str, ...]:
+    """Return what the names of counts end with that halve in so many days."""
+    return tuple(f"{days:g}d" for days in half_lives_days)
