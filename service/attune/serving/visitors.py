@@ -8,9 +8,9 @@ exceeded by one less.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from weakref import WeakValueDictionary
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 
 from google.protobuf.message import DecodeError
 
@@ -37,16 +37,80 @@ class Turns:
 
     def __init__(self) -> None:
         """Begin with nobody waiting."""
-        self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+        # Who waits for what somebody has.
+        self._waiting: dict[bytes, deque[asyncio.Future[None]]] = {}
 
-    @asynccontextmanager
-    async def of(self, keys: Collection[bytes]) -> AsyncIterator[None]:
-        """Wait until nobody else has any of these, then have them all."""
-        async with AsyncExitStack() as stack:
-            # In order: two who need the same ones do not wait for each other.
-            for key in sorted(keys):
-                await stack.enter_async_context(self._locks.setdefault(key, asyncio.Lock()))
-            yield
+    async def begin(self, key: bytes) -> None:
+        """Wait until nobody else has it, and have it."""
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            self._waiting[key] = deque()
+            return
+        turn = asyncio.get_running_loop().create_future()
+        waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it has just become ours
+                self.end(key)
+            raise
+
+    def end(self, key: bytes) -> None:
+        """Let the next one have it."""
+        waiting = self._waiting[key]
+        while waiting:
+            turn = waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        del self._waiting[key]
+
+
+class Meeting:
+    """The customers of some requests: read when it is entered, and, where that matters, nobody else's until it is left.
+
+    Entering it returns for each request whom it is for; or the error, where the store is out of reach and the placement
+    refuses to answer without it.
+    """
+
+    def __init__(
+        self,
+        turns: Turns,
+        arrived: Callable[[Callable[[Collection[bytes]], Awaitable[None]]], Awaitable[list[Visitor | ExpectedError]]],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            turns: Of all customers.
+            arrived: Reads them; is given what makes others wait.
+        """
+        self._turns = turns
+        self._arrived = arrived
+        self._held: list[bytes] = []
+
+    async def __aenter__(self) -> list[Visitor | ExpectedError]:
+        """Read the customers."""
+        try:
+            return await self._arrived(self._hold)
+        except BaseException:
+            self._release()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let others decide for them."""
+        self._release()
+
+    async def _hold(self, keys: Collection[bytes]) -> None:
+        """Let others have what is held, and then have these."""
+        self._release()
+        # In order: two who need the same ones do not wait for each other.
+        for key in sorted(keys):
+            await self._turns.begin(key)
+            self._held.append(key)
+
+    def _release(self) -> None:
+        while self._held:
+            self._turns.end(self._held.pop())
 
 
 class Visitors:
@@ -70,35 +134,34 @@ class Visitors:
         self._turns = Turns()
         self.rules = rules.profile
 
-    @asynccontextmanager
-    async def met(
-        self, asked: Sequence[tuple[DecideEnvelope, LivePlacement]]
-    ) -> AsyncIterator[list[Visitor | ExpectedError]]:
+    def met(self, asked: Sequence[tuple[DecideEnvelope, LivePlacement]]) -> Meeting:
         """Read the customers of some requests, and keep others from deciding for them where that matters.
 
         Args:
             asked: Requests with a customer_id, each with its placement.
-
-        Yields:
-            For each, whom it is for; or the error, where the store is out of reach and the placement refuses to answer
-            without it.
         """
+        return Meeting(self._turns, partial(self._arrived, asked))
+
+    async def _arrived(
+        self,
+        asked: Sequence[tuple[DecideEnvelope, LivePlacement]],
+        hold: Callable[[Collection[bytes]], Awaitable[None]],
+    ) -> list[Visitor | ExpectedError]:
         who = [self._ids.of(request.customer_id) for request, _ in asked]
         in_turn = {each.key for each, (_, live) in zip(who, asked, strict=True) if live.guard.looks_back}
         while True:
-            async with self._turns.of(in_turn):
-                read = await self._read({each.key: each for each in who}, in_turn)
-                visitors = [read[each.key] for each in who]
-                # What a customer has said may look back, too; that is not known before.
-                more = {
-                    each.key
-                    for each, (_, live) in zip(visitors, asked, strict=True)
-                    if isinstance(each, Visitor) and not each.in_turn and _said_looks_back(each, live.placement)
-                }
-                if not more:
-                    pairs = zip(visitors, asked, strict=True)
-                    yield [_answerable(visitor, live.placement) for visitor, (_, live) in pairs]
-                    return
+            await hold(in_turn)
+            read = await self._read({each.key: each for each in who}, in_turn)
+            visitors = [read[each.key] for each in who]
+            # What a customer has said may look back, too; that is not known before.
+            more = {
+                each.key
+                for each, (_, live) in zip(visitors, asked, strict=True)
+                if isinstance(each, Visitor) and not each.in_turn and _said_looks_back(each, live.placement)
+            }
+            if not more:
+                pairs = zip(visitors, asked, strict=True)
+                return [_answerable(visitor, live.placement) for visitor, (_, live) in pairs]
             in_turn |= more
 
     async def remember(self, customer: bytes, shown: Sequence[SeenRecord]) -> None:
@@ -164,6 +227,8 @@ class Visitors:
 
 def _said_looks_back(visitor: Visitor, placement: Placement) -> bool:
     """Tell whether what a customer has said makes it depend on that."""
+    if not visitor.record.HasField("preferences"):
+        return False
     said = visitor.record.preferences
     return bool(said.less_of_categories or (said.most_per_week and placement.channels))
 

@@ -69,7 +69,10 @@ class History:
         Returns:
             For each what is stored, or why that is not known.
         """
-        calls = [self._call("customer_read", keys.every, [MOST_SEEN if whole else 0]) for keys, whole in asked]
+        calls = [
+            self._call("customer_read", (keys.profile, keys.consent, keys.seen), (MOST_SEEN if whole else 0,))
+            for keys, whole in asked
+        ]
         try:
             return [await self._known(call) for call in calls]
         finally:
@@ -134,20 +137,17 @@ class _Call:
         if self._error is not None:
             raise self._error
         try:
-            return await self._answer()
+            if self._sent is None:
+                return await self._later()
+            try:
+                # Not through the pipe: who stops waiting must not take the connection from everybody else.
+                return await self._sent.answer
+            except (OSError, ResponseError):
+                return await self._sent.finish()
         except StoreUnavailableError as error:
             if not isinstance(error, StoreRefusedError):
                 self._outages.begin(self._key, error)
             raise
-
-    async def _answer(self) -> Any:
-        if self._sent is None:
-            return await self._later()
-        try:
-            # Not through the pipe: who stops waiting must not take the connection from everybody else.
-            return await self._sent.answer
-        except (OSError, ResponseError):
-            return await self._sent.finish()
 
     def drop(self) -> None:
         """Do not wait any more."""

@@ -1,5 +1,5 @@
 -- Reads what is stored of a customer.
--- KEYS: profile, consent, seen, activities
+-- KEYS: profile, consent, seen; activities where their ids are asked for
 -- ARGV: how many of the newest entries of `seen` to read, then digests of ids of activities
 -- Returns profile and consent, empty where there is none; entries of `seen`, the newest last; for each digest its time, or
 -- nil where it is not known.
