@@ -47,6 +47,7 @@ class ServingMetrics:
         self._offers = _gauge(self.registry, "live_offers", "Offers of the catalogue to draw from.", ["placement"])
         # Finding a child by its labels costs more than counting; see benchmarks/metrics_cost.py.
         self._bound: dict[tuple[str, Mode, bool], Counter] = {}
+        self._bound_excluded: dict[tuple[str, ExclusionReason], Counter] = {}
 
     def decided(self, placement: str, mode: Mode, *, logged: bool, n_decisions: int = 1) -> None:
         """Count decisions of an applied placement that are alike: who decided, and whether they are in the store."""
@@ -60,8 +61,11 @@ class ServingMetrics:
     def excluded(self, placement: str, exclusions: Iterable[tuple[ExclusionReason, int]]) -> None:
         """Count offers that a decision of an applied placement could not draw, so many for each reason."""
         for reason, n_offers in exclusions:
-            short = ExclusionReason.Name(reason).removeprefix("EXCLUSION_REASON_").lower()
-            self._excluded.labels(placement, short).inc(n_offers)
+            child = self._bound_excluded.get((placement, reason))
+            if child is None:
+                short = ExclusionReason.Name(reason).removeprefix("EXCLUSION_REASON_").lower()
+                child = self._bound_excluded[placement, reason] = self._excluded.labels(placement, short)
+            child.inc(n_offers)
 
     def failed(self, method: str, code: str) -> None:
         """Count a call that was answered with an error: its method, and the name of the status code."""
@@ -104,6 +108,7 @@ class ServingMetrics:
     def forget(self, placement: str) -> None:
         """Drop what is known about a placement that is gone."""
         self._bound = {key: child for key, child in self._bound.items() if key[0] != placement}
+        self._bound_excluded = {key: child for key, child in self._bound_excluded.items() if key[0] != placement}
         counted = (self._decisions, self._outcomes, self._snapshots, self._excluded)
         _forget(placement, *counted, self._version, self._offers)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from attune.serving.guard_checks.seen import Seen
+from attune.storage.v1.records_pb2 import SeenRecord
 from attune.serving.guard_checks.selector import Selector
 from attune.serving.terms import OfferTerms
 from attune.v1.placement_pb2 import OfferSelector
@@ -30,6 +30,6 @@ from attune.v1.placement_pb2 import OfferSelector
 def test_an_offer_is_selected_where_it_meets_every_field_that_is_set(selector: dict[str, Any], expected: bool) -> None:  # noqa: FBT001
     selects = Selector(OfferSelector(**selector))
     terms = OfferTerms("boots", category="shoes", tags=frozenset({"winter", "new"}))
-    seen = Seen(0, "boots", "shoes", "email", "home", ["winter", "new"])
+    seen = SeenRecord(offer_id="boots", category="shoes", channel="email", placement="home", tags=["winter", "new"])
     assert [selects.takes(terms, "email"), selects.takes(seen, "email")] == [expected, expected]
     assert selects.takes_all == (not selector)

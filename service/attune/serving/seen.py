@@ -23,6 +23,10 @@ class Seen(Sequence[SeenRecord]):
         """Add what has just been drawn, so that others of the same batch see it."""
         self._decoded().extend(shown)
 
+    def __bool__(self) -> bool:
+        """Return whether there is anything to look at."""
+        return bool(self._serialised or self._records)
+
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._decoded())

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from attune.serving.circumstances import Circumstances
 from attune.serving.guard import AtMost
 from attune.serving.guard_checks.scopes import Scope
-from attune.serving.guard_checks.seen import History, Seen
+from attune.serving.guard_checks.seen import History, distinct
 from attune.serving.guard_checks.selector import Selector
 from attune.serving.terms import OfferTerms, Terms
+from attune.storage.v1.records_pb2 import SeenRecord
 from attune.v1.placement_pb2 import FrequencyCap
 
 
@@ -77,16 +78,26 @@ class Cap:
 
     def _full(self, history: History, circumstances: Circumstances) -> set[str]:
         """Return the groups of which enough was seen."""
-        if len(history.impressions) < self.impressions:
+        if len(history.noted) < self.impressions:
             return set()
-        counted = self._counted(history, circumstances)
-        return {group for group, count in counted.items() if count >= self.impressions}
+        noted = self._noted(history, circumstances)
+        groups = self.scope.groups(noted, circumstances)
+        # Most have not been noted often enough, whether twice or not: so only of the others it is looked at that.
+        often = {group for group, count in Counter(groups).items() if count >= self.impressions and group}
+        if not often:
+            return often
+        pairs = [(each, group) for each, group in zip(noted, groups, strict=True) if group in often]
+        counted = Counter(distinct(*zip(*pairs, strict=True)))
+        return {group for group in often if counted[group] >= self.impressions}
 
     def _counted(self, history: History, circumstances: Circumstances) -> Counter[str]:
-        shown = history.shown_since(circumstances.now_ms - self.window_ms)
-        if not self.selector.takes_all:
-            shown = [each for each in shown if self.selector.takes(each, each.channel)]
-        return Counter(self.scope.groups(shown, circumstances))
+        noted = self._noted(history, circumstances)
+        return Counter(distinct(noted, self.scope.groups(noted, circumstances)))
+
+    def _noted(self, history: History, circumstances: Circumstances) -> Sequence[SeenRecord]:
+        """Return those of the impressions in the window that it is about."""
+        shown = history.noted_since(circumstances.now_ms - self.window_ms)
+        return shown if self.selector.takes_all else [each for each in shown if self.selector.takes(each, each.channel)]
 
     def _grouped(self, circumstances: Circumstances, terms: Terms) -> dict[str, list[int]]:
         """Return the offers that it is about, by group."""
@@ -94,11 +105,12 @@ class Cap:
         for position, offer in enumerate(terms):
             channel = offer.channel or circumstances.channel
             if self.selector.takes_all or self.selector.takes(offer, channel):
-                for group in self.scope.groups([_as_seen(offer, channel, circumstances)], circumstances):
+                for group in filter(None, self.scope.groups([_as_seen(offer, channel, circumstances)], circumstances)):
                     grouped.setdefault(group, []).append(position)
         return grouped
 
 
-def _as_seen(offer: OfferTerms, channel: str, circumstances: Circumstances) -> Seen:
+def _as_seen(offer: OfferTerms, channel: str, circumstances: Circumstances) -> SeenRecord:
     """Return an offer as it will have been seen, once it is shown."""
-    return Seen(circumstances.now_ms, offer.offer_id, offer.category, channel, circumstances.placement)
+    placement = circumstances.placement
+    return SeenRecord(offer_id=offer.offer_id, category=offer.category, channel=channel, placement=placement)

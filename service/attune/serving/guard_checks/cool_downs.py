@@ -47,5 +47,5 @@ class Rest:
         """
         since_ms = circumstances.now_ms - self.duration_ms
         taken = [each for each in history.outcomes if each.outcome == self.outcome and each.at_ms > since_ms]
-        groups = set(self.scope.groups(taken, circumstances))
+        groups = set(filter(None, self.scope.groups(taken, circumstances)))
         return self.scope.among(groups, circumstances, terms, positions) if groups else ()

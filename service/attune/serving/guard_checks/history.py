@@ -24,7 +24,6 @@ class HistoryCheck:
         self._rests = [Rest.of(each) for each in cool_downs]
         self._shown_ms = max((cap.window_ms for cap in self._caps), default=0)
         self._taken_ms = max((rest.duration_ms for rest in self._rests), default=0)
-        self._reads_tags = any(cap.offers.tags for cap in caps)
 
     def __call__(
         self, circumstances: Circumstances, terms: Sequence[OfferTerms], positions: Sequence[int]
@@ -34,11 +33,12 @@ class HistoryCheck:
             return ()
         history = self._history(circumstances, circumstances.customer)
         exclusions: list[Exclusion] = []
+        gone: set[int] = set()
         for exclusion in self._found(history, circumstances, terms, positions):
             # An offer goes for one reason.
-            gone = {position for each in exclusions for position in each.positions}
             if held := [position for position in exclusion.positions if position not in gone]:
                 exclusions.append(exclusion._replace(positions=held))
+                gone.update(held)
         return exclusions
 
     def limits(self, circumstances: Circumstances, terms: Terms) -> Sequence[AtMost]:
@@ -50,13 +50,13 @@ class HistoryCheck:
 
     def _history(self, circumstances: Circumstances, customer: KnownCustomer) -> History:
         shown_ms, taken_ms = circumstances.now_ms - self._shown_ms, circumstances.now_ms - self._taken_ms
-        return History(customer.seen, shown_ms, taken_ms, tags=self._reads_tags)
+        return History(customer.seen, shown_ms, taken_ms)
 
     def _found(
         self, history: History, circumstances: Circumstances, terms: Sequence[OfferTerms], positions: Sequence[int]
     ) -> Iterator[Exclusion]:
         asked = (history, circumstances, terms, positions)
-        for cap in self._caps if history.impressions else ():
+        for cap in self._caps if history.noted else ():
             yield from _exclusion(EXCLUSION_REASON_CAP, cap.name, cap.held_back(*asked))
         for rest in self._rests if history.outcomes else ():
             yield from _exclusion(EXCLUSION_REASON_COOL_DOWN, rest.outcome, rest.resting(*asked))

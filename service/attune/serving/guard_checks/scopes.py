@@ -3,11 +3,11 @@
 What belongs together is a group, and has a name: an offer's id, a category, a channel.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from attune.serving.circumstances import Circumstances
-from attune.serving.guard_checks.seen import Seen
 from attune.serving.terms import OfferTerms
+from attune.storage.v1.records_pb2 import SeenRecord
 from attune.v1.placement_pb2 import (
     CAP_SCOPE_CATEGORY,
     CAP_SCOPE_CHANNEL,
@@ -29,8 +29,8 @@ class Scope:
         """Take one of the contract's."""
         self._scope = scope
 
-    def groups(self, seen: Iterable[Seen], circumstances: Circumstances) -> Sequence[str]:
-        """Return the group of everything that was seen and is in one, as often as it was seen.
+    def groups(self, seen: Collection[SeenRecord], circumstances: Circumstances) -> Sequence[str]:
+        """Return the group of each of what was seen; empty where it is in none.
 
         Args:
             seen: What was seen.
@@ -39,13 +39,13 @@ class Scope:
         if self._scope == CAP_SCOPE_OFFER:
             return [each.offer_id for each in seen]
         if self._scope == CAP_SCOPE_CATEGORY:
-            return [category for each in seen if (category := each.category)]
+            return [each.category for each in seen]
         if self._scope == CAP_SCOPE_CHANNEL:
-            return [channel for each in seen if (channel := each.channel)]
+            return [each.channel for each in seen]
         if self._scope == CAP_SCOPE_CUSTOMER:
-            return [_ALL for _ in seen]
+            return [_ALL] * len(seen)
         here = circumstances.placement
-        return [_ALL for each in seen if each.placement == here]
+        return [_ALL if each.placement == here else "" for each in seen]
 
     def among(
         self,

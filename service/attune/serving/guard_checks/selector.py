@@ -1,7 +1,7 @@
 """Which offers a rule or a cap is about: the contract's OfferSelector, ready to be asked many times."""
 
-from attune.serving.guard_checks.seen import Seen
 from attune.serving.terms import OfferTerms
+from attune.storage.v1.records_pb2 import SeenRecord
 from attune.v1.placement_pb2 import OfferSelector
 
 
@@ -18,7 +18,7 @@ class Selector:
         self._channels = frozenset(selector.channels)
         self.takes_all = not (self._ids or self._tags or self._categories or self._channels)
 
-    def takes(self, offer: OfferTerms | Seen, channel: str) -> bool:
+    def takes(self, offer: OfferTerms | SeenRecord, channel: str) -> bool:
         """Tell whether an offer is selected: it meets every field that is set.
 
         Args:
