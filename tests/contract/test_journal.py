@@ -141,7 +141,7 @@ async def test_what_waits_for_the_store_is_bounded(
     journal = Journal(pipe, metrics, bounds)
     entries = [Entry(f"e{i}", b"x" * 1000) for i in range(15)]
     answers = await asyncio.gather(
-        *(journal.append(home, WINDOW_MS, *entry) for entry in entries),
+        *(journal.append(home, WINDOW_MS, each.event_id, each.record) for each in entries),
         journal.append_many(home, WINDOW_MS, entries[:2]),
         return_exceptions=True,
     )

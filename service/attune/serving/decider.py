@@ -105,7 +105,7 @@ class Decider:
         await self._draw(drawn, now_ms)
         adding = self._note(drawn)
         try:
-            decided = await self._journaled(drawn)
+            decided = await self._journaled(drawn, adding)
         except ExpectedError as error:
             await self._settle(drawn, adding, error)
             raise
@@ -134,10 +134,11 @@ class Decider:
             # Where the store did not answer, it may have the decision, and a repeated request is going to show it.
             self._budgets.give_back(drawn.charge)
 
-    async def _journaled(self, drawn: Draft) -> Decided:
+    async def _journaled(self, drawn: Draft, adding: Adding | None) -> Decided:
         keys, record, offer_set = drawn.live.keys, drawn.serialised(), drawn.eligible.offer_set
+        along = None if adding is None else adding.send
         try:
-            found = await self._journal.append(keys, drawn.window_ms, drawn.event_id, record, offer_set)
+            found = await self._journal.append(keys, drawn.window_ms, drawn.event_id, record, offer_set, along=along)
         except StoreUnavailableError as error:
             return unlogged(drawn, error)
         return written(drawn) if found is None else await self._first(drawn, found)
@@ -157,7 +158,7 @@ class Decider:
         return drawn
 
     def _note(self, drawn: Draft) -> Adding | None:
-        """Begin to add to the customer's history what was drawn, where there is one, and it will be shown now."""
+        """Prepare to add to the customer's history what was drawn, where there is one, and it will be shown now."""
         visitor = drawn.visitor
         if self._visitors is None or visitor is None or not visitor.key or drawn.window_ms == DEFERRED:
             return None
@@ -260,8 +261,11 @@ class Decider:
     async def _write(self, results: list[Decided | ExpectedError | Draft], group: Sequence[int]) -> None:
         """Write decisions of one placement and reward window; what becomes of each takes its place."""
         drafts = [each for i in group if isinstance(each := results[i], Draft)]
-        entries = [Entry(each.event_id, each.serialised(), each.eligible.offer_set) for each in drafts]
         added = [self._note(each) for each in drafts]
+        entries = [
+            Entry(each.event_id, each.serialised(), each.eligible.offer_set, None if adding is None else adding.send)
+            for each, adding in zip(drafts, added, strict=True)
+        ]
         found = await self._journal.append_many(drafts[0].live.keys, drafts[0].window_ms, entries)
         for i, each, value, adding in zip(group, drafts, found, added, strict=True):
             result = results[i] = written(each) if value is None else await self._otherwise(each, value)

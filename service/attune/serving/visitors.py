@@ -179,7 +179,7 @@ class Visitors:
             await self.note(visitor, shown).done()
 
     def note(self, visitor: Visitor, shown: Sequence[SeenRecord]) -> Adding:
-        """Begin to add to a customer's history what is about to be shown.
+        """Prepare to add to a customer's history what is about to be shown.
 
         Args:
             visitor: One of whom something is known.

@@ -1,8 +1,8 @@
 """Customers on the decision path: read with one script call each, and told what they were shown with another.
 
-Both calls go over the journal's connection, and leave at once: what is read for a batch of decisions leaves together,
-and what is added to a history leaves with the journal's call. So a decision waits twice for the store where it would
-have waited once. Everything else about customers: `attune.store.customers`.
+Both calls go over the journal's connection: what is read in one turn of the loop leaves together, and what is
+added to a history leaves with the journal's call. So a decision waits twice for the store where it would have waited
+once. Everything else about customers: `attune.store.customers`.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ class History:
         return Known(profile, consent, seen)
 
     def add(self, keys: CustomerKeys, consent: bytes, entries: Sequence[bytes]) -> "Adding":
-        """Add to a customer's history what is about to be shown; it leaves at once where it can.
+        """Prepare to add to a customer's history what is about to be shown.
 
         Args:
             keys: The customer's keys.
@@ -96,9 +96,9 @@ class History:
             entries: Serialised storage.v1.SeenRecords, at least one.
         """
         args: list[str | bytes | int] = [consent, self._kept_s, MOST_SEEN, *entries]
-        call = self._call("customer_seen", [keys.consent, keys.seen], args)
-        back = partial(self._call, "customer_unseen", [keys.seen], list(entries))
-        return Adding(call, back, partial(self._complain, "histories are not written"))
+        call = partial(self._call, "customer_seen", (keys.consent, keys.seen), args)
+        back = partial(self._call, "customer_unseen", (keys.seen,), entries)
+        return Adding(call, back, self._complain)
 
     def _call(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> "_Call":
         return _Call(self._pipe, self._outages, name, keys, args)
@@ -111,7 +111,7 @@ class History:
 
 
 class _Call:
-    """A script call, sent when it is made where that is possible without waiting."""
+    """A script call, sent in the turn of the loop it is made in where that is possible."""
 
     def __init__(
         self, pipe: Pipe, outages: Outages, name: str, keys: Sequence[str], args: Sequence[str | bytes | int]
@@ -124,7 +124,7 @@ class _Call:
         try:
             outages.check(self._key)
             if (link := pipe.link(self._key)) is not None:
-                self._sent = pipe.send(link, name, keys, args)
+                self._sent = pipe.send(link, name, keys, args, waits=True)
         except StoreUnavailableError as error:
             self._error = error
 
@@ -159,24 +159,36 @@ class Adding:
     """What is being added to a history."""
 
     def __init__(
-        self, call: _Call, back: Callable[[], _Call], complain: Callable[[StoreUnavailableError], None]
+        self,
+        call: Callable[[], _Call],
+        back: Callable[[], _Call],
+        complain: Callable[[str, StoreUnavailableError], None],
     ) -> None:
-        """Take the call, and what undoes it."""
+        """Take what sends it, and what undoes it."""
         self._call = call
         self._back = back
         self._complain = complain
+        self._sent: _Call | None = None
+
+    def send(self) -> None:
+        """Let it leave, where it has not."""
+        if self._sent is None:
+            self._sent = self._call()
 
     async def done(self) -> None:
         """Wait until it is in the store. A store that does not answer is complained of: the decision stands."""
-        try:
-            await self._call.answer()
-        except StoreUnavailableError as error:
-            self._complain(error)
+        self.send()
+        if self._sent is not None:
+            await self._answered(self._sent)
 
     async def take_back(self) -> None:
         """Wait until it is in the store no more: it is not shown after all."""
-        await self.done()
+        if self._sent is not None:
+            await self._answered(self._sent)
+            await self._answered(self._back())
+
+    async def _answered(self, call: _Call) -> None:
         try:
-            await self._back().answer()
+            await call.answer()
         except StoreUnavailableError as error:
-            self._complain(error)
+            self._complain("histories are not written", error)

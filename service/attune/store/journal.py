@@ -30,11 +30,13 @@ class Entry(NamedTuple):
         event_id: Its id.
         record: A serialised storage.v1.DecisionRecord.
         offer_set: The digest of the set of offers that it names, empty where it names none.
+        along: Sends what has to leave together with it; None for nothing.
     """
 
     event_id: str
     record: bytes
     offer_set: bytes = b""
+    along: Callable[[], None] | None = None
 
 
 class Journal:
@@ -69,16 +71,24 @@ class Journal:
         )
 
     async def append(
-        self, keys: PlacementKeys, window_ms: int, event_id: str, record: bytes, offer_set: bytes = b""
+        self,
+        keys: PlacementKeys,
+        window_ms: int,
+        event_id: str,
+        record: bytes,
+        offer_set: bytes = b"",
+        *,
+        along: Callable[[], None] | None = None,
     ) -> bytes | None:
         """Write a decision unless there is one with its id.
 
         Args:
             keys: The placement's keys.
             window_ms: Its reward window in milliseconds; `DEFERRED` for a decision whose window does not open yet.
-            event_id: The decision's id.
-            record: A serialised storage.v1.DecisionRecord.
-            offer_set: The digest of the set of offers that it names, empty where it names none.
+            event_id: See `Entry`.
+            record: The same.
+            offer_set: The same.
+            along: The same.
 
         Returns:
             None when it was written, else what was there: a record, or `@` and a position in the training log.
@@ -89,7 +99,7 @@ class Journal:
                 the store does not have the set of offers; the decision was not written, because nobody could read it.
             OverloadedError: Too much waits for the store; the decision was not written.
         """
-        found = await self._batcher.add(keys, window_ms, Entry(event_id, record, offer_set), len(record))
+        found = await self._batcher.add(keys, window_ms, Entry(event_id, record, offer_set, along), len(record))
         if found == _NO_SET:
             raise self._lost(keys)
         return found
@@ -134,10 +144,12 @@ class Journal:
         if (link := self._pipe.link(keys.spec)) is None:
             return None
         deadline_ms = link.server_ms(self._until_s())
+        _send_along(entries)
         return self._pipe.send(link, "journal", *_operands(keys, window_ms, deadline_ms, entries))
 
     async def _write(self, keys: PlacementKeys, window_ms: int, entries: Sequence[Entry]) -> Sequence[bytes | None]:
         deadline_ms = await self._pipe.store_ms(self._until_s(), keys.spec)
+        _send_along(entries)
         found: list[bytes | None] = await self._pipe.run("journal", *_operands(keys, window_ms, deadline_ms, entries))
         return found
 
@@ -152,6 +164,12 @@ def _operands(
     prefix = keys.events
     touched = [keys.spec, keys.due, keys.counts, keys.offersets, *[prefix + entry.event_id for entry in entries]]
     args: list[str | bytes | int] = [window_ms, deadline_ms, DEFERRED_TTL_S]
-    for entry in entries:
-        args += entry
+    for event_id, record, offer_set, _ in entries:
+        args += (event_id, record, offer_set)
     return touched, args
+
+
+def _send_along(entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        if entry.along is not None:
+            entry.along()

@@ -28,7 +28,7 @@ class Link(asyncio.Protocol):
         self._reader = hiredis.Reader(replyError=ResponseError)
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._outgoing: list[bytes] = []
-        self._is_held = False
+        self._is_held = self._is_ending = False
         self._transport: asyncio.WriteTransport | None = None
 
     @property
@@ -36,8 +36,13 @@ class Link(asyncio.Protocol):
         """Whether commands can be sent."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def send(self, *command: str | bytes | int) -> asyncio.Future[Any]:
-        """Send a command; the future gets its answer."""
+    def send(self, *command: str | bytes | int, waits: bool = False) -> asyncio.Future[Any]:
+        """Send a command; the future gets its answer.
+
+        Args:
+            command: Its words.
+            waits: Whether it leaves with the next one that does not wait, or when this turn of the event loop ends.
+        """
         if self._transport is None or self._transport.is_closing():
             raise ConnectionError("the connection is closed")
         # Before anything waits: what cannot be packed must not take the answer of the next command.
@@ -45,17 +50,21 @@ class Link(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
         self._waiting.append(answer)
+        self._outgoing.append(packed)
         # The first of a turn of the loop leaves at once, the others together: each write costs both sides something.
-        if self._is_held:
-            self._outgoing.append(packed)
-        else:
+        if not (waits or self._is_held):
             self._is_held = True
-            self._transport.write(packed)
-            loop.call_soon(self._write)
+            self._leave()
+        if not self._is_ending:
+            self._is_ending = True
+            loop.call_soon(self._end_turn)
         return answer
 
-    def _write(self) -> None:
-        self._is_held = False
+    def _end_turn(self) -> None:
+        self._is_held = self._is_ending = False
+        self._leave()
+
+    def _leave(self) -> None:
         if self._outgoing and self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(self._outgoing))
         self._outgoing.clear()

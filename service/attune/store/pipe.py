@@ -67,7 +67,9 @@ class Pipe:
         link = self._links.get(self._routes.shard(key))
         return link if link is not None and link.is_open else None
 
-    def send(self, link: Link, name: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Sent:
+    def send(
+        self, link: Link, name: str, keys: Sequence[str], args: Sequence[str | bytes | int], *, waits: bool = False
+    ) -> Sent:
         """Send a script call without waiting for anything.
 
         Args:
@@ -75,9 +77,10 @@ class Pipe:
             name: Of one of the scripts in `store/scripts`.
             keys: Every key the script touches, at least one.
             args: Its arguments.
+            waits: Whether it waits for others to leave with; see `Link.send`.
         """
         operands = (len(keys), *keys, *args)
-        answer = self._send(link, ("EVALSHA", script(name)[1], *operands))
+        answer = self._send(link, ("EVALSHA", script(name)[1], *operands), waits=waits)
         return Sent(answer, partial(self._run, name, keys[0], operands, (link, answer)))
 
     def shard(self, key: str) -> str:
@@ -144,8 +147,8 @@ class Pipe:
                 sent = None
         raise ConnectionError("the servers of the cluster redirect in circles")
 
-    def _send(self, link: Link, command: _Command) -> asyncio.Future[Any]:
-        answer = link.send(*command)
+    def _send(self, link: Link, command: _Command, *, waits: bool = False) -> asyncio.Future[Any]:
+        answer = link.send(*command, waits=waits)
         self._limit.watch(answer)
         return answer
 
