@@ -188,6 +188,15 @@ def encoded_number(name: str, value: float) -> float:
     return _number("numeric", name, value)
 
 
+def encoded_customer_numbers(values: Iterable[float]) -> list[float]:
+    """Return the numbers that tokens have of features whose names begin with `CUSTOMER_PREFIX`, as `encoded_number`."""
+    log1p, most = math.log1p, math.inf
+    return [
+        round(log1p(value), _LOG_DIGITS) if 0.0 < value < most else encoded_number(CUSTOMER_PREFIX, value)
+        for value in values
+    ]
+
+
 def escaped_name(name: str) -> str:
     """Return how a feature's name stands in a token."""
     return _RESERVED.sub(_percent_encoded, name)

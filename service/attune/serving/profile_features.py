@@ -50,7 +50,7 @@ def known_features(record: CustomerRecord, now_ms: int, rules: ProfileRules, roo
 
 def is_kept(record: CustomerRecord, rules: ProfileRules, room: int) -> bool:
     """Tell whether what decisions are told is kept with the record, by these rules, and there is room for it."""
-    return record.told_by == _told_by(rules) and record.told_size <= room
+    return record.told_by == _told_by(rules.half_lives_days) and record.told_size <= room
 
 
 def known(record: CustomerRecord, now_ms: int, rules: ProfileRules, room: int = MAX_FEATURES) -> Told:
@@ -81,7 +81,7 @@ def tell(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> None:
     features, record.told_size = _chosen(record, now_ms, rules, MAX_FEATURES)
     features.categorical.pop(_STAGE, None)
     keep(record, features, now_ms)
-    record.told_by = _told_by(rules)
+    record.told_by = _told_by(rules.half_lives_days)
 
 
 def stage(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> str:
@@ -114,8 +114,9 @@ def stage(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> str:
     return "returning" if total and last_ms - first_ms >= rules.returning_days * DAY_MS else "new"
 
 
-def _told_by(rules: ProfileRules) -> str:
-    return f"{_VERSION}:{rules.half_lives_days}"
+@lru_cache
+def _told_by(half_lives_days: tuple[float, ...]) -> str:
+    return f"{_VERSION}:{half_lives_days}"
 
 
 def _lately(prefix: str, kept: ActivityRecord, age_ms: int, rules: ProfileRules) -> Iterator[tuple[str, float]]:

@@ -16,7 +16,13 @@ from attune.serving.profile import DAY_MS, decay
 from attune.storage.v1.records_pb2 import CustomerRecord
 from attune.v1.features_pb2 import Features
 from attune_models.contexts import Context, names_and_numbers
-from attune_models.features import encode, encoded_number, escaped_name
+from attune_models.features import (
+    CUSTOMER_PREFIX,
+    encode,
+    encoded_customer_numbers,
+    encoded_number,
+    escaped_name,
+)
 
 # Together some MB.
 _KEPT = 1024
@@ -51,6 +57,7 @@ class _Shape(NamedTuple):
         layout: How they are written.
         pieces: What is written, with places for the numbers.
         names: Of the numbers.
+        n_known: How many of them, the first, begin with `CUSTOMER_PREFIX`.
         numbered: Their tokens.
         aging: For each, how it depends on the time: `_STANDS`, `_GROWS` by 1 a day, or halves: 2 and more, in the order
             of the half-lives.
@@ -59,6 +66,7 @@ class _Shape(NamedTuple):
     layout: Struct
     pieces: Sequence[bytes | float]
     names: Sequence[str]
+    n_known: int
     numbered: str
     aging: Sequence[int]
 
@@ -106,7 +114,9 @@ def brought_to(record: CustomerRecord, now_ms: int, half_lives_days: Sequence[fl
     numbers = _aged(record, shape.aging, now_ms - record.told_at_ms, half_lives_days)
     pieces = list(shape.pieces)
     pieces[1::2] = numbers
-    encoded = [encoded_number(name, number) for name, number in zip(shape.names, numbers, strict=True)]
+    # The others are what was said, which has the later names.
+    encoded = encoded_customer_numbers(numbers[: shape.n_known])
+    encoded += map(encoded_number, shape.names[shape.n_known :], numbers[shape.n_known :])
     return Told(shape.layout.pack(*pieces) + record.told_words, shape.numbered, encoded, record.told_tokens)
 
 
@@ -138,10 +148,10 @@ def _shape(template: bytes, half_lives_days: tuple[float, ...]) -> _Shape | None
         return None
     layout = layout_of(len(template), list(places.values()))
     names = [name.decode() for name in places]
+    n_known = sum(name.startswith(CUSTOMER_PREFIX) for name in names)
     numbered = " ".join(f"{escaped_name(name)}:" for name in names)
-    return _Shape(
-        layout, layout.unpack(template), names, numbered, [_aging(name, labels(half_lives_days)) for name in names]
-    )
+    aging = [_aging(name, labels(half_lives_days)) for name in names]
+    return _Shape(layout, layout.unpack(template), names, n_known, numbered, aging)
 
 
 def _aged(record: CustomerRecord, aging: Sequence[int], age_ms: int, half_lives_days: Sequence[float]) -> list[float]:
