@@ -9,7 +9,7 @@ again and comes to the same end.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from uuid import uuid4
 
@@ -18,13 +18,11 @@ from attune.storage.v1.records_pb2 import ErasureRecord
 from attune.store.client import Store
 from attune.store.customers import Customers
 from attune.store.erasing import Erased, PlacementErasing
-from attune.store.erasures import Erasures, is_rewriting, requested_ms, rewrite
+from attune.store.erasures import Erasures, requested_ms, rewrite
 from attune.store.placements import Placements
 from attune.tasks import pause
-from attune.v1.customer_service_pb2 import PlacementErasure
 
 _LOOK_S = 0.25
-_REWRITE_LOOK_S = 0.05
 _LEASE_MS = 10_000
 
 _log = logging.getLogger(__name__)
@@ -133,7 +131,7 @@ class Eraser:
     async def _note(self, records: Sequence[ErasureRecord], at: Iterable[PlacementErasing]) -> None:
         """Note what was removed; from here on nothing names the customers."""
         ids = [record.receipt.receipt_id for record in records]
-        removed: list[Mapping[str, PlacementErasure]] = [await placement.removed(ids) for placement in at]
+        removed = [await placement.removed(ids) for placement in at]
         for record in records:
             after = ErasureRecord(receipt=record.receipt, batch=record.batch)
             receipt_id = record.receipt.receipt_id
@@ -141,9 +139,8 @@ class Eraser:
             await self._erasures.change(record, after)
 
     async def _finish(self, batch: Sequence[ErasureRecord]) -> None:
-        if self._rewrites and await rewrite(self._store):
-            while await is_rewriting(self._store):
-                await asyncio.sleep(_REWRITE_LOOK_S)
+        if self._rewrites:
+            await rewrite(self._store)
         now_ms, ids = await self._erasures.now_ms(), {record.receipt.receipt_id for record in batch}
         for record in await self._erasures.open():
             if record.receipt.receipt_id in ids and not record.customers:

@@ -5,11 +5,16 @@ records, the learner carries them out (`attune.learning.eraser`). Each step chan
 read, so that whoever is overtaken changes nothing.
 """
 
+import asyncio
+from typing import Any
+
 from attune.errors import NotFoundError
 from attune.storage.v1.records_pb2 import ErasureRecord, SeenRecord
 from attune.store.client import Store
 from attune.store.keys import ERASURES_DONE, ERASURES_LEASE, ERASURES_OPEN, CustomerKeys
 from attune.v1.customer_service_pb2 import ErasureReceipt
+
+_REWRITE_LOOK_S = 0.05
 
 
 class Erasures:
@@ -132,28 +137,20 @@ def _stored(record: ErasureRecord) -> bytes:
     return record.SerializeToString(deterministic=True)
 
 
-async def rewrite(store: Store) -> bool:
-    """Write the file of the store anew, so that it forgets what is not there any more; return when it is done.
-
-    Returns:
-        Whether there is a file that all writes are in, and it was written anew.
+async def rewrite(store: Store) -> None:
+    """Write the file of the store anew, where it has one of all writes, so that it forgets what is there no more.
 
     Raises:
         StoreUnavailableError: The store did not answer in time, or does not do this.
     """
-    [state, *_] = await store.info("persistence")
-    if not state.get("aof_enabled"):
-        return False
+    if not (await _persistence(store)).get("aof_enabled"):
+        return
     async with store.reaching():
         await store.redis.bgrewriteaof()
-    return True
+    while (state := await _persistence(store))["aof_rewrite_in_progress"] or state["aof_rewrite_scheduled"]:  # noqa: ASYNC110 - the store tells nobody when it is done
+        await asyncio.sleep(_REWRITE_LOOK_S)
 
 
-async def is_rewriting(store: Store) -> bool:
-    """Tell whether the file of the store is being written anew, or is about to be.
-
-    Raises:
-        StoreUnavailableError: The store did not answer in time.
-    """
+async def _persistence(store: Store) -> dict[str, Any]:
     [state, *_] = await store.info("persistence")
-    return bool(state.get("aof_rewrite_in_progress") or state.get("aof_rewrite_scheduled"))
+    return state
