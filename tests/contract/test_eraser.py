@@ -206,7 +206,7 @@ async def test_what_waits_goes_and_what_others_have_stays(store: Store, pipe: Pi
         await journal.append(home, 60_000, each.event_id, each.record.SerializeToString())
     deferred.record.customer = pending.record.customer
     await journal.append(home, 0, deferred.event_id, deferred.record.SerializeToString())
-    await Outcomes(store).record(home, [answer(each, "now") for each in told])
+    await Outcomes(store).record(home, [answer(each, "now") for each in (pending, other, back)])
     receipt = (await erasures(store).erase(pending.id)).receipt
     await done(store)
     assert (await every_key_of(store, home.event("*"))) == sorted(home.event(each.event_id) for each in (other, back))
@@ -216,7 +216,7 @@ async def test_what_waits_goes_and_what_others_have_stays(store: Store, pipe: Pi
     [removed] = (await Erasures(store).receipt(receipt.receipt_id)).placements
     assert (removed.pending, removed.interactions, removed.rebuilt_version) == (2, 0, 0)
     numbers = await Placements(store).numbers("home")
-    # A deferred one never counted as a decision; its outcome did.
+    # A deferred one never counted as a decision.
     assert (numbers.decisions, numbers.pending, numbers.outcomes) == (2, 2, 2)
     assert (await Placements(store).get("home")).generation == 0, "nothing was learned: nothing is trained anew"
 

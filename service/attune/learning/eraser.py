@@ -23,7 +23,7 @@ from attune.store.placements import Placements
 from attune.tasks import pause
 
 _LOOK_S = 0.25
-_LEASE_MS = 10_000
+_LEASE_MS = 3000
 
 _log = logging.getLogger(__name__)
 

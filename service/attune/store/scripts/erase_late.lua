@@ -11,7 +11,9 @@ local function parts(position)
 end
 local removed = redis.call('XDEL', KEYS[3], unpack(ARGV, 2))
 redis.call('HSET', KEYS[5], ARGV[1] .. ':late', 1)
-redis.call('HINCRBY', KEYS[2], 'late', -removed)
+if removed > 0 then  -- 0 would become -0, which is no integer to the server
+  redis.call('HINCRBY', KEYS[2], 'late', -removed)
+end
 local ms, n = parts(ARGV[#ARGV])
 local noted_ms, noted_n = parts(redis.call('HGET', KEYS[4], 'erased:late') or '0-0')
 if noted_ms < ms or (noted_ms == ms and noted_n < n) then

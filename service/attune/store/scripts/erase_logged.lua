@@ -16,8 +16,8 @@ local function is_less(one, other)
   return ms < other_ms or (ms == other_ms and n < other_n)
 end
 local function count(name, n)
-  if n ~= 0 then
-    redis.call('HINCRBY', KEYS[3], name, n)
+  if n > 0 then  -- 0 would become -0, which is no integer to the server
+    redis.call('HINCRBY', KEYS[3], name, -n)
   end
 end
 local removed, last = 0, redis.call('HGET', KEYS[4], 'erased') or '0-0'
@@ -36,11 +36,11 @@ for i = 1, (#KEYS - 6) / 2 do
     end
     redis.call('XDEL', KEYS[2], position)
     if is_revision then
-      count('revisions', -1)
+      count('revisions', 1)
     else
-      count('interactions', -1)
-      count('decisions', -is_own)
-      count('outcomes', -heard * is_own)
+      count('interactions', 1)
+      count('decisions', tonumber(is_own))
+      count('outcomes', heard * is_own)
       redis.call('HINCRBY', KEYS[5], receipt .. ':interactions', 1)
       redis.call('HINCRBY', KEYS[5], ARGV[1] .. ':aside', is_aside)
     end

@@ -5,6 +5,11 @@
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return redis.error_reply('NOPLACEMENT')
 end
+local function count(name, n)
+  if n > 0 then  -- 0 would become -0, which is no integer to the server
+    redis.call('HINCRBY', KEYS[3], name, -n)
+  end
+end
 local removed = 0
 for i = 6, #KEYS, 2 do
   local event_id, receipt = ARGV[i - 4], ARGV[i - 3]
@@ -15,8 +20,8 @@ for i = 6, #KEYS, 2 do
       outcomes = outcomes + (string.sub(value, 1, 1) == 'L' and 0 or 1)
     end
     redis.call('DEL', KEYS[i], KEYS[i + 1])
-    redis.call('HINCRBY', KEYS[3], 'decisions', -redis.call('ZREM', KEYS[2], event_id))
-    redis.call('HINCRBY', KEYS[3], 'outcomes', -outcomes)
+    count('decisions', redis.call('ZREM', KEYS[2], event_id))
+    count('outcomes', outcomes)
     redis.call('HINCRBY', KEYS[4], receipt .. ':pending', 1)
     redis.call('HSET', KEYS[4], ARGV[1] .. ':removed', 1)
     redis.call('SADD', KEYS[5], event_id)
