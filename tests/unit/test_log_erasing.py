@@ -8,8 +8,9 @@ import pytest
 from pyarrow import parquet
 
 from attune.errors import SettingError
-from attune.logs import destination, formats
+from attune.logs import destination, dsjson_reader, formats, parquet_reader
 from attune.logs.erasing import Removed, erase
+from attune.logs.readings import Reading, RowError, SlotReading, customer_of
 from attune.logs.rows import rows_of
 from attune.storage.v1.records_pb2 import OutcomeRecord
 from attune.store.training_log import LateEntry, recorded_elsewhere
@@ -110,3 +111,24 @@ def _rows(directory: Path, form: str) -> list[dict[str, object]]:
         return [row for path in paths for row in parquet.read_table(path, partitioning=None).to_pylist()]
     lines = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
     return [{**line, "customer": line["_attune"].get("customer")} for line in lines]
+
+
+@pytest.mark.parametrize("form", formats.NAMES)
+def test_whose_a_decision_is_comes_back_with_an_import(tmp_path: Path, form: str) -> None:
+    """So that it can be erased where it was brought."""
+    write(tmp_path, form)
+    found = [reading.decision.customer for reading in read_files(tmp_path, form) if isinstance(reading, SlotReading)]
+    assert found == [b"" if n % 4 == 3 else HASHES[n % 4] for n in range(20)]
+
+
+@pytest.mark.parametrize("wrong", ["x", "AA" * 16, "aa" * 17, 5])
+def test_a_customer_that_is_no_hash_is_refused(wrong: object) -> None:
+    with pytest.raises(RowError, match="customer: expected 32 hexadecimal digits"):
+        customer_of({"customer": wrong})
+
+
+def read_files(directory: Path, form: str) -> list[Reading]:
+    paths = sorted(directory.glob(f"interactions/*/*.{form}"))
+    if form == "parquet":
+        return [reading for path in paths for reading in parquet_reader.read(path)]
+    return [reading for path in paths for reading in dsjson_reader.read(path, "click", {})]
