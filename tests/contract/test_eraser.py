@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from random import Random
 
 import pytest
@@ -19,7 +20,7 @@ from attune.storage.v1.records_pb2 import ChallengerRecord, CustomerRecord, Deci
 from attune.store.challengers import Challengers
 from attune.store.client import Store
 from attune.store.customers import Customers
-from attune.store.erasures import Erasures
+from attune.store.erasures import Erasures, rewrite
 from attune.store.generations import Generations
 from attune.store.journal import Journal
 from attune.store.keys import CustomerKeys, PlacementKeys
@@ -341,6 +342,26 @@ async def test_whatever_dies_in_between_all_is_erased_and_counted_once(store: St
     assert survived, "the last one is to live as long as it takes"
     assert every * generation > 8, "there are so many steps to die between"
     assert await every_key_of(store, home.erasing) == await every_key_of(store, home.copy) == []
+
+
+@pytest.mark.one_server
+async def test_the_file_of_the_store_is_written_anew_where_that_is_allowed(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.redis.config_set("appendonly", "yes")
+    await rewrite(store)
+    before = await store.info("persistence")
+    await rewrite(store)
+    assert await store.info("persistence") != before
+    assert not caplog.records
+    allow = partial(store.redis.acl_setuser, "default", enabled=True, nopass=True, categories=["+@all"])
+    await allow(commands=["-bgrewriteaof"])
+    try:
+        await rewrite(store)
+    finally:
+        await allow()
+    [record] = caplog.records
+    assert "was not written anew" in record.message
 
 
 class Mortal(Store):

@@ -23,6 +23,7 @@ from attune.store.placements import Placements
 from attune.tasks import pause
 
 _LOOK_S = 0.25
+_RETRY_S = 2.0
 _LEASE_MS = 3000
 
 _log = logging.getLogger(__name__)
@@ -52,13 +53,15 @@ class Eraser:
     async def run(self, stopping: asyncio.Event) -> None:
         """Erase until told to stop; what was begun goes on with the next start."""
         while not stopping.is_set():
+            pause_s = _RETRY_S
             try:
                 await self.look()
+                pause_s = _LOOK_S
             except ExpectedError as error:
-                _log.warning("cannot erase customers now: %s", error)
+                _log.warning("cannot erase customers now, trying again in %g s: %s", _RETRY_S, error)
             except Exception:  # noqa: BLE001 - learning goes on, and the next look may do better
-                _log.exception("cannot erase customers now")
-            await pause(stopping, _LOOK_S)
+                _log.exception("cannot erase customers now, trying again in %g s", _RETRY_S)
+            await pause(stopping, pause_s)
 
     async def look(self) -> bool:
         """Carry out what can be done now; return whether anything is left to do.

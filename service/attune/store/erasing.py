@@ -33,7 +33,7 @@ _TOMBSTONE = b"@"
 _KEYS_PER_CALL = 1000
 _READ_PER_CALL = 100
 _REMOVED_PER_CALL = 100
-_COPIED_BYTES_PER_CALL = 1 << 19
+_COPIED_BYTES_PER_CALL = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,20 @@ read, so that whoever is overtaken changes nothing.
 """
 
 import asyncio
+import logging
 from typing import Any
+
+from redis.exceptions import NoPermissionError
 
 from attune.errors import NotFoundError
 from attune.storage.v1.records_pb2 import ErasureRecord, SeenRecord
-from attune.store.client import Store
+from attune.store.client import Store, StoreRefusedError
 from attune.store.keys import ERASURES_DONE, ERASURES_LEASE, ERASURES_OPEN, CustomerKeys
 from attune.v1.customer_service_pb2 import ErasureReceipt
 
 _REWRITE_LOOK_S = 0.05
+
+_log = logging.getLogger(__name__)
 
 
 class Erasures:
@@ -141,13 +146,29 @@ async def rewrite(store: Store) -> None:
     """Write the file of the store anew, where it has one of all writes, so that it forgets what is there no more.
 
     Raises:
-        StoreUnavailableError: The store did not answer in time, or does not do this.
+        StoreRefusedError: It could not be written.
+        StoreUnavailableError: The store did not answer in time.
     """
-    if not (await _persistence(store)).get("aof_enabled"):
+    state = await _rewritten(store)  # one that is under way may have begun too early
+    if not state.get("aof_enabled"):
         return
     async with store.reaching():
-        await store.redis.bgrewriteaof()
-    while (state := await _persistence(store))["aof_rewrite_in_progress"] or state["aof_rewrite_scheduled"]:  # noqa: ASYNC110 - the store tells nobody when it is done
+        try:
+            await store.redis.bgrewriteaof()
+        except NoPermissionError as error:
+            _log.warning("the store's file was not written anew and may still have what was erased: %s", error)
+            return
+    state = await _rewritten(store)
+    if state["aof_last_bgrewrite_status"] != "ok":
+        raise StoreRefusedError(f"the store at {store.place} could not write its file anew")
+
+
+async def _rewritten(store: Store) -> dict[str, Any]:
+    """Wait until the file is not being written anew; return the state."""
+    while True:
+        state = await _persistence(store)
+        if not (state.get("aof_rewrite_in_progress") or state.get("aof_rewrite_scheduled")):
+            return state
         await asyncio.sleep(_REWRITE_LOOK_S)
 
 

@@ -11,7 +11,7 @@ if redis.call('HEXISTS', KEYS[4], ARGV[2]) == 0 then
   return 1
 end
 if redis.call('XLEN', KEYS[2]) == 0 then
-  redis.call('DEL', KEYS[3])
+  redis.call('UNLINK', KEYS[3])
   redis.call('HDEL', KEYS[4], ARGV[2])
   return 1
 end
@@ -24,6 +24,7 @@ while size < tonumber(ARGV[1]) do
   end
   for _, entry in ipairs(entries) do
     redis.call('XADD', KEYS[3], entry[1], unpack(entry[2]))
+    size = size + 200  -- what an entry costs, however small it is
     for _, word in ipairs(entry[2]) do
       size = size + #word
     end
@@ -34,7 +35,7 @@ if #redis.call('XRANGE', KEYS[2], from, '+', 'COUNT', 1) > 0 then
   return 0
 end
 if redis.call('XLEN', KEYS[2]) ~= redis.call('XLEN', KEYS[3]) then
-  redis.call('DEL', KEYS[3])  -- something was removed meanwhile
+  redis.call('UNLINK', KEYS[3])  -- something was removed meanwhile
   return 0
 end
 local about = redis.call('XINFO', 'STREAM', KEYS[2])
@@ -43,6 +44,7 @@ for i = 1, #about, 2 do
     redis.call('XSETID', KEYS[3], about[i + 1])  -- so that positions are never given out twice
   end
 end
+redis.call('UNLINK', KEYS[2])  -- first, because a stream that is renamed over is freed while everybody waits
 redis.call('RENAME', KEYS[3], KEYS[2])
 redis.call('HDEL', KEYS[4], ARGV[2])
 return 1
