@@ -2,21 +2,25 @@
 
 A loop brings the copy of the catalogue up to date a few times a second. Where the live offers of a placement are others
 than before, they are made into a set, which is stored among the placement's keys before a decision may name it, and
-takes the place of the former one. Where they are the same, so is the object: policies are prepared for it.
+takes the place of the former one. Where they are the same, so is the object: policies are prepared for it. Where a
+placement chooses channels, too, it draws from its offers on each of them (`attune.serving.catalog_variants`).
 """
 
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from attune.errors import ExpectedError, NotFoundError
 from attune.metrics import ServingMetrics
 from attune.serving.catalog_copy import CatalogCopy, KnownOffer
+from attune.serving.catalog_variants import Made, on_channels
 from attune.serving.guard import Guard
+from attune.serving.guard_checks.places import by_id
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.serving.terms import Terms
+from attune.serving.variants import Channel
 from attune.store.catalog import Catalog
 from attune.store.keys import PlacementKeys
 from attune.store.offer_sets import OfferSet, OfferSets, offer_set_of
@@ -42,6 +46,7 @@ class LiveOffers:
             offer names.
         everywhere: The positions of the offers that may be shown on any other channel, in order.
         terms: On what terms each of them may be shown, in the order of the set.
+        with_channels: Whether each stands for an offer on a channel: see `attune.serving.variants`.
     """
 
     offer_set: OfferSet
@@ -50,6 +55,14 @@ class LiveOffers:
     channels: Mapping[str, Sequence[int]]
     everywhere: Sequence[int]
     terms: Terms
+    with_channels: bool = False
+
+    def of_offer(self, offer_id: str) -> Sequence[int]:
+        """Return where an offer is: on several channels at several positions; nowhere where it is not live."""
+        if self.with_channels:
+            return by_id(self.terms).get(offer_id, ())
+        position = self.position_of.get(offer_id)
+        return () if position is None else (position,)
 
 
 class Channels(Mapping[str, Sequence[int]]):
@@ -75,11 +88,15 @@ class Channels(Mapping[str, Sequence[int]]):
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What the placements of a group draw from, and what it was made of."""
+    """What the placements of a group draw from, and what it was made of: of offers on channels, what was made."""
 
     stamp: tuple[int, int, int]
     live: Sequence[KnownOffer]
     offers: LiveOffers | None
+    made: Made = field(default_factory=dict)
+
+
+_GroupName = tuple[str, tuple[Channel, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +124,7 @@ class LiveCatalog:
         self.copy = CatalogCopy(catalog)
         self._offer_sets = offer_sets
         self._live = live
-        self._groups: dict[str, _Group] = {}
+        self._groups: dict[_GroupName, _Group] = {}
         self._served: dict[str, _Served] = {}
         self._compared = 0
         self._refreshing = Shared(self._refresh)
@@ -153,7 +170,7 @@ class LiveCatalog:
         applied = dict(self._live.applied)
         self._forget(applied)
         errors = [await self._serve_safely(placement, now_ms) for placement in applied.values()]
-        used = {self.copy.group(name) for name in applied}
+        used = {self._group_name(placement) for placement in applied.values()}
         self._groups = {name: group for name, group in self._groups.items() if name in used}
         for error in filter(None, errors):
             raise error
@@ -183,7 +200,7 @@ class LiveCatalog:
         served = self._served.get(name)
         if served is not None and served.created_at_ms != created_at_ms:
             del self._served[name]  # it was deleted, and the set that decisions name with it
-        group = await self._group(self.copy.group(name), now_ms, served.group if served else None)
+        group = await self._group(self._group_name(placement), now_ms, served.group if served else None)
         if group.offers is None or not await self._registered(placement, group.offers.offer_set):
             self._served.pop(name, None)
             self._metrics.draws_from(name, 0)
@@ -205,13 +222,25 @@ class LiveCatalog:
             return False  # it has just been deleted
         return True
 
-    async def _group(self, name: str, now_ms: int, served: _Group | None) -> _Group:
-        stamp = self.copy.stamp(name, now_ms)
+    def _group_name(self, placement: LivePlacement) -> _GroupName:
+        return self.copy.group(placement.keys.name), placement.channels
+
+    async def _group(self, name: _GroupName, now_ms: int, served: _Group | None) -> _Group:
+        stamp = self.copy.stamp(name[0], now_ms)
         former = self._groups.get(name, served)
         if name not in self._groups or self._groups[name].stamp != stamp:
-            live = self.copy.live(name, now_ms)
-            self._groups[name] = _Group(stamp, live, await _live_offers(live, former))
+            self._groups[name] = await _made_group(stamp, self.copy.live(name[0], now_ms), name[1], former)
         return self._groups[name]
+
+
+async def _made_group(
+    stamp: tuple[int, int, int], live: Sequence[KnownOffer], channels: tuple[Channel, ...], former: _Group | None
+) -> _Group:
+    if not channels:
+        return _Group(stamp, live, await _live_offers(live, former))
+    made = await on_channels(live, channels, former.made if former else {})
+    varied = [each for each in made.values() if each is not None]
+    return _Group(stamp, varied, await _live_offers(varied, former, with_channels=True), made)
 
 
 def _prepare(placement: LivePlacement, offers: LiveOffers) -> None:
@@ -220,12 +249,15 @@ def _prepare(placement: LivePlacement, offers: LiveOffers) -> None:
     placement.guard.prepare(offers.terms)
 
 
-async def _live_offers(live: Sequence[KnownOffer], former: _Group | None) -> LiveOffers | None:
+async def _live_offers(
+    live: Sequence[KnownOffer], former: _Group | None, *, with_channels: bool = False
+) -> LiveOffers | None:
     """Make offers ready to be drawn from.
 
     Args:
         live: The offers, by id.
         former: What was drawn from before: of it is kept what is the same.
+        with_channels: Whether each stands for an offer on a channel.
     """
     if not live:
         return None
@@ -238,7 +270,9 @@ async def _live_offers(live: Sequence[KnownOffer], former: _Group | None) -> Liv
         ]:
             return former.offers
         channels, everywhere = _channels(live)
-        return replace(former.offers, channels=channels, everywhere=everywhere, terms=_terms(live))
+        return replace(
+            former.offers, channels=channels, everywhere=everywhere, terms=_terms(live), with_channels=with_channels
+        )
     offer_set = offer_set_of([offer.serialised for offer in live], digests)
     await asyncio.sleep(0)
     ids = [offer.id for offer in live]
@@ -246,7 +280,7 @@ async def _live_offers(live: Sequence[KnownOffer], former: _Group | None) -> Liv
     await asyncio.sleep(0)
     position_of = {offer_id: position for position, offer_id in enumerate(ids)}
     await asyncio.sleep(0)
-    return LiveOffers(offer_set, actions, position_of, *_channels(live), _terms(live))
+    return LiveOffers(offer_set, actions, position_of, *_channels(live), _terms(live), with_channels)
 
 
 def _terms(live: Sequence[KnownOffer]) -> Terms:
