@@ -78,6 +78,13 @@ def add_choices(record: Draft | DecisionRecord, offer_ids: Sequence[str], to: De
         _add_later_choices(record, offer_ids, to)
 
 
+def channels_chosen(decided: Decided) -> list[str]:
+    """Return on which channel what was drawn for each slot is shown, where that was drawn with it."""
+    record = decided.record
+    chosen = [record.chosen, *(later.chosen for later in record.later_slots)]
+    return [split(decided.offer_ids[position])[1] for position in chosen]
+
+
 def _add_later_choices(record: Draft | DecisionRecord, offer_ids: Sequence[str], to: DecideResponse | Decision) -> None:
     for slot, drawn in enumerate(record.later_slots, 1):
         offer_id, channel = split(offer_ids[drawn.chosen], with_channels=record.with_channels)
