@@ -22,8 +22,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_PAIRED = 10
-"""Most categorical context features that are paired: their pairs, 45 then, multiply the cost of a decision. The slot is
-paired, but does not count: it must not change what else is a feature."""
+"""Most categorical context features that are paired: their pairs, 45 then, multiply the cost of a decision.
+
+The slot and `PAIRED_STAGE` are paired, but do not count: they must not change what else is a feature.
+"""
+
+UNPAIRED = ("customer.", "said.")
+"""What the names begin with of what a service knows of a customer by itself: crossed with actions, but not paired.
+
+Else a customer of whom much is known would have more than `MAX_PAIRED`, and lose the pairs of all other features.
+"""
+
+PAIRED_STAGE = "customer.stage="
+"""What is paired of it all the same."""
 
 # Callers choose names and values: each cache stays below 100 MiB, whatever they send.
 _CACHED_TOKENS = 65_536
@@ -83,10 +94,15 @@ def context_sketch(encoded: str, *, pairs: bool) -> Sketch:
 
 def paired(tokens: Sequence[str]) -> list[tuple[int, int]]:
     """Return the pairs of context tokens that become features: positions, zero-based; none where there are too many."""
-    # A categorical token, and no other, has a "=" in it.
-    categorical = [i for i, token in enumerate(tokens) if "=" in token]
-    n_counting = sum(not tokens[i].startswith("=") for i in categorical)
+    categorical = [i for i, token in enumerate(tokens) if is_paired(token)]
+    n_counting = sum(not tokens[i].startswith(("=", PAIRED_STAGE)) for i in categorical)
     return list(combinations(categorical, 2)) if n_counting <= MAX_PAIRED else []
+
+
+def is_paired(token: str) -> bool:
+    """Tell whether a token of a context is one of those that are paired."""
+    # A categorical token, and no other, has a "=" in it.
+    return "=" in token and (not token.startswith(UNPAIRED) or token.startswith(PAIRED_STAGE))
 
 
 @lru_cache(_CACHED_LISTS)

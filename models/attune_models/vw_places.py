@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from attune_models.hashing import MAX_PAIRED, paired
+from attune_models.hashing import MAX_PAIRED, PAIRED_STAGE, is_paired, paired
 from attune_models.vw_explorations import Bag, Cover, Rnd
 from attune_models.vw_spec import CbType, Crossings, VwSpec, layout_of
 
@@ -137,15 +137,15 @@ def pairs_of(tokens: Iterable[str]) -> list[str]:
 
     This is `paired` on the decision path: a third faster, without positions.
     """
-    # A categorical token, and no other, has a "=" in it; "~" occurs in tokens of tags only.
-    categorical = [token for token in tokens if "=" in token]
-    if len(categorical) > MAX_PAIRED and len(categorical) - any(map(_is_slot, categorical)) > MAX_PAIRED:
+    # "~" occurs in tokens of tags only.
+    categorical = [token for token in tokens if "=" in token and is_paired(token)]
+    if len(categorical) > MAX_PAIRED and sum(map(_counts, categorical)) > MAX_PAIRED:
         return []
     return [f"{one}~{other}" for one, other in combinations(categorical, 2)]
 
 
-def _is_slot(token: str) -> bool:
-    return token.startswith("=")
+def _counts(token: str) -> bool:
+    return not token.startswith(("=", PAIRED_STAGE))
 
 
 def _explained_regressions(spec: VwSpec) -> Sequence[int]:

@@ -130,7 +130,7 @@ async def _add_services(
     _keep_running(stack, segments.follow())
     pipe = _pipe(stack, settings.store.url, settings.store.decision_timeout_ms)
     budgets = Budgets(BudgetCounts(pipe))
-    await budgets.refresh()
+    await budgets.refresh(BudgetCounts(store))
     stack.push_async_callback(budgets.close)
     _keep_running(stack, budgets.follow())
     live = LivePlacements(placements, versions, metrics, Guards(segments, budgets).of)
@@ -150,8 +150,14 @@ async def _add_services(
     visitors = _visitors(settings.customers, pipe, journal)
     decider = Decider(live, catalog.offers_of, journal, decisions, visitors, budgets=budgets)
     activator = Activator(catalog.offers_of, decisions, visitors)
-    decision_servicer = DecisionServicer(decider, activator, Explainer(versions), decisions, live, metrics=metrics)
-    endpoint.add(_DECISIONS, decision_servicer, journal.waited_s)
+    allowed = names_of(settings.customers.identifiers_allowed)
+    endpoint.add(
+        _DECISIONS,
+        DecisionServicer(
+            *(decider, activator, Explainer(versions), decisions, live), identifiers_allowed=allowed, metrics=metrics
+        ),
+        journal.waited_s,
+    )
     endpoint.add(
         _REWARDS, RewardServicer(live, outcomes, decisions, TakenOutcomes(store, decisions), metrics), outcomes.waited_s
     )
@@ -168,7 +174,6 @@ async def _add_services(
     # A pipe of their own: thousands of activities a second must not stand before decisions.
     customers = Customers(_pipe(stack, settings.store.url, settings.store.timeout_ms), _retention(settings.customers))
     known = KnownCustomers(customers, _customer_rules(settings.customers))
-    allowed = names_of(settings.customers.identifiers_allowed)
     endpoint.add(_CUSTOMERS, CustomerServicer(known, decisions, allowed, metrics))
 
 

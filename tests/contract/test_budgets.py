@@ -49,9 +49,10 @@ class Server:
         self.terms = terms
         self.shown = 0
 
-    def left_out(self) -> list[Exclusion]:
+    def left_out(self, later_ms: int = 0) -> list[Exclusion]:
         """Look at the budgets."""
-        return list(self.check(Circumstances(now_ms(), Features(), "home"), self.terms, range(len(self.terms))))
+        circumstances = Circumstances(now_ms() + later_ms, Features(), "home")
+        return list(self.check(circumstances, self.terms, range(len(self.terms))))
 
     async def decide(self) -> bool:
         """Decide, as `attune.serving.decider` does; return whether the first offer was shown."""
@@ -84,6 +85,13 @@ async def test_what_is_used_up_is_left_out_and_counted_in_the_store(server: Serv
     assert server.left_out() == [Exclusion(EXCLUSION_REASON_BUDGET, "impressions", [0])]
     assert await store.redis.hgetall(budgets_key(today())) == {b"iboots": b"3", b"sboots": b"0"}
     assert 0 < await store.redis.ttl(budgets_key(today())) <= BUDGET_TTL_S
+
+
+async def test_a_new_day_has_a_budget_of_its_own(server: Server) -> None:
+    while await server.decide():
+        pass
+    assert server.left_out() != []
+    assert server.left_out(later_ms=24 * 3_600_000) == []
 
 
 async def test_spend_ends_before_it_is_more_than_there_is(store: Store, pipe: Pipe) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from attune.api.customers import CustomerServicer
 from attune.errors import NoConsentError, StoreUnavailableError
 from attune.serving.consent import ConsentRule
 from attune.serving.customer_ids import CustomerIds
@@ -12,6 +14,7 @@ from attune.serving.customers import Became, CustomerRules, Done, KnownCustomers
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
 from attune.store.client import Store
 from attune.store.customers import ACTIVITY_IDS_KEPT_S, MOST_ACTIVITY_IDS, Change, Customers, Retention
+from attune.store.decisions import Decisions
 from attune.store.keys import CustomerKeys
 from attune.store.pipe import Pipe
 from attune.v1.customer_service_pb2 import (
@@ -21,6 +24,7 @@ from attune.v1.customer_service_pb2 import (
     Consent,
     Preferences,
     Purpose,
+    RecordActivityRequest,
 )
 
 NOW_MS = 1_800_000_000_000
@@ -268,3 +272,16 @@ async def test_no_key_and_no_value_has_the_id(store: Store, known: KnownCustomer
     for key in keys.every:
         assert "telling" not in key
         assert b"telling" not in (await store.redis.dump(key) or b"")
+
+
+async def test_a_store_that_is_away_is_not_waited_for_once_for_each_customer(tmp_path: Path) -> None:
+    """And nothing goes on behind the back of whoever was told."""
+    nowhere = Pipe(f"unix://{tmp_path}/none.sock", timeout_s=0.2)
+    known = KnownCustomers(Customers(nowhere), CustomerRules(IDS, ConsentRule(assumed=True)))
+    servicer = CustomerServicer(known, Decisions(Store("redis://127.0.0.1:1", timeout_s=0.2)))
+    crowd = [Activity(customer_id=f"c{i}", name="page_view") for i in range(500)]
+    before = asyncio.all_tasks()
+    with pytest.raises(StoreUnavailableError):
+        await servicer.RecordActivity(RecordActivityRequest(activities=crowd))
+    assert asyncio.all_tasks() == before
+    nowhere.close()

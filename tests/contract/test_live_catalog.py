@@ -10,6 +10,7 @@ from attune.metrics import ServingMetrics
 from attune.serving import catalog_copy
 from attune.serving.catalog import POLL_S, LiveCatalog
 from attune.serving.catalog_copy import CatalogCopy
+from attune.serving.circumstances import Circumstances
 from attune.serving.live import LivePlacements
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord
@@ -21,8 +22,9 @@ from attune.store.offer_sets import OfferSets
 from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.tasks import end
-from attune.v1.features_pb2 import Offer
-from attune.v1.placement_pb2 import Placement
+from attune.v1.condition_pb2 import Condition
+from attune.v1.features_pb2 import Features, Offer
+from attune.v1.placement_pb2 import EligibilityRule, Guardrails, Placement
 from attune_models.features import encode_action
 from attune_models.types import ActionSet
 from attune_models.vw import VwPolicy
@@ -467,3 +469,32 @@ async def test_while_thousands_of_offers_are_read_other_things_happen(store: Sto
     n_calls = await evalsha_calls(store) - calls
     assert len(drawn(live)) == 2000
     assert turns > 10, f"while {n_calls} calls were made"
+
+
+async def test_what_a_guard_asks_of_offers_is_worked_out_before_it_serves(store: Store) -> None:
+    """Also where it is the placement that has changed, and not the catalogue."""
+    await apply(store, "home")
+    catalog = Catalog(store)
+    await catalog.put([catalog_offer("a", when=Condition(test="offer.price > 3")), catalog_offer("b", price=5)])
+    live, placements = await live_catalog(store)
+    await live.refresh()
+    first, offers = placements.applied["home"].guard, live.offers("home")
+    assert offers is not None
+    assert offers.terms.are_limited
+    rule = EligibilityRule(name="r", when=Condition(test="offer.price > 4"))
+    ruled = Placement(name="home", guardrails=Guardrails(rules=[rule]))
+    await Placements(store).apply(with_defaults(ruled), 0)
+    await placements.refresh(["home"])
+    second = placements.applied["home"].guard
+    assert second is not first
+    await live.refresh()
+    assert live.offers("home") is offers
+    circumstances = Circumstances(0, Features(), "home")
+    assert list(first.apply(circumstances, offers.terms, range(2))[0]) == [1]
+    assert list(second.apply(circumstances, offers.terms, range(2))[0]) == [1]
+    await catalog.put([catalog_offer("a", when=Condition(test="offer.price > 0"))])
+    await live.refresh()
+    after = live.offers("home")
+    assert after is not None
+    assert (after.actions is offers.actions, after.terms is offers.terms) == (True, False)
+    assert list(first.apply(circumstances, after.terms, range(2))[0]) == [0, 1]

@@ -97,3 +97,40 @@ def test_the_status_is_a_table_or_json(
     assert app.run(["status", "--json", "--address", service.address]) == 0
     everything = json.loads(capsys.readouterr().out)
     assert "five" in [placement["placement"]["name"] for placement in everything["placements"]]
+
+
+GUARDED = """
+name: guarded
+guardrails:
+  rules:
+  - name: adults
+    when: age >= 18
+  - name: minors
+    when: {all: [age < 18, country == "tr"]}
+  quiet_hours:
+  - starts_at: "22:00"
+    ends_at: "{ends_at}"
+    time_zone: Europe/Istanbul
+"""
+
+
+def test_what_is_hardly_meant_is_said_beside_what_was_done(
+    service: RunningService, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "guarded.yaml"
+    file.write_text(GUARDED.replace("{ends_at}", "08:00"))
+    assert app.run(["apply", "--address", service.address, str(file)]) == 0
+    said = capsys.readouterr()
+    assert said.out == "guarded: created (revision 1)\n"
+    assert said.err.startswith("guarded: warning: guardrails.rules: ")
+
+
+def test_a_guardrail_that_is_wrong_is_shown_with_its_line(
+    service: RunningService, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "silent.yaml"
+    file.write_text(GUARDED.replace("{ends_at}", "22:00").replace("age < 18", "time.huor < 8"))
+    assert app.run(["apply", "--address", service.address, str(file)]) == 78
+    said = capsys.readouterr().err
+    assert f"attune: {file}:8: placements[0].guardrails.rules[1].when.all[0]" in said
+    assert f"attune: {file}:11: placements[0].guardrails.quiet_hours[0].ends_at: expected another time" in said

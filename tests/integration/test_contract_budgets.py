@@ -112,6 +112,16 @@ def test_a_decision_that_is_repeated_is_charged_once(client: Client) -> None:
     assert client.decide(asked("repeated-1")) == first  # although nothing is left
 
 
+def test_a_decision_that_is_refused_is_not_charged(client: Client) -> None:
+    client.put(kept("twice", budget=Budget(impressions_per_day=2)))
+    client.decide(asked("taken"))
+    for i in range(3):
+        answer = refused(client.decisions.Decide, asked("taken", excluded_offer_ids=[f"other-{i}"]))
+        assert answer.code == grpc.StatusCode.ALREADY_EXISTS
+    assert client.decide(asked()).choices[0].offer_id == "twice"
+    assert refused(client.decisions.Decide, asked()).code == grpc.StatusCode.FAILED_PRECONDITION
+
+
 def test_what_cannot_be_paid_any_more_is_not_shown(client: Client) -> None:
     client.put(kept("gift", budget=Budget(spend_per_day=1.0), cost=0.3), kept("usual"))
     answers = [client.decide(asked()) for _ in range(40)]

@@ -30,10 +30,11 @@ from attune.v1.customer_service_pb2 import (
     SetConsentRequest,
     SetPreferencesRequest,
 )
+from attune.v1.decision_service_pb2 import DecideRequest
 from attune.v1.features_pb2 import Features
 from bad_requests import LONG, mixed_features
 from client import DEADLINE_S, Client, refused
-from messages import features
+from messages import features, offers
 from service import RunningService
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -297,3 +298,30 @@ def test_no_log_has_an_id(service: RunningService, client: Client, eve: str) -> 
     consent(client, eve)
     record(client, Activity(customer_id=eve, name="page_view"))
     assert eve not in service.log()
+
+
+def test_an_identifier_in_a_context_is_refused_and_nothing_is_decided(client: Client) -> None:
+    client.apply("identifying")
+    telling = features({"age": 40.0}, {"customer.e-mail": "eve@example.com"}, {"first name": ["Eve"]})
+    request = DecideRequest(placement="identifying", event_id="e", context=telling, offers=offers("a", "b"))
+    refusal = refused(client.decisions.Decide, request)
+    assert refusal.code is INVALID
+    assert {field for field, _ in refusal.violations} == {
+        'context.categorical["customer.e-mail"]',
+        'context.tags["first name"]',
+    }
+    assert "eve@example.com" not in refusal.message
+    sound = DecideRequest(placement="identifying", event_id="e", context=features({"age": 41.0}), offers=offers("a"))
+    wrong, right = client.batch([request, sound])
+    assert wrong.error.field_violations[0].field == 'context.categorical["customer.e-mail"]'
+    assert right.decision.choices[0].offer_id == "a"
+    assert client.counts("identifying")[0] == 1
+
+
+def test_a_decision_is_part_of_what_is_held(client: Client, eve: str) -> None:
+    client.apply("shown")
+    consent(client, eve)
+    client.decide(DecideRequest(placement="shown", event_id="e1", customer_id=eve, offers=offers("a", "b")))
+    held = get(client, eve)
+    assert [(each.placement, each.event_id) for each in held.history] == [("shown", "e1")]
+    assert [(each.placement, each.event_id) for each in held.decisions] == [("shown", "e1")]

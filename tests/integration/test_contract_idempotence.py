@@ -14,6 +14,12 @@ import grpc
 import pytest
 
 from attune.v1 import decision_service_pb2, features_pb2, reward_service_pb2
+from attune.v1.customer_service_pb2 import (
+    PURPOSE_LEARNING,
+    PURPOSE_PERSONALIZATION,
+    Consent,
+    SetConsentRequest,
+)
 from client import DEADLINE_S, Client, refused
 from messages import decide, features, numbered_offers, offer, offers, outcome, reward, softmax
 from service import RunningService, wait_until
@@ -83,6 +89,8 @@ def test_the_order_in_which_a_map_was_written_does_not_make_a_request_different(
 
 def test_the_same_request_gives_the_same_decision_after_it_was_learned_from(client: Client, second: Client) -> None:
     """`probe` shows that the model did move on: its probabilities change while the stored ones stay."""
+    allowed = [Consent(purpose=purpose, granted=True) for purpose in (PURPOSE_PERSONALIZATION, PURPOSE_LEARNING)]
+    client.customers.SetConsent(SetConsentRequest(customer_id="anna", consents=allowed), timeout=DEADLINE_S)
     requests = [rich_request("fast", f"learned {i}") for i in range(40)]
     before = client.decide_all(requests)
     probe = client.decide(rich_request("fast", "probe before"))

@@ -54,6 +54,7 @@ def decision(event_id: str, rng: Random) -> DecisionRecord:
         chosen=rng.randrange(4),
         policy_version=rng.randrange(1, 9),
         mode=rng.choice((MODE_LEARNED, MODE_CONTROL)),
+        withheld=event_id[-1] in "37",
     )
     if rng.random() < 1 / 3:
         left = [i for i in range(4) if i != record.chosen]

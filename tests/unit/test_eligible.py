@@ -1,5 +1,6 @@
 """What a decision may draw from: whatever is left out is left out before anything is drawn."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -7,12 +8,18 @@ from tests.support.live_offers import live_offers
 
 from attune.errors import InvalidInputError, NothingEligibleError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.serving.candidates import part_of
+from attune.serving.candidates import asked, part_of
+from attune.serving.circumstances import Circumstances
 from attune.serving.eligible import eligible_offers
+from attune.serving.guard import Guard
+from attune.serving.guards import Guards
 from attune.serving.situation import situation_of
 from attune.storage.v1.records_pb2 import ExclusionRecord
-from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CHANNEL, EXCLUSION_REASON_REQUEST
+from attune.v1.condition_pb2 import Condition
+from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CHANNEL, EXCLUSION_REASON_REQUEST, EXCLUSION_REASON_RULE
 from attune.v1.features_pb2 import Features, Offer
+from attune.v1.placement_pb2 import EligibilityRule, Guardrails, OfferSelector, Placement, QuietHours
+from circumstances import customer
 
 LIVE = live_offers("abcde", channels={"b": ["email"], "d": ["email", "push"]})
 
@@ -132,3 +139,75 @@ def test_a_feature_that_breaks_the_limits_is_named() -> None:
 def test_a_part_of_a_part_points_into_the_whole() -> None:
     part = part_of(eligible_offers(request(channel="push"), LIVE).situation, [0, 3])
     assert (list(part.action_ids), list(part.positions or [])) == (["a", "e"], [0, 4])
+
+
+def under(**fields: Any) -> Circumstances:
+    return Circumstances(1_700_000_000_000, CONTEXT, "home_hero", **fields)
+
+
+def ruled(*, channels: Sequence[str] = ()) -> Guard:
+    """A guard that leaves out `b` and `c`, and all offers on some channels at all times."""
+    rule = EligibilityRule(name="tv", offers=OfferSelector(offer_ids=["b", "c"]), when=Condition(test="device == tv"))
+    quiet = [QuietHours(channels=channels, holidays=["2023-11-14"])] if channels else []
+    return Guards().of(Placement(name="home_hero", guardrails=Guardrails(rules=[rule], quiet_hours=quiet)))
+
+
+def test_a_guard_leaves_out_of_what_the_request_allows() -> None:
+    asked_for = request(offer_ids=["e", "c", "a", "b"], excluded_offer_ids=["a"])
+    eligible = eligible_offers(asked_for, LIVE, ruled(), under())
+    assert list(eligible.situation.action_ids) == ["e"]
+    assert list(eligible.situation.positions or ()) == [4]
+    assert list(eligible.exclusions) == [
+        ExclusionRecord(reason=EXCLUSION_REASON_REQUEST, count=1, positions=[0]),
+        ExclusionRecord(reason=EXCLUSION_REASON_RULE, detail="tv", count=2, positions=[1, 2]),
+    ]
+    assert eligible.terms_of(0).offer_id == "e"
+
+
+def test_a_guard_that_leaves_out_nothing_leaves_the_whole_set() -> None:
+    guard = Guards().of(Placement(name="home_hero", guardrails=Guardrails()))
+    eligible = eligible_offers(request(), LIVE, guard, under())
+    assert (eligible.situation.positions, list(eligible.exclusions)) == (None, [])
+
+
+def test_what_a_request_asks_about_is_the_same_whatever_a_guard_leaves_out() -> None:
+    asked_for = request(offers=brought("abc"), excluded_offer_ids=["a"])
+    eligible = eligible_offers(asked_for, None, ruled(), under(), Offer(id="x").SerializeToString())
+    assert (list(eligible.situation.action_ids), eligible.is_default) == (["x"], True)
+    assert eligible.asked == asked(asked_for) == situation_of(CONTEXT, brought("bc"))
+    some = eligible_offers(request(offers=brought("abd")), None, ruled(), under())
+    assert (list(some.situation.action_ids), list(some.offers)) == (["a", "d"], brought("ad"))
+    assert some.asked == asked(request(offers=brought("abd")))
+    assert list(some.exclusions) == [
+        ExclusionRecord(reason=EXCLUSION_REASON_RULE, detail="tv", count=1, offer_ids=["b"])
+    ]
+
+
+def test_the_default_offer_takes_the_place_of_nothing() -> None:
+    default = Offer(id="x").SerializeToString()
+    eligible = eligible_offers(request(offer_ids=["b"]), LIVE, ruled(), under(), default)
+    assert (list(eligible.situation.action_ids), list(eligible.offers), eligible.offer_set) == (["x"], [default], b"")
+    assert (eligible.is_default, eligible.situation.context) == (True, "device=mobile")
+    assert list(eligible.exclusions) == [
+        ExclusionRecord(reason=EXCLUSION_REASON_RULE, detail="tv", count=1, offer_ids=["b"])
+    ]
+    assert eligible_offers(request(), None, default_offer=default).is_default
+    assert eligible_offers(request(offer_ids=["gone"]), LIVE, default_offer=default).is_default
+
+
+@pytest.mark.parametrize(
+    ("fields", "circumstances"),
+    [
+        ({"excluded_offer_ids": ["x"]}, under()),
+        ({"channel": "push"}, under(channel="push")),
+        ({}, under(customer=customer(unwanted_offer_ids=["x"]))),
+        ({"channel": "sms"}, under(channel="sms", customer=customer(unwanted_channels=["sms"]))),
+    ],
+)
+def test_nothing_is_shown_where_the_default_offer_may_not_be(
+    fields: dict[str, Any], circumstances: Circumstances
+) -> None:
+    default = Offer(id="x").SerializeToString()
+    with pytest.raises(NothingEligibleError, match="the default offer may not be shown either") as raised:
+        eligible_offers(request(offer_ids=["b"], **fields), LIVE, ruled(channels=["push"]), circumstances, default)
+    assert raised.value.shows_nothing

@@ -1,8 +1,11 @@
 """Conditions of offers and rules of placements: who is left out, and why."""
 
-import pytest
-from google.protobuf.json_format import ParseDict
+from random import Random
 
+import pytest
+from google.protobuf.json_format import MessageToDict, ParseDict
+
+from attune.serving.conditions import compiled, facts_of
 from attune.serving.guard import Guard
 from attune.serving.guard_checks.own_conditions import OwnConditions
 from attune.serving.guard_checks.questions import Questions
@@ -55,6 +58,12 @@ def test_a_condition_that_only_looks_at_the_offer_holds_or_not_for_good() -> Non
     five = Features(numeric={"price": 5})
     terms = terms_of(OfferTerms("a", when=cheap), OfferTerms("b", when=cheap), features=[five])
     assert left_out(guard_of(), under(), terms) == {"b": OWN}
+
+
+def test_an_offer_whose_condition_nobody_can_read_is_not_shown(caplog: pytest.LogCaptureFixture) -> None:
+    terms = terms_of(OfferTerms("a", when=Condition(test="age !")), OfferTerms("b"))
+    assert left_out(guard_of(), under(TR), terms) == {"a": OWN}
+    assert "a condition of the catalogue is none" in caplog.text
 
 
 def test_a_rule_is_about_what_it_selects_and_the_first_that_does_not_hold_is_named() -> None:
@@ -121,3 +130,46 @@ def test_without_anything_to_look_at_nobody_has_to_say_what_a_decision_is_made_u
     assert not guard.looks_at(terms_of(OfferTerms("a")), None)
     assert guard.looks_at(terms_of(OfferTerms("a", when=Condition(test="age > 3"))), None)
     assert guard_of({"name": "adults", "when": {"test": "age >= 18"}}).looks_at(None, None)
+
+
+TESTS = ["age >= 18", "offer.price < 10", "channel == push", "country in [tr, de]", "offer.kind == wine", "age < 30"]
+
+
+def conditions(random: Random, depth: int = 2) -> Condition:
+    kind = random.choice(["test", "segment", "all", "any", "not"]) if depth else "test"
+    if kind == "test":
+        return Condition(test=random.choice(TESTS))
+    if kind == "segment":
+        return Condition(segment="turks")
+    parts = [conditions(random, depth - 1) for _ in range(random.randrange(1, 4))]
+    return {"all": Condition(all=parts), "any": Condition(any=parts), "not": Condition(negated=parts[0])}[kind]
+
+
+def known_of(random: Random) -> Features:
+    return Features(numeric={"price": random.choice([5, 50])}, categorical={"kind": random.choice(["wine", "bread"])})
+
+
+def test_asking_together_is_as_asking_of_each_offer_alone() -> None:
+    """Random conditions, offers and channels: a rule for all of them is asked offer by offer, too."""
+    random, segments = Random(7), {"turks": Condition(test="country == tr")}
+    for _ in range(30):
+        own = [random.choice([None, conditions(random)]) for _ in range(5)]
+        rules = [conditions(random) for _ in range(2)]
+        channels = random.choice([("", ""), ("push", "email")])
+        features = [known_of(random) for _ in range(20)]
+        terms = terms_of(
+            *(OfferTerms(f"{i}", random.choice(channels), when=own[i % 5]) for i in range(20)), features=features
+        )
+        named = [{"name": f"r{i}", "when": MessageToDict(rule)} for i, rule in enumerate(rules)]
+        guard = Guards(segments).of(ParseDict({"name": "home", "guardrails": {"rules": named}}, Placement()))
+        for country in ("tr", "fr"):
+            context = Features(categorical={"country": country}, numeric={"age": random.choice([10, 20, 40])})
+            circumstances = under(context, channel="" if channels[0] else random.choice(["", "push"]))
+            expected = {}
+            for each, of_offer in zip(terms, features, strict=True):
+                facts = facts_of(circumstances).of_offer(of_offer, each.channel)
+                reasons = [(OWN + (each.when.segment if each.when else ""), each.when)]
+                reasons += [(f"{RULE}r{i}", rule) for i, rule in enumerate(rules)]
+                failed = [why for why, asked in reasons if asked is not None and not compiled(asked, segments)(facts)]
+                expected |= {each.offer_id: failed[0]} if failed else {}
+            assert left_out(guard, circumstances, terms) == expected

@@ -81,9 +81,9 @@ def test_a_lift_without_an_interval_is_not_proved() -> None:
 
 
 def test_money_is_said_where_it_is_known() -> None:
-    money = Money(lift=Figure(value=25.0, low=5.0, high=45.0), so_far=Figure(value=1e6, low=2e5, high=2e6))
+    money = Money(lift=Figure(value=25.0, low=5.0, high=45.0), so_far=Figure(value=15449.7, low=2e5, high=2e6))
     assert lift_words.headline(report(0.05, 0.15, money=money)).details == (
-        "In money: +25 a thousand decisions [+5, +45], +1,000,000 so far [+200,000, +2,000,000].",
+        "In money: +25 a thousand decisions [+5, +45], +15,450 so far [+200,000, +2,000,000].",
     )
 
 

@@ -89,6 +89,7 @@ def test_what_counts() -> None:
     assert not counts(entry("101-0", mode=MODE_CONTROL), MEASURING)
     assert not counts(entry("101-0", mode=MODE_FALLBACK), MEASURING)
     assert not counts(entry("101-0", imported=True), MEASURING)
+    assert not counts(entry("101-0", withheld=True), MEASURING), "the customer has not allowed it"
     revision = LoggedInteraction("102-0", entry("101-0").decision, [], revises="101-0")
     assert not counts(revision, MEASURING), "it was measured before"
 

@@ -7,7 +7,7 @@ from attune.logs.samples import Sample
 from attune.logs.sampling import sample_of
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import LoggedInteraction
-from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_LEARNED, Mode
+from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_DEFAULT, MODE_LEARNED, Mode
 from attune.v1.features_pb2 import Offer
 from attune_models.rewards import RewardSpec
 
@@ -29,3 +29,13 @@ def test_a_control_group_that_shows_one_offer_only_is_left_out(mode: Mode, pmf: 
     decision = DecisionRecord(event_id="e", decided_at_ms=1, offers=offers, pmf=pmf, chosen=0, mode=mode)
     found = sample_of("here", LoggedInteraction("1-0", decision, []), RewardSpec())
     assert isinstance(found, Sample) if counts else found == LeftOut(Reason.CONTROL_WITHOUT_A_DRAW)
+
+
+@pytest.mark.parametrize(
+    ("mode", "withheld", "reason"),
+    [(MODE_LEARNED, True, Reason.WITHHELD), (MODE_DEFAULT, False, Reason.NOTHING_TO_CHOOSE)],
+)
+def test_what_nobody_may_learn_from_is_left_out(mode: Mode, reason: Reason, *, withheld: bool) -> None:
+    decision = DecisionRecord(event_id="e", decided_at_ms=1, offers=[Offer(id="a").SerializeToString()], pmf=[1.0])
+    decision.mode, decision.withheld = mode, withheld
+    assert sample_of("here", LoggedInteraction("1-0", decision, []), RewardSpec()) == LeftOut(reason)

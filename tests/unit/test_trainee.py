@@ -12,6 +12,7 @@ from attune.learning.trainee import Start, Trainee
 from attune.serving.specs import start_spec, with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, PlacementRecord, VersionRecord
 from attune.store.decisions import LoggedInteraction, RecordedOutcome
+from attune.v1.decision_service_pb2 import MODE_DEFAULT, MODE_LEARNED
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import (
     AGGREGATION_LAST,
@@ -93,6 +94,26 @@ def test_a_trainee_starts_untrained_at_the_beginning() -> None:
 def test_a_trainee_knows_how_far_it_has_come() -> None:
     trainee = trained(log(10))
     assert (trainee.cursor, trainee.interactions) == ("10-0", 10)
+
+
+@pytest.mark.parametrize("policy", [PolicySpec(), PolicySpec(linear_thompson=LinearThompsonSpec(model=SMALL))])
+def test_what_nobody_may_learn_from_leaves_no_bit_behind(policy: PolicySpec) -> None:
+    entries = log(60)
+    for i, each in enumerate(entries):
+        each.decision.withheld, each.decision.mode = i % 3 == 1, MODE_DEFAULT if i % 5 == 4 else MODE_LEARNED
+    revision = replace(entries[1], position="61-0", revises=entries[1].position)
+    allowed = [each for i, each in enumerate(entries) if i % 3 != 1 and i % 5 != 4]
+    trainee, of_allowed = (
+        trained([*entries, revision], placement(policy=policy)),
+        trained(allowed, placement(policy=policy)),
+    )
+    record, weights = trainee.version(NOW_MS)
+    assert weights == of_allowed.version(NOW_MS)[1]
+    assert trainee.pmf(TOM) == of_allowed.pmf(TOM)
+    assert (record.interactions, record.withheld, record.refused) == (60, 60 - len(allowed) + 1, 0)
+    resumed = Trainee(placement(policy=policy))
+    resumed.resume(record, weights)
+    assert resumed.version(NOW_MS) == (record, weights)
 
 
 def test_looking_at_a_version_in_between_does_not_matter() -> None:

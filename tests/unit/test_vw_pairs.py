@@ -6,8 +6,10 @@ from itertools import combinations
 import pytest
 
 from attune_models.features import encode, situation, with_slot
+from attune_models.hashing import paired
 from attune_models.types import FeatureSet, Interaction, PlainAction, Pmf, ValueList
 from attune_models.vw import MAX_PAIRED, Crossings, Softmax, VwPolicy, VwSpec
+from attune_models.vw_places import pairs_of
 from paired_users import SMALL, interactions, offer, situation_for
 from tom_and_anna import play
 
@@ -55,9 +57,25 @@ def categorical(n_features: int) -> FeatureSet:
         ),
         (FeatureSet({f"x{i}": 1.0 for i in range(50)}, {"c": "v", "d": ""}), True),  # others do not count
         (FeatureSet(categorical={"a=b": "c~d", "e f": "|:"}), True),  # whatever they are called
+        (FeatureSet(categorical={f"customer.x.f{i}": "v" for i in range(5)}), False),  # what is known of a customer
+        (FeatureSet(categorical={"said.size": "L", "said.style": "plain"}), False),  # and what one has said
+        (FeatureSet(categorical={"customer.stage": "new", "device": "mobile"}), True),  # but for how far one has come
         (FeatureSet(tags={"a=b": ValueList(["c=d", "="])}, numeric={"=": 1.0}), False),  # looks like one, and is not
     ],
-    ids=["none", "1", "2", "most", "more", "other kinds", "among others", "separators", "look-alikes"],
+    ids=[
+        "none",
+        "1",
+        "2",
+        "most",
+        "more",
+        "other kinds",
+        "among others",
+        "separators",
+        "customer",
+        "said",
+        "stage",
+        "look-alikes",
+    ],
 )
 def test_categorical_context_features_are_paired_and_no_others(context: FeatureSet, *, paired: bool) -> None:
     with_pairs, without = (
@@ -106,3 +124,12 @@ def test_crossed_context_features_are_learned_without_weights_of_their_own(conte
     for i in range(100):
         policy.learn(Interaction(asked, i % 2, 0.5, float(i % 2 == 0)))
     assert policy.pmf(asked)[0] > 0.99
+
+
+def test_what_is_known_of_a_customer_takes_no_pairs_from_anybody() -> None:
+    own = [f"f{i}=v" for i in range(MAX_PAIRED)]
+    known = [*(f"customer.buy.f{i}=v" for i in range(9)), *(f"said.f{i}=v" for i in range(9))]
+    tokens = sorted([*own, *known, "customer.stage=buyer"])
+    expected = {f"{one}~{other}" for one, other in combinations(sorted([*own, "customer.stage=buyer"]), 2)}
+    assert set(pairs_of(tokens)) == expected
+    assert {f"{tokens[one]}~{tokens[other]}" for one, other in paired(tokens)} == expected

@@ -24,7 +24,7 @@ from attune.v1.placement_pb2 import (
 )
 from attune_models import vw
 from attune_models.features import MAX_NUMBER
-from attune_models.hashing import MAX_PAIRED
+from attune_models.hashing import paired
 from attune_models.linear_model import LinearSpec
 from attune_models.vw_crossings import MAX_CROSSINGS
 from attune_models.vw_forgetting import Forgetting
@@ -148,8 +148,7 @@ def _n_products(belief: Belief, crossings: Sequence[Crossing]) -> int:
     n_context, n_offer = _n_features(belief.context), _n_features(belief.offer.features)
     if crossings:
         return 2 + n_offer + n_context + _n_listed(belief, crossings)
-    n_words = len(belief.context.categorical)
-    n_pairs = math.comb(n_words, 2) if n_words <= MAX_PAIRED else 0
+    n_pairs = len(paired([f"{name}=" for name in belief.context.categorical]))
     return (1 + n_context + n_pairs) * (2 + n_offer)
 
 

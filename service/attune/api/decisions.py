@@ -1,12 +1,13 @@
 """attune.v1.DecisionService."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.decide_validation import check_decide, checked_batch
 from attune.api.explanations import write_explanations
+from attune.api.identifiers import ContextNames
 from attune.api.replies import add_choices, channels_chosen, decided_result, write_decision
 from attune.api.status import MAX_VIOLATIONS, code_of, message_of
 from attune.api.validation import check_names
@@ -47,10 +48,12 @@ class DecisionServicer:
         decisions: Decisions,
         live: LivePlacements,
         *,
+        identifiers_allowed: Collection[str] = (),
         metrics: ServingMetrics | None = None,
     ) -> None:
         """Serve with these."""
         self._metrics = metrics or ServingMetrics()
+        self._names = ContextNames(identifiers_allowed)
         self._decider = decider
         self._activator = activator
         self._explainer = explainer
@@ -60,6 +63,7 @@ class DecisionServicer:
     async def Decide(self, request: DecideEnvelope) -> DecideResponse:  # noqa: N802 - the contract's name
         """Draw an offer for each slot."""
         check_decide(request)
+        self._names.check(request)
         decided = await self._decider.decide(request)
         self._metrics.decided(request.placement, decided.record.mode, logged=decided.logged)
         self._count_offers(request.placement, decided)
@@ -69,7 +73,8 @@ class DecisionServicer:
 
     async def DecideBatch(self, request: DecideBatchEnvelope) -> DecideBatchAnswer:  # noqa: N802 - the contract's name
         """Draw an offer for each slot of each request."""
-        results = await self._decider.decide_many(checked_batch(request, self._n_channels))
+        checked = checked_batch(request, self._n_channels)
+        results = await self._decider.decide_many([self._checked(each) for each in checked])
         answers: list[bytes] = []
         counted: Counter[tuple[str, Mode, bool]] = Counter()
         for asked, result in zip(request.requests, results, strict=True):
@@ -87,6 +92,15 @@ class DecisionServicer:
     def _n_channels(self, placement: str) -> int:
         live = self._live.applied.get(placement)
         return 0 if live is None else len(live.channels)
+
+    def _checked(self, request: DecideEnvelope | InvalidInputError) -> DecideEnvelope | InvalidInputError:
+        """Return a request of a batch, or what is wrong with it."""
+        try:
+            if isinstance(request, DecideEnvelope):
+                self._names.check(request)
+        except InvalidInputError as error:
+            return error
+        return request
 
     def _count_offers(self, placement: str, decided: Decided) -> None:
         if decided.record.with_channels:

@@ -8,7 +8,10 @@ import re
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 
-from attune.errors import Violation
+from attune.errors import InvalidInputError, Violation
+from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.candidates import joined
+from attune.serving.situation import read_context
 from attune.v1.features_pb2 import Features
 
 _SEPARATORS = re.compile(r"[\s_-]+")
@@ -51,3 +54,27 @@ def identifier_violations(field: str, features: Features, allowed: Collection[st
             if looks_identifying(name) and name not in allowed:
                 said = "expected no direct identifier of a person (setting customers.identifiers_allowed)"
                 yield Violation(f'{field}.{kind}["{name[:40]}"]', f'{said}, got "{name[:40]}"')
+
+
+class ContextNames:
+    """Looks for such names in the contexts of requests: once for all contexts that differ in their numbers only."""
+
+    def __init__(self, allowed: Collection[str] = ()) -> None:
+        """Let these names pass."""
+        self._allowed = allowed
+        self._sound: set[str] = set()
+
+    def check(self, request: DecideEnvelope) -> None:
+        """Check the context of a request.
+
+        Raises:
+            InvalidInputError: It has a name that looks like a direct identifier, or is none; the violation says which.
+        """
+        context = joined(request.context)
+        names = read_context(context).names
+        if names not in self._sound:
+            if found := tuple(identifier_violations("context", Features.FromString(context), self._allowed)):
+                raise InvalidInputError(*found)
+            if len(self._sound) >= _MOST_REMEMBERED:
+                self._sound.clear()
+            self._sound.add(names)

@@ -21,6 +21,8 @@ SETTINGS = {
     # The default of 100 ms is for a front end that cannot wait; the client, the service and the store of the demo
     # share one machine, which may be busy with other things.
     "ATTUNE__STORE__DECISION_TIMEOUT_MS": "1000",
+    # Customers who do not exist were not asked.
+    "ATTUNE__CUSTOMERS__CONSENT": "assumed",
 }
 
 

@@ -51,15 +51,20 @@ def _on_groups(report: Report) -> Iterator[str]:
         )
     if not report.overall.control_decisions:
         yield "Nothing was decided by a control group: there is no lift. A placement's `control` gives it one."
+    elif not report.overall.decisions:
+        yield "Everything was decided by the control group: there is no lift."
     elif not report.HasField("sample_ratio"):
-        yield "The placement has no control group now: its share cannot be checked."
+        yield "The control group's share is 0 or 1 now: nobody can say whether it was right."
     if ratio.in_both:
         yield (
             f"{ratio.in_both:,} customers were in both groups, because the share was changed: they blur the lift, and "
             "are left out of retention."
         )
-    if report.overall.control_decisions and not _has_interval(report):
-        yield "There is too little to say how sure the lift is: each group needs at least 20 customers or decisions."
+    if report.overall.control_decisions and report.overall.decisions and not _has_interval(report):
+        yield (
+            "There is too little to say how sure the lift is: each group needs at least 20 customers or decisions, and "
+            "not all may have earned the same."
+        )
 
 
 def _on_reach(report: Report, limits: Limits) -> Iterator[str]:

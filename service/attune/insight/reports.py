@@ -5,9 +5,8 @@ servicer --request--> reports --stdin--> attune.insight.worker --stdout--> repor
 
 import asyncio
 import json
-import logging
 import os
-from asyncio.subprocess import PIPE, Process
+from subprocess import PIPE, Popen
 
 from attune import config, errors
 from attune.config import Settings
@@ -15,8 +14,6 @@ from attune.errors import ExpectedError, InvalidInputError, OverloadedError, Vio
 from attune.insight.worker import ERROR, REPORT
 from attune.process import bound, ending, python
 from attune.v1.insight_service_pb2 import GetReportRequest, Report
-
-_log = logging.getLogger(__name__)
 
 
 class Reports:
@@ -47,23 +44,18 @@ class Reports:
 
     async def _answer(self, request: bytes) -> bytes:
         environment = {**os.environ, config.HANDED_DOWN_VARIABLE: config.to_json(self._settings)}
-        command = bound(python("attune.insight.worker"))
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment)
+        # Not through the event loop: uvloop forks, which gRPC's threads must not see, and this does not. And from this
+        # thread: the process is bound to the life of the one that starts it.
+        process = Popen(bound(python("attune.insight.worker")), stdin=PIPE, stdout=PIPE, env=environment)  # noqa: ASYNC220, S603 - see above; our own program
         try:
-            answer, _ = await process.communicate(request)
+            answer, _ = await asyncio.to_thread(process.communicate, request)
         finally:
-            await _end(process)
+            if process.poll() is None:
+                process.kill()  # then the thread that waits for it is done, too
         if process.returncode:
             # What it said stands in the log: it has our stderr.
             raise RuntimeError(f"the process that makes a report {ending(process.returncode)}")
         return answer
-
-
-async def _end(process: Process) -> None:
-    """End a process that may have ended, and wait for it: nobody else would."""
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
 
 
 def _read(answer: bytes) -> Report:

@@ -31,6 +31,7 @@ _NAMES = {
     METRIC_RETENTION: "retention",
     METRIC_NPS: "NPS",
 }
+_LARGE = 1000.0
 _SHARES = {METRIC_CONVERSION, METRIC_RETENTION}
 
 
@@ -54,7 +55,7 @@ def written(metric: Metric, number: float, *, signed: bool = False) -> str:
     elif metric == METRIC_NPS:
         text = f"{number:{'+' if signed else ''}.1f}"
     else:
-        text = _signed(number) if signed else plain(number)
+        text = _signed(number) if signed else _amount(number)
     return text.replace("-", _MINUS)
 
 
@@ -141,4 +142,8 @@ def _interval(lift: Figure) -> str:
 
 
 def _signed(number: float) -> str:
-    return plain(number) if number < 0.0 else f"+{plain(number)}"
+    return _amount(number) if number < 0.0 else f"+{_amount(number)}"
+
+
+def _amount(number: float) -> str:
+    return f"{number:,.0f}".replace("-", _MINUS) if abs(number) >= _LARGE else plain(number)

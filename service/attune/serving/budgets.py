@@ -27,6 +27,9 @@ from attune.store.budgets import MOST_PER_CALL, BudgetCounts, DayOfOffer, Used
 
 POLL_S = 0.2
 
+# While charges keep coming, a call leaves as often: their decisions wait for the journal as long.
+_GATHER_S = 0.001
+
 _MILLIONTHS = 1_000_000
 # Many budgets take long to read: no more than a twentieth of the time is spent on it.
 _PAUSES_PER_READ = 20
@@ -200,14 +203,18 @@ class Budgets:
             tally.charge(-used.impressions, -used.spend)
         self._tell(tally for tally, _ in charge.spent)
 
-    async def refresh(self) -> None:
+    async def refresh(self, counts: BudgetCounts | None = None) -> None:
         """Ask the store what has been used, and tell it what it does not know.
+
+        Args:
+            counts: What to ask before anything is charged, where there is more time; else it is asked over the
+                connection that charges go over, so that no answer is older than the last one.
 
         Raises:
             StoreUnavailableError: It did not answer in time; what was known is kept.
         """
         days = _days_around(datetime.now(UTC))
-        self._known = await self._counts.read(days)
+        self._known = await (counts or self._counts).read(days)
         self._is_away = False
         for of, tally in self._tallies.copy().items():
             if of.day in days:
@@ -269,6 +276,8 @@ class Budgets:
                     await self._tell_these(telling)
                 finally:
                     told.set()
+                if self._untold:
+                    await asyncio.sleep(_GATHER_S)
         finally:
             self._told.set()  # who was charged in between must not wait for a store that is away
             self._told, self._telling = asyncio.Event(), None

@@ -13,6 +13,7 @@ from attune.serving.situation import among, read_context
 from attune.serving.terms import Terms
 from attune.serving.variants import Channel
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CHANNEL, EXCLUSION_REASON_REQUEST
+from attune_models.contexts import Context
 from attune_models.types import ReadSituation, Situation
 
 
@@ -67,11 +68,23 @@ def candidates(request: DecideEnvelope, live: LiveOffers | None, channels: Seque
     if live is None:
         nothing = Situation(read.text, (), ())
         return Candidates(context, nothing, nothing, ())
-    known = live.actions
-    situation = ReadSituation(read, known.action_ids, known.actions, known)
+    situation = whole_set(read, live)
     positions, exclusions = _allowed(request, live)
     digest, terms, varied = live.offer_set.digest, live.terms, live.with_channels
     return Candidates(context, situation, situation, positions, exclusions, (), digest, terms, varied)
+
+
+def takes_all(request: DecideEnvelope, live: LiveOffers) -> bool:
+    """Tell whether a request leaves out none of the offers of the catalogue, and brings none along."""
+    return not (
+        request.offers or (live.channels and request.channel) or request.offer_ids or request.excluded_offer_ids
+    )
+
+
+def whole_set(context: Context, live: LiveOffers) -> Situation:
+    """Return the situation of all offers of the catalogue that are live for a placement."""
+    known = live.actions
+    return ReadSituation(context, known.action_ids, known.actions, known)
 
 
 def asked(request: DecideEnvelope) -> Situation:

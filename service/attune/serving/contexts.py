@@ -48,6 +48,7 @@ class ContextReader:
         """Begin without any that were read before."""
         self._known: dict[tuple[bytes, ...], _Known] = {}
         self._layouts: defaultdict[int, list[Struct]] = defaultdict(list)
+        self._last: tuple[bytes, Context] = b"", Context("", [])
 
     def read(self, serialised: bytes) -> Context:
         """Return a context as policies read it.
@@ -59,6 +60,13 @@ class ContextReader:
             FeatureError: A feature breaks the limits.
             DecodeError: It is no such message.
         """
+        last, context = self._last
+        if serialised != last:  # one decision asks more than once
+            context = self._read(serialised)
+            self._last = serialised, context
+        return context
+
+    def _read(self, serialised: bytes) -> Context:
         for layout in self._layouts.get(len(serialised), ()):
             pieces = layout.unpack(serialised)
             known = self._known.get(pieces[::2])

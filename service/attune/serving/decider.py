@@ -126,7 +126,8 @@ class Decider:
         except ExpectedError as error:
             await self._settle(drawn, adding, error)
             raise
-        await self._settle(drawn, adding, decided)
+        if adding is not None or drawn.charge is not None:
+            await self._settle(drawn, adding, decided)
         return decided
 
     async def _draw(self, drawn: Draft, now_ms: int) -> None:

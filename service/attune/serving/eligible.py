@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from attune.errors import NothingEligibleError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.serving.candidates import Candidates, candidates, part_of
+from attune.serving.candidates import Candidates, candidates, joined, part_of, takes_all, whole_set
 from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Circumstances
 from attune.serving.exclusions import recorded, recorded_by_id, told
 from attune.serving.guard import NO_GUARD, Guard
-from attune.serving.situation import situation_of
+from attune.serving.situation import read_context, situation_of
 from attune.serving.terms import OfferTerms, Terms, bare_terms
 from attune.serving.variants import Channel
 from attune.storage.v1.records_pb2 import ExclusionRecord
@@ -86,13 +86,19 @@ def eligible_offers(
         InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
         NothingEligibleError: No offer is left.
     """
+    if circumstances is None and live is not None and takes_all(request, live):
+        # As what follows would have it, for decisions that come all the time.
+        context = joined(request.context)
+        situation = whole_set(read_context(context), live)
+        digest, varied = live.offer_set.digest, live.with_channels
+        return Eligible(situation, (), digest, 0, context, live.terms, with_channels=varied)
     found = candidates(request, live, channels)
     if circumstances is not None:
         found = _guarded(found, guard, circumstances)
     if found.positions is None:
-        asked = found.asked if found.asked is not found.all else None
-        of_all = Eligible(found.all, found.offers, found.offer_set, 0, found.context, found.terms, asked=asked)
-        return of_all._replace(with_channels=True) if found.with_channels else of_all
+        asked, varied = found.asked if found.asked is not found.all else None, found.with_channels
+        of_all = found.all, found.offers, found.offer_set, 0, found.context, found.terms
+        return Eligible(*of_all, asked=asked, with_channels=varied)
     if not found.positions:
         return _default(request, found, guard, circumstances, default_offer)
     return _some(found, found.positions)

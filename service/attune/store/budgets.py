@@ -7,6 +7,7 @@ by `attune.serving.budgets`.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from attune.store.client import Store
 from attune.store.keys import BUDGET_TTL_S, budgets_key
 from attune.store.pipe import Pipe
 
@@ -41,9 +42,9 @@ class DayOfOffer(NamedTuple):
 class BudgetCounts:
     """Counts."""
 
-    def __init__(self, pipe: Pipe) -> None:
-        """Count through this client: its answers come in the order of the calls, so that the last one is the newest."""
-        self._pipe = pipe
+    def __init__(self, client: Pipe | Store) -> None:
+        """Count through this client. A pipe answers in the order of the calls: the last answer is the newest."""
+        self._client = client
 
     async def add(self, used: Mapping[DayOfOffer, Used]) -> list[Used]:
         """Add to what was used.
@@ -61,7 +62,7 @@ class BudgetCounts:
         args: list[str | bytes | int] = [BUDGET_TTL_S]
         for (day, offer_id), (impressions, spend) in used.items():
             args += (days.index(day) + 1, offer_id, impressions, spend)
-        totals: list[int] = await self._pipe.run("budgets_add", [budgets_key(day) for day in days], args)
+        totals: list[int] = await self._client.run("budgets_add", [budgets_key(day) for day in days], args)
         return [Used(*both) for both in zip(totals[::2], totals[1::2], strict=True)]
 
     async def read(self, days: Sequence[str]) -> dict[DayOfOffer, Used]:
@@ -71,7 +72,7 @@ class BudgetCounts:
             StoreUnavailableError: The store did not answer in time.
         """
         found: dict[DayOfOffer, Used] = {}
-        answer = await self._pipe.run("budgets_read", [budgets_key(day) for day in days], [])
+        answer = await self._client.run("budgets_read", [budgets_key(day) for day in days], [])
         for day, flat in zip(days, answer, strict=True):
             values = {field: int(value) for field, value in zip(flat[::2], flat[1::2], strict=True)}
             for field, impressions in values.items():

@@ -66,9 +66,10 @@ class DecisionServiceServicer:
 
         The same request with the same event_id gives the stored decision back.
         Errors: INVALID_ARGUMENT (a BadRequest detail names the field), NOT_FOUND (the placement), ALREADY_EXISTS (the
-        event_id was used with a different request), FAILED_PRECONDITION (the catalogue has no live offer for it), UNAVAILABLE
-        (the store is out of reach and the placement refuses to answer without it), RESOURCE_EXHAUSTED (the message is larger
-        than 1 MiB, or the server has too much to do: nothing was decided).
+        event_id was used with a different request), FAILED_PRECONDITION (the catalogue has no live offer for it, or no offer
+        may be shown, and the placement does not say what to answer then), UNAVAILABLE (the store is out of reach and the
+        placement refuses to answer without it), RESOURCE_EXHAUSTED (the message is larger than 1 MiB, or the server has too
+        much to do: nothing was decided).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

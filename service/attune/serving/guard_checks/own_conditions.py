@@ -1,14 +1,20 @@
 """Conditions of the offers themselves: the catalogue's `when`."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 
+from attune.errors import InvalidInputError
 from attune.serving.circumstances import Circumstances
 from attune.serving.conditions import Conditions, compiled
 from attune.serving.guard import Exclusion
 from attune.serving.guard_checks.questions import Question, Questions, questions_of
 from attune.serving.terms import Terms
+from attune.v1.condition_pb2 import Condition
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CONDITION
+from attune_models.conditions import NEVER, Predicate, predicate_of
+
+_log = logging.getLogger(__name__)
 
 
 class OwnConditions:
@@ -37,5 +43,12 @@ class OwnConditions:
         questions: list[Question] = []
         for positions in asking.values():
             if (when := terms[positions[0]].when) is not None:
-                questions += questions_of(when.segment, compiled(when, self._segments), terms, positions)
+                questions += questions_of(when.segment, self._predicate(when), terms, positions)
         return questions
+
+    def _predicate(self, when: Condition) -> Predicate:
+        try:
+            return compiled(when, self._segments)
+        except InvalidInputError as error:  # of another release: such an offer is not shown, and the others are
+            _log.error("a condition of the catalogue is none: %s", error)
+            return predicate_of(NEVER)
