@@ -68,8 +68,8 @@ def eligible_offers(
     live: LiveOffers | None,
     guard: Guard = NO_GUARD,
     circumstances: Circumstances | None = None,
-    *,
     default_offer: bytes = b"",
+    *,
     channels: Sequence[Channel] = (),
 ) -> Eligible:
     """Return what may be drawn.
