@@ -73,11 +73,11 @@ def client(service: RunningService) -> Iterator[Client]:
         connected.empty_catalog()
 
 
-def apply(client: Client, name: str = "crm", **fields: Any) -> None:
+def apply(client: Client, name: str = "messages", **fields: Any) -> None:
     client.apply(name, **({"policy": uniform(), "channels": CHANNELS} | fields))
 
 
-def ask(client: Client, placement: str = "crm", **fields: Any) -> DecideResponse:
+def ask(client: Client, placement: str = "messages", **fields: Any) -> DecideResponse:
     return client.decide(DecideRequest(placement=placement, **({"ranking_size": 20} | fields)))
 
 
@@ -85,7 +85,7 @@ def ranked(answer: DecideResponse) -> set[str]:
     return {f"{each.offer_id}@{each.channel}" for each in answer.ranking}
 
 
-def why(client: Client, answer: DecideResponse, placement: str = "crm") -> dict[ExclusionReason, list[str]]:
+def why(client: Client, answer: DecideResponse, placement: str = "messages") -> dict[ExclusionReason, list[str]]:
     excluded = client.get(placement, answer.event_id).excluded
     return {each.reason: sorted(each.offer_ids) for each in excluded}
 
@@ -115,18 +115,18 @@ def test_an_offer_and_a_channel_are_drawn_as_one(client: Client) -> None:
     assert ranked(answer) == ALL
     [choice] = answer.choices
     assert choice.propensity == 1 / 7
-    decision = client.get("crm", answer.event_id)
+    decision = client.get("messages", answer.event_id)
     assert list(decision.choices) == [choice]
     found = {each.offer.id: each.offer.features.categorical["channel"] for each in decision.offers}
     assert found == {name: name.rpartition("@")[2] for name in ALL}, "it is a feature, and an offer's own gives way"
     assert [each.probability for each in decision.offers] == [1 / 7] * 7
-    [again] = client.batch([DecideRequest(placement="crm", event_id=answer.event_id)])
+    [again] = client.batch([DecideRequest(placement="messages", event_id=answer.event_id)])
     assert again.error.code == grpc.StatusCode.ALREADY_EXISTS.value[0], "an id that the server made is not repeated"
 
 
 def test_every_offer_is_drawn_on_every_channel(client: Client) -> None:
     apply(client)
-    answers = client.batch(DecideRequest(placement="crm", event_id=f"drawn-{i}") for i in range(700))
+    answers = client.batch(DecideRequest(placement="messages", event_id=f"drawn-{i}") for i in range(700))
     drawn = Counter(f"{each.offer_id}@{each.channel}" for result in answers for each in result.decision.choices)
     assert drawn.keys() == ALL
     # 100 of each are expected, give or take 9.3; five standard errors.
@@ -135,7 +135,7 @@ def test_every_offer_is_drawn_on_every_channel(client: Client) -> None:
 
 def test_offers_of_the_request_are_drawn_on_channels_too(client: Client) -> None:
     apply(client)
-    asked = DecideRequest(placement="crm", event_id=str(uuid.uuid4()), offers=offers("a@b", "c"), ranking_size=20)
+    asked = DecideRequest(placement="messages", event_id=str(uuid.uuid4()), offers=offers("a@b", "c"), ranking_size=20)
     answer = client.decide(asked)
     assert ranked(answer) == {f"{offer}@{name}" for offer in ("a@b", "c") for name in NAMES}
     assert answer.choices[0].offer_id in {"a@b", "c"}
@@ -180,7 +180,7 @@ def test_slots_show_an_offer_once(client: Client) -> None:
         answer = ask(client, slots=20)
         assert sorted(each.offer_id for each in answer.choices) == ["boots", "hat", "pen"]
         assert [each.slot for each in answer.choices] == [0, 1, 2]
-        decision = client.get("crm", answer.event_id)
+        decision = client.get("messages", answer.event_id)
         for choice in answer.choices[1:]:
             pmf = {each.offer.id: each.later_probabilities[choice.slot - 1] for each in decision.offers}
             assert sum(pmf.values()) == pytest.approx(1.0)
@@ -259,7 +259,7 @@ def test_a_deferred_decision_is_noted_with_its_channel_when_it_is_shown(client: 
     anna = customer(client)
     answer = ask(client, customer_id=anna, deferred=True)
     assert shown_to(client, anna) == []
-    client.decisions.Activate(ActivateRequest(placement="crm", event_id=answer.event_id), timeout=DEADLINE_S)
+    client.decisions.Activate(ActivateRequest(placement="messages", event_id=answer.event_id), timeout=DEADLINE_S)
     [choice] = answer.choices
     assert shown_to(client, anna) == [(choice.offer_id, choice.channel, "")]
 
@@ -327,6 +327,6 @@ def test_what_is_wrong_is_named_and_nothing_is_applied(
 
 def test_warned_is_who_names_a_channel_that_is_not_chosen(client: Client) -> None:
     guardrails = Guardrails(quiet_hours=[QuietHours(channels=["fax"], holidays=["2026-12-25"])])
-    answer = client.apply("crm", policy=uniform(), channels=CHANNELS, guardrails=guardrails)
+    answer = client.apply("messages", policy=uniform(), channels=CHANNELS, guardrails=guardrails)
     said = 'guardrails.quiet_hours[0].channels: "fax" is not chosen here: the channels are email, push, sms'
     assert list(answer.warnings) == [said]
