@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from attune.serving.catalog import LiveOffers
+from attune.serving.live_offers import LiveOffers
 from attune.serving.terms import OfferTerms, Terms
 from attune.serving.variants import Channel, terms_on, variant_id
 from attune.store.offer_sets import offer_digest, offer_set_of

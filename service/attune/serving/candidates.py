@@ -7,8 +7,8 @@ from typing import NamedTuple
 from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.brought import asked_for, spread
-from attune.serving.catalog import LiveOffers
 from attune.serving.guard import Exclusion
+from attune.serving.live_offers import LiveOffers
 from attune.serving.situation import among, read_context
 from attune.serving.terms import Terms
 from attune.serving.variants import Channel

@@ -8,82 +8,27 @@ placement chooses channels, too, it draws from its offers on each of them (`attu
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from attune.errors import ExpectedError, NotFoundError
 from attune.metrics import ServingMetrics
 from attune.serving.catalog_copy import CatalogCopy, KnownOffer
 from attune.serving.catalog_variants import Made, on_channels
 from attune.serving.guard import Guard
-from attune.serving.guard_checks.places import by_id
 from attune.serving.live import LivePlacement, LivePlacements
-from attune.serving.terms import Terms
+from attune.serving.live_offers import LiveOffers, made_ready
 from attune.serving.variants import Channel
 from attune.store.catalog import Catalog
 from attune.store.keys import PlacementKeys
-from attune.store.offer_sets import OfferSet, OfferSets, offer_set_of
+from attune.store.offer_sets import OfferSet, OfferSets
 from attune.tasks import Shared
-from attune_models.types import ActionSet
+
+__all__ = ["POLL_S", "LiveCatalog", "LiveOffers"]
 
 POLL_S = 0.2
 
-_MAX_CHANNELS_AT_HAND = 64
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class LiveOffers:
-    """What a placement may draw from the catalogue, until something changes.
-
-    Attributes:
-        offer_set: Under which decisions name them; it is in the store.
-        actions: The same offers, encoded.
-        position_of: Position of each offer in the set, by id, zero-based.
-        channels: By channel, the positions of the offers that may be shown there, in order; only channels that some
-            offer names.
-        everywhere: The positions of the offers that may be shown on any other channel, in order.
-        terms: On what terms each of them may be shown, in the order of the set.
-        with_channels: Whether each stands for an offer on a channel: see `attune.serving.variants`.
-    """
-
-    offer_set: OfferSet
-    actions: ActionSet
-    position_of: Mapping[str, int]
-    channels: Mapping[str, Sequence[int]]
-    everywhere: Sequence[int]
-    terms: Terms
-    with_channels: bool = False
-
-    def of_offer(self, offer_id: str) -> Sequence[int]:
-        """Return where an offer is: on several channels at several positions; nowhere where it is not live."""
-        if self.with_channels:
-            return by_id(self.terms).get(offer_id, ())
-        position = self.position_of.get(offer_id)
-        return () if position is None else (position,)
-
-
-class Channels(Mapping[str, Sequence[int]]):
-    """See `LiveOffers.channels`: put together when asked for, because each has all the offers without channels, too."""
-
-    def __init__(self, named: Mapping[str, Sequence[int]], everywhere: Sequence[int]) -> None:
-        """Take the positions of the offers that name each channel, and of those that name none."""
-        self._named = named
-        self._merged = lru_cache(_MAX_CHANNELS_AT_HAND)(lambda channel: sorted([*named[channel], *everywhere]))
-
-    def __getitem__(self, channel: str) -> Sequence[int]:
-        """Return the positions of the offers that may be shown on a channel."""
-        return self._merged(channel)
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield the channels."""
-        return iter(self._named)
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,66 +181,15 @@ class LiveCatalog:
 async def _made_group(
     stamp: tuple[int, int, int], live: Sequence[KnownOffer], channels: tuple[Channel, ...], former: _Group | None
 ) -> _Group:
+    before = (former.offers, former.live) if former else (None, ())
     if not channels:
-        return _Group(stamp, live, await _live_offers(live, former))
+        return _Group(stamp, live, await made_ready(live, *before))
     made = await on_channels(live, channels, former.made if former else {})
     varied = [each for each in made.values() if each is not None]
-    return _Group(stamp, varied, await _live_offers(varied, former, with_channels=True), made)
+    return _Group(stamp, varied, await made_ready(varied, *before, with_channels=True), made)
 
 
 def _prepare(placement: LivePlacement, offers: LiveOffers) -> None:
     if placement.policy is not None:
         placement.policy.prepare(offers.actions)
     placement.guard.prepare(offers.terms)
-
-
-async def _live_offers(
-    live: Sequence[KnownOffer], former: _Group | None, *, with_channels: bool = False
-) -> LiveOffers | None:
-    """Make offers ready to be drawn from.
-
-    Args:
-        live: The offers, by id.
-        former: What was drawn from before: of it is kept what is the same.
-        with_channels: Whether each stands for an offer on a channel.
-    """
-    if not live:
-        return None
-    # Each step takes a few milliseconds for 10,000 offers, or offers on channels.
-    await asyncio.sleep(0)
-    digests = [offer.digest for offer in live]
-    if former is not None and former.offers is not None and former.offers.offer_set.offer_digests == digests:
-        if [(offer.channels, offer.terms) for offer in former.live] == [
-            (offer.channels, offer.terms) for offer in live
-        ]:
-            return former.offers
-        channels, everywhere = _channels(live)
-        return replace(
-            former.offers, channels=channels, everywhere=everywhere, terms=_terms(live), with_channels=with_channels
-        )
-    offer_set = offer_set_of([offer.serialised for offer in live], digests)
-    await asyncio.sleep(0)
-    ids = [offer.id for offer in live]
-    actions = ActionSet(ids, [offer.action for offer in live])
-    await asyncio.sleep(0)
-    position_of = {offer_id: position for position, offer_id in enumerate(ids)}
-    await asyncio.sleep(0)
-    channels, everywhere = _channels(live)
-    await asyncio.sleep(0)
-    return LiveOffers(offer_set, actions, position_of, channels, everywhere, _terms(live), with_channels)
-
-
-def _terms(live: Sequence[KnownOffer]) -> Terms:
-    return Terms([offer.terms for offer in live], [offer.serialised for offer in live])
-
-
-def _channels(live: Sequence[KnownOffer]) -> tuple[Mapping[str, Sequence[int]], Sequence[int]]:
-    """Return `channels` and `everywhere` of `LiveOffers`."""
-    named: dict[str, list[int]] = {}
-    for position, offer in enumerate(live):
-        for channel in offer.channels:
-            named.setdefault(channel, []).append(position)
-    if not named:
-        return {}, range(len(live))
-    everywhere = [position for position, offer in enumerate(live) if not offer.channels]
-    return Channels(named, everywhere), everywhere

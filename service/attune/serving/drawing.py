@@ -17,12 +17,12 @@ import numpy as np
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.budgets import Charge
 from attune.serving.candidates import part_of
-from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Circumstances, Visitor
 from attune.serving.eligible import Eligible, eligible_offers
 from attune.serving.identity import request_digest
 from attune.serving.joining import told_of
 from attune.serving.live import LivePlacement
+from attune.serving.live_offers import LiveOffers
 from attune.serving.recording import common_fields, offers_field, own_fields
 from attune.serving.reply_limits import ReplyLimits
 from attune.serving.shortlist import ranking, shortlist

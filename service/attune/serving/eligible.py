@@ -10,10 +10,10 @@ from typing import NamedTuple
 from attune.errors import NothingEligibleError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.candidates import Candidates, candidates, joined, part_of, takes_all, whole_set
-from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Circumstances
 from attune.serving.exclusions import recorded, recorded_by_id, told
 from attune.serving.guard import NO_GUARD, Guard
+from attune.serving.live_offers import LiveOffers
 from attune.serving.situation import read_context, situation_of
 from attune.serving.terms import OfferTerms, Terms, bare_terms
 from attune.serving.variants import Channel

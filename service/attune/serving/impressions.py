@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from attune.serving.catalog import LiveOffers
 from attune.serving.drawing import Draft
+from attune.serving.live_offers import LiveOffers
 from attune.serving.terms import OfferTerms
 from attune.serving.variants import split
 from attune.storage.v1.records_pb2 import DecisionRecord, SeenRecord
