@@ -75,6 +75,7 @@ def interaction_line(placement: str, row: SlotRow) -> dict[str, Any]:
             "imported": decision.imported,
             "withheld": decision.withheld,
             **({"customer": decision.customer.hex()} if decision.customer else {}),
+            "with_channels": decision.with_channels,
         },
         **({"_skipLearn": True} if is_withheld(decision) else {}),
     }

@@ -137,6 +137,7 @@ def _ours(where: str, line: Mapping[str, Any], said: Mapping[str, Any]) -> Readi
     decision.mode = _MODES[said["mode"]]
     decision.withheld = said.get("withheld") is True
     decision.customer = customer_of(said)
+    decision.with_channels = said.get("with_channels") is True
     outcomes = [_outcome(observation) for observation in line["o"]]
     pmf, chosen = _drawn(line, len(actions))
     ids, position = [action.id for action in actions], position_of(said)
