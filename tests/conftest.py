@@ -14,7 +14,7 @@ from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 from client import Client
 from service import PATIENT, RunningService
 
-# The same examples in every run: what fails here fails everywhere. No deadline: it is the wall's, and others run beside.
+# The same examples in every run: what fails here fails everywhere. No deadline: it would be by the wall's clock.
 settings.register_profile("attune", derandomize=True, deadline=None)
 settings.load_profile("attune")
 
