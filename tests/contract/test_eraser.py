@@ -8,7 +8,6 @@ from random import Random
 
 import pytest
 
-from attune.config import LearnerSettings
 from attune.errors import NotFoundError, StoreUnavailableError
 from attune.learning.eraser import Eraser
 from attune.learning.learners import Learners
@@ -16,6 +15,7 @@ from attune.serving.customer_ids import CustomerIds
 from attune.serving.customers import CustomerRules, KnownCustomers
 from attune.serving.erasures import CustomerErasures
 from attune.serving.specs import with_defaults
+from attune.settings import LearnerSettings
 from attune.storage.v1.records_pb2 import ChallengerRecord, CustomerRecord, DecisionRecord, OutcomeRecord, SeenRecord
 from attune.store.challengers import Challengers
 from attune.store.client import Store

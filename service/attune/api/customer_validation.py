@@ -9,8 +9,8 @@ from attune.api.checks import MAX_ID_BYTES, enum_violations, id_violations, pref
 from attune.api.identifiers import identifier_violations
 from attune.api.time_zones import time_zone_violations
 from attune.api.validation import refuse
-from attune.config import ACTIVITY_NAME
 from attune.errors import Violation
+from attune.settings import ACTIVITY_NAME
 from attune.v1.customer_service_pb2 import (
     Activity,
     Consent,

@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Sequence
 
-from attune.config import LearnerSettings
 from attune.errors import BadSnapshotError, ExpectedError, FencedError
 from attune.learning.challengers import PlacementChallengers
 from attune.learning.final_rewards import FinalRewards
@@ -18,6 +17,7 @@ from attune.learning.guard import PlacementGuard
 from attune.learning.session import Session
 from attune.learning.trainee import Start, Trainee
 from attune.metrics import LearningMetrics
+from attune.settings import LearnerSettings
 from attune.storage.v1.records_pb2 import PlacementRecord
 from attune.store.client import Store
 from attune.store.decisions import LoggedInteraction
