@@ -21,14 +21,14 @@ from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import ControlSpec, EpsilonSpec, Placement, PolicySpec, PopularitySpec, VwSpec
 from attune_models.policy import Policy, build
 
-RUNS, DECISIONS, LAG = 120, 24, 4
+RUNS, DECISIONS, LAG = 40, 24, 4
 MEAN_REWARDS = {"a": 0.6, "b": 0.5, "c": 0.3}
 OFFERS = [Offer(id=offer_id).SerializeToString() for offer_id in MEAN_REWARDS]
 NOW_MS = 1_700_000_000_000
 SPEC = with_defaults(
     Placement(
         name="home",
-        policy=PolicySpec(vw=VwSpec(epsilon=EpsilonSpec(epsilon=0.3))),
+        policy=PolicySpec(vw=VwSpec(bits=10, epsilon=EpsilonSpec(epsilon=0.3))),
         control=ControlSpec(share=0.5, popularity=PopularitySpec()),
     )
 )

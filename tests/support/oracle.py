@@ -126,6 +126,23 @@ async def replay_baseline(store: Store, keys: PlacementKeys) -> tuple[VersionRec
     return record, weights, await _replay(store, keys, record, placement)
 
 
+def baseline(url: str, placement: str) -> tuple[bytes, bytes]:
+    """Reads the weights of the control group's baseline, once they know the whole log; and learns it anew."""
+    return asyncio.run(_baseline(url, PlacementKeys(placement)))
+
+
+async def _baseline(url: str, keys: PlacementKeys) -> tuple[bytes, bytes]:
+    store = Store(url, timeout_s=5)
+    end = (await whole_log(store, keys))[-1].position
+    deadline_s = time.monotonic() + 30.0
+    while (record := await Versions(store).baseline(keys)) is None or record.cursor != end:
+        assert time.monotonic() < deadline_s, "waited 30 s for the baseline to get to the end of the log"
+        await asyncio.sleep(0.1)
+    _, weights, replayed = await replay_baseline(store, keys)
+    await store.close()
+    return weights, replayed
+
+
 async def _replay(store: Store, keys: PlacementKeys, head: VersionRecord, placement: Placement) -> bytes:
     trainee = Trainee(placement, start_of(head))
     late = await late_outcomes(store, keys)
