@@ -7,7 +7,9 @@ import pytest
 import oracle
 from attune.errors import FencedError, NotFoundError
 from attune.logs import trimming
+from attune.metrics import ServingMetrics
 from attune.serving.live import LivePlacements
+from attune.serving.live_baselines import LiveBaselines
 from attune.storage.v1.records_pb2 import VersionRecord
 from attune.store.baselines import Baselines
 from attune.store.challengers import Challengers
@@ -17,7 +19,7 @@ from attune.store.interactions import BEGINNING
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Placements
 from attune.store.training_log import TrainingLog
-from attune.store.versions import Versions
+from attune.store.versions import Lease, Versions
 from attune.v1.placement_pb2 import (
     REWARD_MODEL_GAUSSIAN,
     ControlSpec,
@@ -30,6 +32,7 @@ from attune.v1.placement_pb2 import (
 from attune_models.baselines import FixedPolicy
 from attune_models.features import situation
 from attune_models.popularity import PopularityPolicy
+from attune_models.popularity import PopularitySpec as CorePopularity
 from attune_models.types import FeatureSet, PlainAction
 from servers import every_key
 from shadow_traffic import VW, Learner, Traffic, learned, logged, placement, until
@@ -145,6 +148,41 @@ async def test_a_damaged_one_never_decides(store: Store, traffic: Traffic, damag
         await until(has_learned(store, keys, 70), "all of it")
     await live.refresh(["home"])
     assert (await live.get("home")).control.dumps() == (await oracle.replay_baseline(store, keys))[2]
+
+
+class Overtaken(Versions):
+    """Versions of which the weights of a baseline go while they are being read, as they do when others come."""
+
+    def __init__(self, store: Store, lease: Lease) -> None:
+        """Let others come by this right."""
+        super().__init__(store)
+        self._store, self._lease = store, lease
+
+    async def weights(self, keys: PlacementKeys, record: VersionRecord) -> bytes:
+        """Come first, then read."""
+        newer = VersionRecord()
+        newer.CopyFrom(record)
+        await Baselines(self._store).commit(self._lease, newer, b"newer")
+        return await super().weights(keys, record)
+
+
+async def test_one_that_is_replaced_while_it_is_read_is_not_taken_for_damaged(store: Store, traffic: Traffic) -> None:
+    keys, metrics = traffic.keys, ServingMetrics()
+    await Placements(store).apply(spec(), 0)
+    async with Learner(store):
+        await traffic.visits(30)
+        await until(has_learned(store, keys, 30), "the baseline")
+    lease = await Versions(store).acquire(keys, "host:1", 60_000)
+    assert lease is not None
+    former, number = PopularityPolicy(CorePopularity()), await number_of(store, keys)
+    live = LiveBaselines(Overtaken(store, lease), metrics)
+    assert await live.get(spec(), number, former) is former
+    assert await live.get(spec(), number, former) is former, "nor is one that was replaced before"
+    refused = ("attune_snapshots_refused_total", {"placement": "home"})
+    assert metrics.registry.get_sample_value(*refused) is None
+    live = LiveBaselines(Versions(store), metrics)
+    assert await live.get(spec(), await number_of(store, keys), former) is former, "that is damaged"
+    assert metrics.registry.get_sample_value(*refused) == 1
 
 
 async def test_a_rebuild_trains_it_anew_and_leaves_nothing_of_the_former_one(store: Store, traffic: Traffic) -> None:
