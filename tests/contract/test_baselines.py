@@ -10,13 +10,16 @@ from attune.logs import trimming
 from attune.metrics import ServingMetrics
 from attune.serving.live import LivePlacements
 from attune.serving.live_baselines import LiveBaselines
-from attune.storage.v1.records_pb2 import VersionRecord
+from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, VersionRecord
 from attune.store.baselines import Baselines
 from attune.store.challengers import Challengers
 from attune.store.client import Store
 from attune.store.generations import Generations
 from attune.store.interactions import BEGINNING
+from attune.store.journal import Journal
 from attune.store.keys import PlacementKeys
+from attune.store.outcomes import NewOutcome, Outcomes
+from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.training_log import TrainingLog
 from attune.store.versions import Lease, Versions
@@ -35,7 +38,7 @@ from attune_models.popularity import PopularityPolicy
 from attune_models.popularity import PopularitySpec as CorePopularity
 from attune_models.types import FeatureSet, PlainAction
 from servers import every_key
-from shadow_traffic import VW, Learner, Traffic, learned, logged, placement, until
+from shadow_traffic import OFFERS, VW, Learner, Traffic, learned, logged, placement, until
 
 POPULAR = ControlSpec(share=0.5, popularity=PopularitySpec())
 SITUATION = situation(FeatureSet(), [PlainAction(name) for name in "abc"])
@@ -79,6 +82,22 @@ async def test_it_learns_what_is_popular_from_the_whole_log(store: Store, traffi
     assert record.policy == PolicySpec(popularity=(await Placements(store).get("home")).placement.control.popularity)
     assert record.version not in {version.version for version in await Versions(store).kept(keys)}
     assert await Challengers(store).records(keys) == {}
+
+
+async def test_what_may_not_be_learned_from_makes_nothing_popular(store: Store, pipe: Pipe) -> None:
+    keys = PlacementKeys("home")
+    await Placements(store).apply(spec(), 0)
+    journal, outcomes = Journal(pipe), Outcomes(store)
+    for i in range(10):
+        record = DecisionRecord(event_id=f"e{i}", offers=OFFERS, pmf=[1 / 3] * 3, withheld=True)
+        await journal.append(keys, 100, f"e{i}", record.SerializeToString())
+        await outcomes.record(keys, [NewOutcome(f"e{i}", "click", OutcomeRecord(name="click", value=1.0))])
+    async with Learner(store):
+        await until(has_learned(store, keys, 10), "the baseline")
+    stored = await Versions(store).baseline(keys)
+    assert stored is not None
+    assert stored.withheld == 10
+    assert await Versions(store).weights(keys, stored) == PopularityPolicy(CorePopularity()).dumps()
 
 
 async def test_it_is_killed_again_and_again_and_goes_on_to_the_same_bits(store: Store, traffic: Traffic) -> None:
