@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,7 +17,7 @@ from typing import Any
 
 import uvloop
 
-from attune import config, telemetry
+from attune import config, store_url, telemetry
 from attune.api.admission import Lag
 from attune.api.catalog import CatalogServicer
 from attune.api.customers import CustomerServicer
@@ -26,10 +27,11 @@ from attune.api.outcomes import RewardServicer
 from attune.api.placements import PlacementServicer
 from attune.api.segments import SegmentServicer
 from attune.child import EX_CONFIG, EX_UNAVAILABLE, READY_VARIABLE
-from attune.config import CustomerSettings, Settings, days_of, names_of
+from attune.config import CustomerSettings, Settings, StoreSettings, days_of, names_of
 from attune.endpoint import Endpoint
 from attune.errors import SettingError, StoreUnavailableError
 from attune.insight.reports import Reports
+from attune.learning.eraser import Eraser
 from attune.learning.learners import Learners
 from attune.metrics import LearningMetrics, ServingMetrics, published
 from attune.serving.activator import Activator
@@ -39,6 +41,7 @@ from attune.serving.consent import ConsentRule
 from attune.serving.customer_ids import CustomerIds
 from attune.serving.customers import CustomerRules, KnownCustomers
 from attune.serving.decider import Decider
+from attune.serving.erasures import CustomerErasures
 from attune.serving.explainer import Explainer
 from attune.serving.guards import Guards
 from attune.serving.live import LivePlacements
@@ -52,6 +55,7 @@ from attune.store.challengers import Challengers
 from attune.store.client import Store
 from attune.store.customers import Customers, Retention
 from attune.store.decisions import Decisions
+from attune.store.erasures import Erasures
 from attune.store.generations import Generations
 from attune.store.hazards import hazards
 from attune.store.history import History
@@ -83,6 +87,7 @@ _SEGMENTS = segment_service_pb2.DESCRIPTOR.services_by_name["SegmentService"]
 _CUSTOMERS = customer_service_pb2.DESCRIPTOR.services_by_name["CustomerService"]
 
 _DAY_S = 24 * 3600
+_SETTLES_S = 2.0
 
 # Objects that were made and not freed; collections of the youngest, and of the middle ones.
 _COLLECTED_AFTER = (10_000, 20, 20)
@@ -174,7 +179,8 @@ async def _add_services(
     # A pipe of their own: thousands of activities a second must not stand before decisions.
     customers = Customers(_pipe(stack, settings.store.url, settings.store.timeout_ms), _retention(settings.customers))
     known = KnownCustomers(customers, _customer_rules(settings.customers))
-    endpoint.add(_CUSTOMERS, CustomerServicer(known, decisions, allowed, metrics))
+    erasures = CustomerErasures(known, customers, Erasures(store))
+    endpoint.add(_CUSTOMERS, CustomerServicer(known, erasures, decisions, allowed, metrics))
 
 
 def _visitors(settings: CustomerSettings, pipe: Pipe, journal: Journal) -> Visitors | None:
@@ -231,7 +237,17 @@ async def _learn(settings: Settings) -> None:
         stopping = _stop_signal()
         _log.info("learning")
         _say_ready("ready")
-        await Learners(store, settings.learner, metrics).run(stopping)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(Learners(store, settings.learner, metrics).run(stopping))
+            both.create_task(_eraser(store, settings.store).run(stopping))
+
+
+def _eraser(store: Store, settings: StoreSettings) -> Eraser:
+    # A decision waits for the store twice at most: for the customer, and for the journal.
+    settles_s = _SETTLES_S + 2 * settings.decision_timeout_ms / 1000
+    # The embedded store is reached by a path. What the files of others forget is theirs to say.
+    rewrites = bool(store_url.parse(settings.url).path)
+    return Eraser(store, f"{socket.gethostname()}:{os.getpid()}", settles_s, rewrites=rewrites)
 
 
 @asynccontextmanager

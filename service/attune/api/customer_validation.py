@@ -50,6 +50,15 @@ def check_customer_id(customer_id: str) -> None:
     refuse(id_violations("customer_id", customer_id))
 
 
+def check_receipt_id(receipt_id: str) -> None:
+    """Check the id of a receipt.
+
+    Raises:
+        InvalidInputError: It is none.
+    """
+    refuse(id_violations("receipt_id", receipt_id))
+
+
 def check_activities(request: RecordActivityRequest) -> None:
     """Check how many activities there are; each is looked at by itself.
 
