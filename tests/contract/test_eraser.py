@@ -8,12 +8,15 @@ from random import Random
 
 import pytest
 
+import oracle
 from attune.errors import NotFoundError, StoreUnavailableError
+from attune.learning.baseline import PlacementBaseline
 from attune.learning.eraser import Eraser
 from attune.learning.learners import Learners
 from attune.serving.customer_ids import CustomerIds
 from attune.serving.customers import CustomerRules, KnownCustomers
 from attune.serving.erasures import CustomerErasures
+from attune.serving.live import LivePlacements
 from attune.serving.specs import with_defaults
 from attune.settings import LearnerSettings
 from attune.storage.v1.records_pb2 import ChallengerRecord, CustomerRecord, DecisionRecord, OutcomeRecord, SeenRecord
@@ -31,7 +34,9 @@ from attune.store.versions import Versions
 from attune.v1.customer_service_pb2 import ErasureReceipt
 from attune.v1.decision_service_pb2 import MODE_LEARNED
 from attune.v1.features_pb2 import Features, Offer
-from attune.v1.placement_pb2 import EpsilonSpec, Placement, PolicySpec, VwSpec
+from attune.v1.placement_pb2 import ControlSpec, EpsilonSpec, Placement, PolicySpec, PopularitySpec, VwSpec
+from attune_models import popularity
+from attune_models.popularity import PopularityPolicy
 from servers import every_key
 
 QUICK = LearnerSettings(lease_s=1.0, snapshot_interval_s=0.05, poll_ms=10)
@@ -385,3 +390,55 @@ class Mortal(Store):
 async def every_key_of(store: Store, pattern: str) -> list[str]:
     """The keys that a glob matches, sorted."""
     return sorted([key.decode() async for key in store.redis.scan_iter(pattern)])
+
+
+async def taught_control(store: Store, pipe: Pipe, told: Sequence[Told]) -> tuple[PlacementKeys, LivePlacements]:
+    """A placement whose control group's baseline has learned from these, and who serves it."""
+    home, servers = await applied(store, "home"), LivePlacements(Placements(store), Versions(store))
+    placement = (await Placements(store).get("home")).placement
+    placement.control.CopyFrom(ControlSpec(share=0.5, popularity=PopularitySpec()))
+    await Placements(store).apply(with_defaults(placement), 0)
+    async with learning(store):
+        await live(store, pipe, home, told)
+        await learned(store, home, len(told))
+    await servers.refresh(["home"])
+    assert (await servers.get("home")).baseline > 0
+    return home, servers
+
+
+async def relearned(store: Store, keys: PlacementKeys, interactions: int) -> None:
+    async with learning(store):
+        await learned(store, keys, interactions, generation=1)
+
+
+async def test_the_baseline_of_control_learns_anew_without_the_erased(store: Store, pipe: Pipe) -> None:
+    rng = Random(3)
+    told = [Told(number, rng) for number in range(30)]
+    home, servers = await taught_control(store, pipe, told)
+    former = (await servers.get("home")).baseline
+    for each in told[:10]:
+        await erasures(store).erase(each.id)
+    await asyncio.gather(done(store), relearned(store, home, 20))
+    await servers.refresh(["home"])
+    record, weights, replayed = await oracle.replay_baseline(store, home)
+    assert (record.generation, record.interactions, weights) == (1, 20, replayed)
+    assert (await servers.get("home")).baseline == record.version
+    assert not await store.redis.exists(home.snapshot(former))
+
+
+async def test_until_it_has_control_is_decided_by_nothing_that_the_erased_taught(
+    store: Store, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = Random(3)
+    told = [Told(number, rng) for number in range(30)]
+    home, servers = await taught_control(store, pipe, told)
+
+    async def too_busy(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(PlacementBaseline, "work", too_busy)
+    await erasures(store).erase(told[0].id)
+    await asyncio.gather(done(store), relearned(store, home, 29))
+    await servers.refresh(["home"])
+    serving = await servers.get("home")
+    assert (serving.baseline, serving.control.dumps()) == (0, PopularityPolicy(popularity.PopularitySpec()).dumps())

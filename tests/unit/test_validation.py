@@ -353,6 +353,11 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (control(share=1.1), "control.share", "expected 0 to 1, got 1.1"),
     (control(share=math.nan), "control.share", "expected 0 to 1, got nan"),
     (control(fixed=FixedSpec(offer_id=TOO_LONG)), "control.fixed.offer_id", ID + "257"),
+    (
+        control(popularity=PopularitySpec(max_offers=100_001)),
+        "control.popularity.max_offers",
+        "expected 1 to 100000, or 0 for the default, got 100001",
+    ),
     # --- ... its reward
     (reward(window=Duration()), "reward.window", WINDOW + "0"),
     (reward(window=Duration(nanos=500_000_000)), "reward.window", WINDOW + "0.5"),

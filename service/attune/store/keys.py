@@ -137,11 +137,14 @@ class PlacementKeys:
     challengers: str = _held("challengers")
     """Hash: name -> storage.v1.ChallengerRecord, of the placement's challengers. No expiry."""
 
+    baseline: str = _held("baseline")
+    """String: storage.v1.VersionRecord of the baseline of the control group, where that learns. No expiry."""
+
     head: str = _held("head")
     """Hash: newest `version`, `promoted` if another serves, `epoch` of the last lease, highest `reserved` version.
 
     `training`: interactions that a policy has learned from which is to replace the newest one. `measurings`: how
-    often a challenger began to be measured. No expiry.
+    often a challenger began to be measured. `baseline`: the number that its weights are stored under. No expiry.
     """
 
     counts: str = _held("counts")
@@ -205,7 +208,10 @@ class PlacementKeys:
         return self._key("snapshot:*")
 
     def snapshot(self, version: int) -> str:
-        """String: the weights of a version, or of a challenger. UNCOMMITTED_TTL_S until committed, then no expiry."""
+        """String: the weights of a version, a challenger, or a baseline that learns.
+
+        UNCOMMITTED_TTL_S until committed, then no expiry.
+        """
         return self._key(f"snapshot:{version}")
 
 

@@ -23,6 +23,6 @@ local reserved = redis.call('HGET', KEYS[3], 'reserved') or '0'
 redis.call('HSET', KEYS[7], ARGV[3] .. ':generation', ARGV[4], ARGV[3] .. ':reserved', reserved)
 if ARGV[4] ~= '0' and #redis.call('XRANGE', KEYS[5], ARGV[5], '+', 'COUNT', 1) == 0 then
   -- Nothing is left to learn from: nobody would ever commit what replaces the head.
-  redis.call('HDEL', KEYS[3], 'version', 'promoted', 'training')
+  redis.call('HDEL', KEYS[3], 'version', 'promoted', 'training', 'baseline')
 end
 return 1
