@@ -56,11 +56,11 @@ def client(service: RunningService) -> Iterator[Client]:
 def eve(client: Client) -> str:
     """A customer of the test's own, who allows everything."""
     customer_id = f"eve-{uuid.uuid4()}"
-    say(client, customer_id, True, True)
+    say(client, customer_id, personalization=True, learning=True)
     return customer_id
 
 
-def say(client: Client, customer_id: str, personalization: bool | None, learning: bool | None = None) -> None:
+def say(client: Client, customer_id: str, *, personalization: bool | None = None, learning: bool | None = None) -> None:
     """Say what a customer allows; `None` says nothing."""
     said = {PURPOSE_PERSONALIZATION: personalization, PURPOSE_LEARNING: learning}
     consents = [Consent(purpose=purpose, granted=yes) for purpose, yes in said.items() if yes is not None]
@@ -183,13 +183,13 @@ def test_what_the_request_says_itself_wins_whatever_its_kind(client: Client, eve
 @pytest.mark.parametrize(
     "customer_id", ["{}", "a:b{c}", "\x00", "a\nb\r\n", "é" * 128, "🛒" * 64, " ", "..", "*", "%s"]
 )
-def test_any_id_is_an_id(client: Client, service: RunningService, customer_id: str) -> None:
-    say(client, customer_id, True)
+def test_any_id_is_an_id(client: Client, customer_id: str) -> None:
+    say(client, customer_id, personalization=True)
     [status] = statuses(client, Activity(customer_id=customer_id, activity_id=customer_id, name="x"))
     assert status == ACTIVITY_STATUS_ACCEPTED
     assert [each.count for each in get(client, customer_id).activities] == [1]
     assert decided(client, customer_id).context.numeric["customer.x.count"] == 1
-    say(client, customer_id, False)
+    say(client, customer_id, personalization=False)
     assert not get(client, customer_id).activities
 
 
@@ -232,7 +232,7 @@ def test_nothing_comes_back_while_somebody_withdraws(client: Client, service: Ru
     def visit(own: Client, number: int) -> None:
         for i in range(10):
             if (number, i) == (0, 5):
-                say(own, eve, False)
+                say(own, eve, personalization=False)
             elif number % 2:
                 record(own, Activity(customer_id=eve, name="x"))
             else:
@@ -251,9 +251,9 @@ def test_after_a_withdrawal_and_a_new_consent_everything_starts_anew(client: Cli
     once = Activity(customer_id=eve, activity_id="1", name="x")
     assert statuses(client, once) == [ACTIVITY_STATUS_ACCEPTED]
     decided(client, eve)
-    say(client, eve, False)
+    say(client, eve, personalization=False)
     assert not decided(client, eve).personalized
-    say(client, eve, True)
+    say(client, eve, personalization=True)
     held = get(client, eve)
     assert (len(held.activities), len(held.history)) == (0, 0)
     assert statuses(client, once) == [ACTIVITY_STATUS_ACCEPTED], "it was forgotten that it came before"
@@ -320,7 +320,7 @@ def test_a_repeated_request_is_the_same_whatever_became_of_the_customer(client: 
     stored = client.get(SHOP, first.event_id)
     record(client, Activity(customer_id=eve, name="x"))
     assert client.decide(asked) == first
-    say(client, eve, False, False)
+    say(client, eve, personalization=False, learning=False)
     assert client.decide(asked) == first
     assert client.get(SHOP, first.event_id).context == stored.context
     other = DecideRequest(placement=SHOP, event_id=f"e-{eve}", customer_id="x" + eve, offers=offers("a", "b", "c"))
@@ -331,7 +331,7 @@ def test_nobody_learns_from_who_has_not_allowed_it(client: Client, eve: str) -> 
     """With an outcome each, of three customers only one is learned from; the log has all three."""
     name = "hostile-learning"
     client.apply(name, reward=reward(1, [rule("click")]))
-    say(client, "silent-" + eve, True, False)
+    say(client, "silent-" + eve, personalization=True, learning=False)
     replies = []
     for customer_id in (eve, "silent-" + eve, "unknown-" + eve):
         request = DecideRequest(placement=name, customer_id=customer_id, offers=offers("a", "b"))
