@@ -7,6 +7,8 @@ from random import Random
 import grpc
 
 from attune.v1 import (
+    customer_service_pb2,
+    customer_service_pb2_grpc,
     decision_service_pb2,
     decision_service_pb2_grpc,
     features_pb2,
@@ -29,10 +31,21 @@ def main(address: str) -> None:
     random = Random(7)  # noqa: S311 - no secret
     devices = [random.choice(list(BUYS)) for _ in range(CUSTOMERS)]
     with grpc.insecure_channel(address) as channel:
+        allow(channel)
         for begin in range(0, VISITS, AT_ONCE):
             visit(channel, random, devices, begin)
             time.sleep(PAUSE_S)
     print(f"{VISITS:,} visits; in two seconds: attune report {PLACEMENT} --by device")
+
+
+def allow(channel: grpc.Channel) -> None:
+    """Let all customers allow what there is to allow: then the log knows which decisions are of one customer."""
+    stub = customer_service_pb2_grpc.CustomerServiceStub(channel)
+    purposes = (customer_service_pb2.PURPOSE_PERSONALIZATION, customer_service_pb2.PURPOSE_LEARNING)
+    consents = [customer_service_pb2.Consent(purpose=purpose, granted=True) for purpose in purposes]
+    for customer in range(CUSTOMERS):
+        request = customer_service_pb2.SetConsentRequest(customer_id=f"customer-{customer}", consents=consents)
+        stub.SetConsent(request)
 
 
 def visit(channel: grpc.Channel, random: Random, devices: list[str], begin: int) -> None:

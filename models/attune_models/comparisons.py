@@ -12,7 +12,7 @@ together, and says whether they hold.
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -251,8 +251,3 @@ def _written(value: Constant) -> str:
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def listed(values: Sequence[Constant]) -> str:
-    """Return constants as they could have been written, for messages."""
-    return ", ".join(map(_written, values))

@@ -3,25 +3,14 @@
 A feature that is absent meets no comparison, also none with `!=` or `not in`; and so it meets every `not` of one.
 """
 
-import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from attune_models.comparisons import Comparison, Constant, Operator
-from attune_models.facts import CHANNEL, OFFER_PREFIX, Facts, WordsOf, is_known, number_of, tags_of, words_of
+from attune_models.comparison_tests import Test, comparison_test
+from attune_models.comparisons import Comparison
+from attune_models.facts import CHANNEL, OFFER_PREFIX, Facts
 from attune_models.types import Features, FeatureSet
-
-Test: TypeAlias = Callable[[Facts], bool]
-"""Tells whether something holds."""
-
-ORDER_TESTS: dict[Operator, Callable[[Any, Any], bool]] = {
-    Operator.LESS: operator.lt,
-    Operator.AT_MOST: operator.le,
-    Operator.MORE: operator.gt,
-    Operator.AT_LEAST: operator.ge,
-}
-"""How two numbers, or two dates, are compared."""
 
 
 class UnknownReferenceError(Exception):
@@ -170,7 +159,7 @@ def _given(condition: Condition, offer: Facts) -> Condition:
             left = _given(part, offer)
             return NEVER if left == ALWAYS else ALWAYS if left == NEVER else Negation(left)
         case Comparison(feature=feature) if feature.startswith(OFFER_PREFIX):
-            return ALWAYS if _comparison_test(condition)(offer) else NEVER
+            return ALWAYS if comparison_test(condition)(offer) else NEVER
         case _:
             return condition
 
@@ -194,7 +183,7 @@ def _test(condition: Condition) -> Test:
             test = _test(part)
             return lambda facts: not test(facts)
         case Comparison():
-            return _comparison_test(condition)
+            return comparison_test(condition)
         case Reference(test=test):
             return test
 
@@ -215,77 +204,5 @@ def _any_of(tests: tuple[Test, ...]) -> Test:
             if test(facts):
                 return True
         return False
-
-    return holds
-
-
-def _comparison_test(comparison: Comparison) -> Test:
-    feature, values = comparison.feature, comparison.values
-    match comparison.operator:
-        case Operator.EXISTS:
-            return is_known(feature)
-        case Operator.MISSING:
-            known = is_known(feature)
-            return lambda facts: not known(facts)
-        case Operator.HAS:
-            return _among(tags_of(feature), frozenset(map(str, values)))
-        case Operator.EQUAL | Operator.AMONG:
-            return _is_among(feature, values)
-        case Operator.UNEQUAL | Operator.NOT_AMONG:
-            return _is_not_among(feature, values)
-        case order:
-            return _ordered(feature, order, values[0])
-
-
-def _is_among(feature: str, values: tuple[Constant, ...]) -> Test:
-    if isinstance(values[0], str):
-        return _among(words_of(feature), frozenset(map(str, values)))
-    number_in, allowed = number_of(feature), frozenset(values)
-    # None is not among numbers.
-    return lambda facts: number_in(facts) in allowed
-
-
-def _is_not_among(feature: str, values: tuple[Constant, ...]) -> Test:
-    if isinstance(values[0], str):
-        return _apart(words_of(feature), frozenset(map(str, values)))
-    number_in, refused = number_of(feature), frozenset([None, *values])
-    return lambda facts: number_in(facts) not in refused
-
-
-def _among(words_in: WordsOf, allowed: frozenset[str]) -> Test:
-    def holds(facts: Facts) -> bool:
-        words = words_in(facts)
-        return words is not None and not allowed.isdisjoint(words)
-
-    return holds
-
-
-def _apart(words_in: WordsOf, refused: frozenset[str]) -> Test:
-    def holds(facts: Facts) -> bool:
-        words = words_in(facts)
-        return words is not None and refused.isdisjoint(words)
-
-    return holds
-
-
-def _ordered(feature: str, order: Operator, value: Constant) -> Test:
-    if isinstance(value, str):
-        return _date_ordered(feature, order, value)
-    number_in, compare = number_of(feature), ORDER_TESTS[order]
-
-    def holds(facts: Facts) -> bool:
-        number = number_in(facts)
-        return number is not None and compare(number, value)
-
-    return holds
-
-
-def _date_ordered(feature: str, order: Operator, value: str) -> Test:
-    # Dates as ISO 8601 writes them have the order of their texts.
-    words_in, compare = words_of(feature), ORDER_TESTS[order]
-
-    def holds(facts: Facts) -> bool:
-        words = words_in(facts)
-        return words is not None and compare(words[0], value)
 
     return holds

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from attune.serving.budgets import Budgets, day_of, zone_of
+from attune.serving.allowances import day_of, zone_of
+from attune.serving.budgets import Budgets
 from attune.serving.circumstances import Circumstances
 from attune.serving.guard import AtMost, Exclusion
 from attune.serving.guard_checks.budgets import BudgetsCheck

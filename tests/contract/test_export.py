@@ -40,7 +40,7 @@ def exported_positions(to: Path, stream: str = "interactions") -> list[str]:
 
 
 async def test_a_row_says_what_the_log_says(store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path) -> None:
-    await make(store, pipe, home, 30)
+    await make(store, pipe, home, 30, withheld=True)
     await export(store, home, tmp_path)
     table = parquet.read_table(tmp_path / "interactions")
     rows = table.to_pylist()

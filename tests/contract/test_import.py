@@ -55,7 +55,7 @@ def known_of(entry: LoggedInteraction) -> Any:
 @pytest.fixture(params=["parquet", "dsjson"])
 async def files(request: pytest.FixtureRequest, store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path) -> Path:
     """The exported log of `home`: 60 decisions, some of several slots, some with late outcomes."""
-    await make(store, pipe, home, 60)
+    await make(store, pipe, home, 60, withheld=True)
     await export(store, home, tmp_path, request.param, per_file=25)
     return tmp_path
 
@@ -119,7 +119,7 @@ async def test_an_imported_decision_is_a_closed_decision(
 async def test_a_trimmed_log_comes_back_only_when_that_is_said(
     store: Store, pipe: Pipe, home: PlacementKeys, other: PlacementKeys, tmp_path: Path
 ) -> None:
-    await make(store, pipe, home, 50)
+    await make(store, pipe, home, 50, withheld=True)
     await export(store, home, tmp_path)
     await learn(store, home, 50)
     before = await weights(store, home)
@@ -140,7 +140,7 @@ async def test_what_is_restored_has_its_late_outcomes_in_a_rebuild_and_is_counte
     store: Store, pipe: Pipe, home: PlacementKeys, tmp_path: Path
 ) -> None:
     """The stream of late outcomes names places of the log that have gone."""
-    await make(store, pipe, home, 50)
+    await make(store, pipe, home, 50, withheld=True)
     await export(store, home, tmp_path)
     await learn(store, home, 50)
     before = await final_outcomes(store, home)

@@ -10,7 +10,8 @@ import pytest
 
 from attune.errors import NotFoundError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.serving.decider import Decided, Decider
+from attune.serving.decided import Decided
+from attune.serving.decider import Decider
 from attune.serving.drawing import Draft
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.serving.specs import with_defaults

@@ -12,7 +12,8 @@ from attune.serving.activator import Activator
 from attune.serving.consent import ConsentRule
 from attune.serving.customer_ids import CustomerIds
 from attune.serving.customers import CustomerRules, Done, KnownCustomers
-from attune.serving.decider import Decided, Decider
+from attune.serving.decided import Decided
+from attune.serving.decider import Decider
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.serving.specs import with_defaults
 from attune.serving.visitors import Visitors

@@ -16,7 +16,7 @@ import grpc
 import pytest
 import redis
 
-from attune.serving.budgets import day_of, zone_of
+from attune.serving.allowances import day_of, zone_of
 from attune.store.data_dir import running_url
 from attune.store.keys import budgets_key
 from attune.v1.catalog_service_pb2 import Budget

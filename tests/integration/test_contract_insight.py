@@ -11,6 +11,13 @@ import pytest
 
 from attune.cli import app
 from attune.v1.condition_pb2 import Condition
+from attune.v1.customer_service_pb2 import (
+    PURPOSE_LEARNING,
+    PURPOSE_PERSONALIZATION,
+    Consent,
+    SetConsentRequest,
+)
+from attune.v1.customer_service_pb2_grpc import CustomerServiceStub
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_LEARNED, Mode
 from attune.v1.insight_service_pb2 import (
     BREAKDOWN_KIND_FEATURE,
@@ -31,7 +38,7 @@ from messages import control, decide, features, numbered_offers, outcome, reward
 from service import RunningService, wait_until
 
 PLACEMENT = "reported"
-N = 160
+N, CUSTOMERS = 160, 80
 RULES = [OutcomeRule(name="conversion"), OutcomeRule(name="revenue", weight=0.1)]
 Decided = tuple[Client, list[tuple[Mode, str, float]]]
 
@@ -48,7 +55,20 @@ def decided(service: RunningService) -> Iterator[tuple[Client, list[tuple[Mode, 
         segments.DeleteSegments(DeleteSegmentsRequest(names=["mobile"]), timeout=DEADLINE_S)
 
 
+def allow(client: Client) -> None:
+    """Let all customers allow personalization, and every fourth of them no learning."""
+    customers = CustomerServiceStub(client.channel)
+    for i in range(CUSTOMERS):
+        consents = [
+            Consent(purpose=PURPOSE_PERSONALIZATION, granted=True),
+            Consent(purpose=PURPOSE_LEARNING, granted=i % 4 > 0),
+        ]
+        customers.SetConsent(SetConsentRequest(customer_id=f"c{i}", consents=consents), timeout=DEADLINE_S)
+
+
 def log_of(client: Client) -> list[tuple[Mode, str, float]]:
+    """Decide twice for every customer, and say who bought."""
+    allow(client)
     random = Random(1)
     devices = [random.choice(("mobile", "desktop")) for _ in range(N)]
     answers = client.decide_all(
@@ -57,7 +77,7 @@ def log_of(client: Client) -> list[tuple[Mode, str, float]]:
             f"e{i}",
             numbered_offers(3),
             context=features(categorical={"device": device}),
-            customer_id=f"c{i % 80}",
+            customer_id=f"c{i % CUSTOMERS}",
         )
         for i, device in enumerate(devices)
     )
@@ -110,7 +130,9 @@ def test_a_report_has_segments_features_offers_and_the_rest(decided: Decided, ma
     assert parts[BREAKDOWN_KIND_FEATURE] == {"mobile": n_mobile, "desktop": N - n_mobile}
     assert sum(each.drawn for each in made.offers) == N
     assert made.exploration.draws == sum(mode == MODE_LEARNED for mode, _, _ in log)
-    assert made.sample_ratio.expected == 0.4
+    # Customers were assigned, not decisions; who has not allowed to learn counts all the same.
+    assert (made.sample_ratio.expected, made.sample_ratio.units, made.sample_ratio.in_both) == (0.4, CUSTOMERS, 0)
+    assert made.withheld == N / 4
     assert made.confidence == 0.9
     assert sum(point.decisions + point.control_decisions for point in made.trend) == N
 

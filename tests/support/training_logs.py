@@ -54,7 +54,6 @@ def decision(event_id: str, rng: Random) -> DecisionRecord:
         chosen=rng.randrange(4),
         policy_version=rng.randrange(1, 9),
         mode=rng.choice((MODE_LEARNED, MODE_CONTROL)),
-        withheld=event_id[-1] in "37",
     )
     if rng.random() < 1 / 3:
         left = [i for i in range(4) if i != record.chosen]
@@ -66,11 +65,13 @@ def decision(event_id: str, rng: Random) -> DecisionRecord:
     return record
 
 
-async def make(store: Store, pipe: Pipe, keys: PlacementKeys, n: int, seed: int = 1) -> None:
-    """Makes a log of n decisions, most with outcomes, some of them late."""
+async def make(store: Store, pipe: Pipe, keys: PlacementKeys, n: int, seed: int = 1, *, withheld: bool = False) -> None:
+    """Makes a log of n decisions, most with outcomes, some of them late; every fifth may be withheld."""
     rng = Random(seed)
     journal, outcomes = Journal(pipe), Outcomes(store)
     made = [decision(f"s{seed}-e{i}", rng) for i in range(n)]
+    for each in made[3::5]:
+        each.withheld = withheld
     for start in range(0, n, 100):
         batch = made[start : start + 100]
         await asyncio.gather(

@@ -116,11 +116,13 @@ def test_a_late_outcome_is_a_dangling_observation() -> None:
 def test_whole_files_are_read_by_vowpal_wabbits_own_driver(tmp_path: Path) -> None:
     rng = Random(5)
     rows = [row for i in range(50) for row in rows_of(entry(decision(f"e{i}", rng)), RewardSpec())]
+    for row in rows[::4]:
+        row.decision.withheld = True  # it is told to skip these
     lines = [written(row) for row in rows]
     lines[10:10] = [json.dumps(late_line("home", LATE))] * 5  # it skips what is no decision
     path = tmp_path / "log.dsjson"
     path.write_text("".join(f"{line}\n" for line in lines))
     vw = vowpalwabbit.Workspace(f"{ARGUMENTS} --quiet -d {path}")
     vw.run_parser()
-    assert vw.get_weighted_examples() == len(rows)
+    assert vw.get_weighted_examples() == sum(not row.decision.withheld for row in rows) < len(rows)
     vw.finish()

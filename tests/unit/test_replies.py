@@ -3,7 +3,7 @@
 import pytest
 
 from attune.api.replies import decided_result, write_decision
-from attune.serving.decider import Decided
+from attune.serving.decided import Decided
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
 from attune.v1.decision_service_pb2 import (
     MODE_CONTROL,

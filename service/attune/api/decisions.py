@@ -15,7 +15,8 @@ from attune.errors import ExpectedError, InvalidInputError
 from attune.internal.v1.envelope_pb2 import DecideBatchAnswer, DecideBatchEnvelope, DecideEnvelope
 from attune.metrics import ServingMetrics
 from attune.serving.activator import Activator
-from attune.serving.decider import Decided, Decider
+from attune.serving.decided import Decided
+from attune.serving.decider import Decider
 from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
 from attune.storage.v1.records_pb2 import DecisionRecord

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from struct import Struct
 
-from attune.serving.decider import Decided
+from attune.serving.decided import Decided
 from attune.serving.drawing import Draft
 from attune.serving.wire import BYTES, DOUBLE, tag, varint
 from attune.storage.v1.records_pb2 import DecisionRecord

@@ -18,7 +18,6 @@ from attune_models.conditions import (
     Negation,
     Predicate,
     Reference,
-    Test,
     UnknownReferenceError,
     predicate_of,
 )
@@ -121,7 +120,7 @@ def _part(condition: condition_pb2.Condition, path: str, refer: Callable[[str], 
 
 def _reference(name: str, segments: Conditions) -> Reference:
     """Return the condition of a segment: as it is when it is asked."""
-    known: tuple[condition_pb2.Condition, Test] | None = None
+    known: tuple[condition_pb2.Condition, Predicate] | None = None
 
     def holds(facts: Facts) -> bool:
         nonlocal known
@@ -130,8 +129,8 @@ def _reference(name: str, segments: Conditions) -> Reference:
         except KeyError:
             raise UnknownReferenceError from None
         if known is None or known[0] is not now:
-            known = now, segment_predicate(now).test
-        return known[1](facts)
+            known = now, segment_predicate(now)
+        return known[1].test(facts)
 
     return Reference(name, holds)
 

@@ -11,10 +11,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
-from typing import NamedTuple
 
 from attune.errors import (
-    AlreadyExistsError,
     ExpectedError,
     NotFoundError,
     NothingEligibleError,
@@ -25,6 +23,7 @@ from attune.serving.budgets import Budgets
 from attune.serving.candidates import asked
 from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Visitor
+from attune.serving.decided import Decided, repeated, unlogged, written
 from attune.serving.drawing import Draft, draft, draw_all
 from attune.serving.identity import new_event_id, request_digest
 from attune.serving.impressions import impressions
@@ -37,26 +36,10 @@ from attune.store.decisions import Decisions
 from attune.store.history import Adding
 from attune.store.journal import DEFERRED, Entry, Journal
 from attune.v1.decision_service_pb2 import MODE_EMPTY
-from attune.v1.features_pb2 import Offer
-from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE
 
 # Other calls get their turn after so many decisions of a batch: a millisecond or two.
 _DECISIONS_PER_TURN = 64
 _NO_RULES = ProfileRules()
-
-
-class Decided(NamedTuple):
-    """A decision.
-
-    Attributes:
-        record: What is, or would be, in the store.
-        offer_ids: Ids of the offers that could be drawn, in the record's order.
-        logged: Whether it is in the store.
-    """
-
-    record: Draft | DecisionRecord
-    offer_ids: Sequence[str]
-    logged: bool
 
 
 class Decider:
@@ -156,8 +139,8 @@ class Decider:
         try:
             found = await self._journal.append(keys, drawn.window_ms, drawn.event_id, record, offer_set)
         except StoreUnavailableError as error:
-            return _unlogged(drawn, error)
-        return _written(drawn) if found is None else await self._first(drawn, found)
+            return unlogged(drawn, error)
+        return written(drawn) if found is None else await self._first(drawn, found)
 
     def _draft(
         self, request: DecideEnvelope, live: LivePlacement, event_id: str, now_ms: int, visitor: Visitor | None
@@ -244,7 +227,7 @@ class Decider:
         for each in drafts:
             if each.n_slots > 1 and not each.is_budgeted:
                 await each.draw_later_slots()
-            if each.visitor is not None and each.visitor.in_turn:
+            if each.visitor is not None and each.visitor.in_turn and each.window_ms != DEFERRED:
                 each.visitor.seen.extend(impressions(each))
         return begun
 
@@ -281,7 +264,7 @@ class Decider:
         added = [self._note(each) for each in drafts]
         found = await self._journal.append_many(drafts[0].live.keys, drafts[0].window_ms, entries)
         for i, each, value, adding in zip(group, drafts, found, added, strict=True):
-            result = results[i] = _written(each) if value is None else await self._otherwise(each, value)
+            result = results[i] = written(each) if value is None else await self._otherwise(each, value)
             await self._settle(each, adding, result)
 
     async def _otherwise(self, drawn: Draft, found: bytes | Exception) -> Decided | ExpectedError:
@@ -289,7 +272,7 @@ class Decider:
             if isinstance(found, bytes):
                 return await self._first(drawn, found)
             if isinstance(found, StoreUnavailableError):
-                return _unlogged(drawn, found)
+                return unlogged(drawn, found)
             raise found
         except ExpectedError as error:
             return error
@@ -304,7 +287,7 @@ class Decider:
             except NotFoundError:
                 pass
             else:
-                return _repeated(first, request_digest(request, asked(request)))
+                return repeated(first, request_digest(request, asked(request)))
         if error.shows_nothing or live.placement.when_nothing_eligible.HasField("empty"):
             return Decided(DecisionRecord(event_id=event_id, mode=MODE_EMPTY), (), logged=False)
         raise error
@@ -313,36 +296,7 @@ class Decider:
         """Return the decision that was in the store before, if it is of the same request."""
         # Where it cannot be read, nothing may be answered in its place, whatever the placement says: what was drawn now
         # may be another offer, and outcomes would be taken for those of the first.
-        return _repeated(await self._decisions.found(drawn.live.keys, found), drawn.digest)
-
-
-def _written(drawn: Draft) -> Decided:
-    return Decided(drawn, drawn.eligible.situation.action_ids, logged=True)
-
-
-def _unlogged(drawn: Draft, error: StoreUnavailableError) -> Decided:
-    """Return a decision as it is answered without the store; raise the error where the placement refuses to."""
-    if drawn.live.placement.store_failure == STORE_FAILURE_REFUSE:
-        raise error
-    return Decided(drawn, drawn.eligible.situation.action_ids, logged=False)
-
-
-def _repeated(first: DecisionRecord, digest: bytes) -> Decided:
-    """Return what was decided first under an event_id.
-
-    Args:
-        first: What is in the store.
-        digest: Of the request that has the same event_id.
-
-    Raises:
-        AlreadyExistsError: It was another request.
-    """
-    if first.request_digest != digest:
-        raise AlreadyExistsError(
-            f'event_id: expected an id that is new, or the request it was first used with, got "{first.event_id}" '
-            "with a different request"
-        )
-    return Decided(first, [Offer.FromString(offer).id for offer in first.offers], logged=True)
+        return repeated(await self._decisions.found(drawn.live.keys, found), drawn.digest)
 
 
 def _together(n_requests: int, visitors: Mapping[int, Visitor | ExpectedError]) -> Iterator[Sequence[int]]:

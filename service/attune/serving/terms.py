@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple, TypeVar, cast, overload
+from weakref import WeakKeyDictionary
 
 from attune.v1.catalog_service_pb2 import Budget
 from attune.v1.condition_pb2 import Condition
 from attune.v1.features_pb2 import Features, Offer
 
-# Guards and channels that are gone leave something behind.
+# There may be as many channels as callers make up.
 _MOST_KEPT = 1000
 
 _T = TypeVar("_T")
@@ -47,7 +48,7 @@ class Terms(Sequence[OfferTerms]):
         are_budgeted: Whether some offer has a budget.
     """
 
-    __slots__ = ("_kept", "_offers", "_terms", "are_budgeted", "are_limited")
+    __slots__ = ("_kept", "_of_owners", "_offers", "_terms", "are_budgeted", "are_limited")
 
     def __init__(self, terms: Sequence[OfferTerms], offers: Sequence[bytes]) -> None:
         """Take what belongs together.
@@ -59,6 +60,8 @@ class Terms(Sequence[OfferTerms]):
         self._terms = terms
         self._offers = offers
         self._kept: dict[Hashable, object] = {}
+        # Of the checks of guards, which are made anew with every change of their placements.
+        self._of_owners: WeakKeyDictionary[object, dict[Hashable, object]] = WeakKeyDictionary()
         self.are_budgeted = any(each.budget is not None for each in terms)
         self.are_limited = self.are_budgeted or any(each.when is not None for each in terms)
 
@@ -80,18 +83,20 @@ class Terms(Sequence[OfferTerms]):
         """Return the features of an offer; they are read anew each time."""
         return Offer.FromString(self._offers[position]).features
 
-    def once(self, key: Hashable, worked_out: Callable[[], _T]) -> _T:
+    def once(self, key: Hashable, worked_out: Callable[[], _T], *, owner: object = None) -> _T:
         """Return what depends on the terms alone.
 
         Args:
             key: What it is; it may live as long as the terms do.
             worked_out: Works it out, the first time; never None.
+            owner: Whose it is: it is forgotten with its owner. None where it is nobody's.
         """
-        found = self._kept.get(key)
+        kept = self._kept if owner is None else self._of_owners.setdefault(owner, {})
+        found = kept.get(key)
         if found is None:
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.clear()
-            found = self._kept[key] = worked_out()
+            if len(kept) >= _MOST_KEPT:
+                kept.clear()
+            found = kept[key] = worked_out()
         return cast("_T", found)
 
 

@@ -27,6 +27,8 @@ class Link(asyncio.Protocol):
         self.ahead_s = 0.0
         self._reader = hiredis.Reader(replyError=ResponseError)
         self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._outgoing: list[bytes] = []
+        self._is_held = False
         self._transport: asyncio.WriteTransport | None = None
 
     @property
@@ -40,10 +42,23 @@ class Link(asyncio.Protocol):
             raise ConnectionError("the connection is closed")
         # Before anything waits: what cannot be packed must not take the answer of the next command.
         packed = hiredis.pack_command(cast("Any", command))
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
         self._waiting.append(answer)
-        self._transport.write(packed)
+        # The first of a turn of the loop leaves at once, the others together: each write costs both sides something.
+        if self._is_held:
+            self._outgoing.append(packed)
+        else:
+            self._is_held = True
+            self._transport.write(packed)
+            loop.call_soon(self._write)
         return answer
+
+    def _write(self) -> None:
+        self._is_held = False
+        if self._outgoing and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(b"".join(self._outgoing))
+        self._outgoing.clear()
 
     def server_ms(self, at_s: float) -> int:
         """Translate a time of the event loop's clock, in seconds, into the server's, in ms since the epoch."""

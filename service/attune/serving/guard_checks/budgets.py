@@ -7,7 +7,8 @@ budgets, not placements.
 import time
 from collections.abc import Iterator, Sequence
 
-from attune.serving.budgets import Allowance, Budgets
+from attune.serving.allowances import Allowance
+from attune.serving.budgets import Budgets
 from attune.serving.circumstances import Circumstances
 from attune.serving.guard import AtMost, Exclusion
 from attune.serving.terms import Terms

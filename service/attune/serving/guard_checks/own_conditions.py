@@ -33,7 +33,7 @@ class OwnConditions:
 
     def prepare(self, terms: Terms) -> Questions:
         """Work out what has to be asked about some offers, once."""
-        return terms.once(self, lambda: Questions(self._questions(terms), EXCLUSION_REASON_CONDITION))
+        return terms.once("when", lambda: Questions(self._questions(terms), EXCLUSION_REASON_CONDITION), owner=self)
 
     def _questions(self, terms: Terms) -> list[Question]:
         asking: defaultdict[bytes, list[int]] = defaultdict(list)

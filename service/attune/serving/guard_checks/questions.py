@@ -15,8 +15,10 @@ from attune.serving.terms import Terms
 from attune.v1.decision_service_pb2 import ExclusionReason
 from attune_models.conditions import Predicate
 
-# Answers to twenty conditions come in many combinations, but mostly in few.
+# Answers to twenty conditions come in many combinations, but mostly in few. Of all that are kept together, so many
+# positions at most: some MB.
 _MOST_KNOWN = 200
+_MOST_POSITIONS = 100_000
 
 
 class Question(NamedTuple):
@@ -66,6 +68,8 @@ class Questions:
         self._questions = list(questions)
         self._reason = reason
         self._known: dict[tuple[int, ...], Exclusions] = {}
+        n_positions = sum(len(each.positions) for each in self._questions)
+        self._most_known = min(_MOST_KNOWN, 1 + _MOST_POSITIONS // max(1, n_positions))
 
     def unmet(
         self, circumstances: Circumstances, terms: Terms, positions: Sequence[int], default_zone: str
@@ -92,7 +96,7 @@ class Questions:
 
     def _of_all(self, failed: tuple[int, ...]) -> Exclusions:
         if (known := self._known.get(failed)) is None:
-            if len(self._known) >= _MOST_KNOWN:
+            if len(self._known) >= self._most_known:
                 self._known.clear()
             known = self._known[failed] = self._exclusions(failed)
         return known

@@ -40,7 +40,7 @@ class Rules:
         """Return what has to be asked where the request says a channel."""
         # All that no rule is about are the same.
         known = channel if channel in self._channels else ""
-        return terms.once((self, known), lambda: Questions(self._questions(terms, known), EXCLUSION_REASON_RULE))
+        return terms.once(known, lambda: Questions(self._questions(terms, known), EXCLUSION_REASON_RULE), owner=self)
 
     def _questions(self, terms: Terms, channel: str) -> list[Question]:
         return [

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from attune.serving.budgets import Tally, day_of, millionths, zone_of
+from attune.serving.allowances import Tally, day_of, millionths, zone_of
 from attune.store.budgets import DayOfOffer, Used
 
 
