@@ -42,7 +42,7 @@ def leads(data: Path, n_decisions: int, seed: int) -> tuple[Difference, Differen
 
 def test_to_know_the_driver_brings_more_and_harms_nobody_who_is_not_known(reference_data: Path) -> None:
     """With answers that come a day late. Bound: 3 standard errors, with the drivers as clusters."""
-    everybody, unknown = leads(reference_data, 8_000, 1)
+    everybody, unknown = leads(reference_data, 6_000, 1)
     assert everybody.mean > 3 * everybody.standard_error
     assert unknown.mean - ONE_SIDED * unknown.standard_error > -WORSE_BY_AT_MOST
 
