@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from attune.api.channel_validation import channel_warnings
 from attune.api.condition_validation import condition_warnings
 from attune.serving.conditions import Conditions
 from attune.serving.guard_checks.quiet_hours import minute_of_day
@@ -27,7 +28,7 @@ def placement_warnings(placement: Placement, segments: Conditions) -> list[str]:
     ]
     if not warnings:
         warnings += _together(guardrails.rules, segments)
-    return [*warnings, *_always_silent(guardrails.quiet_hours)]
+    return [*warnings, *_always_silent(guardrails.quiet_hours), *channel_warnings(placement)]
 
 
 def _together(rules: Sequence[EligibilityRule], segments: Conditions) -> list[str]:
