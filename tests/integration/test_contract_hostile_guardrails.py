@@ -41,6 +41,7 @@ from attune.v1.placement_pb2 import (
     CAP_SCOPE_CUSTOMER,
     CAP_SCOPE_OFFER,
     CAP_SCOPE_PLACEMENT,
+    ChannelSpec,
     CoolDown,
     EligibilityRule,
     EmptyReply,
@@ -557,3 +558,33 @@ def test_everything_at_once_is_as_exact(client: Client, shop: str, tom: str) -> 
     assert "1 by QUIET_HOURS" in pushed.message
     reply = client.decide(DecideRequest(placement=shop, customer_id=tom, channel="email", offers=offers("a", "b")))
     assert [choice.propensity for choice in reply.choices] == [0.5]
+
+
+def test_offers_and_channels_are_drawn_together_whatever_the_offers_are_called(
+    client: Client, shop: str, tom: str
+) -> None:
+    """Ids that hold an `@` and names of channels; a channel that is not wanted, and one that is for another offer."""
+    client.put(
+        kept("a@email", placements=[shop]),
+        kept("a", placements=[shop], channels=["email", "push"]),
+        kept("@", placements=[shop], channels=["sms", "push"]),
+    )
+    channels = [ChannelSpec(name=name) for name in ("email", "push", "sms")]
+    client.apply(shop, policy=uniform(), channels=channels, guardrails=Guardrails(caps=[cap(name="c", impressions=3)]))
+    told = Preferences(unwanted_channels=["sms"])
+    client.customers.SetPreferences(SetPreferencesRequest(customer_id=tom, preferences=told), timeout=DEADLINE_S)
+    possible = {("a@email", "email"), ("a@email", "push"), ("a", "email"), ("a", "push"), ("@", "push")}
+    asked = DecideRequest(placement=shop, customer_id=tom, slots=3, ranking_size=10)
+    for _ in range(3):
+        reply = client.decide(asked)
+        assert {(each.offer_id, each.channel) for each in reply.ranking} == possible
+        assert [each.probability for each in reply.ranking] == pytest.approx([1 / 5] * 5)
+        chosen = [(each.offer_id, each.channel) for each in reply.choices]
+        assert set(chosen) <= possible
+        assert sorted(offer_id for offer_id, _ in chosen) == ["@", "a", "a@email"], "none through two channels"
+        left = set(possible)
+        for choice in reply.choices:
+            assert choice.propensity == pytest.approx(1 / len(left))
+            left = {each for each in left if each[0] != choice.offer_id}
+    assert refused(client.decisions.Decide, asked).code is grpc.StatusCode.FAILED_PRECONDITION, "each was shown 3 times"
+    client.empty_catalog()
