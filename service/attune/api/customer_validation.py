@@ -187,7 +187,7 @@ def _past_violations(field: str, time: Timestamp, now_ms: int) -> Iterator[Viola
     """Yield what is wrong with a time at which something is said to have happened."""
     if wrong := list(timestamp_violations(field, time)):
         yield from wrong
-    elif time.seconds < 1:
-        yield Violation(field, f"expected a time since 1970, got {time.ToJsonString()}")
+    elif time.ToMilliseconds() < 1:
+        yield Violation(field, f"expected a time after 1970-01-01T00:00:00Z, got {time.ToJsonString()}")
     elif time.ToMilliseconds() > now_ms + MAX_AHEAD_S * 1000:
         yield Violation(field, f"expected a time at most {MAX_AHEAD_S} s in the future, got {time.ToJsonString()}")

@@ -141,6 +141,7 @@ def _status(numbers: Numbers) -> PlacementStatus:
         findings=numbers.findings,
         clipped_rewards=numbers.head.clipped if numbers.head else 0,
         refused_interactions=numbers.head.refused if numbers.head else 0,
+        withheld_interactions=numbers.head.withheld if numbers.head else 0,
         set_aside=numbers.set_aside,
         revisions=numbers.revisions,
     )
