@@ -9,11 +9,13 @@ import pytest
 from attune.errors import AlreadyExistsError, NothingEligibleError, StoreUnavailableError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.activator import Activator
+from attune.serving.candidates import asked as asked_about
 from attune.serving.consent import ConsentRule
 from attune.serving.customer_ids import CustomerIds
 from attune.serving.customers import CustomerRules, Done, KnownCustomers
 from attune.serving.decided import Decided
 from attune.serving.decider import Decider
+from attune.serving.identity import request_digest
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.serving.specs import with_defaults
 from attune.serving.visitors import Visitors
@@ -218,6 +220,27 @@ async def test_a_repeated_request_is_the_same_though_more_is_known_by_then(shop:
     with pytest.raises(AlreadyExistsError):
         await shop.decider.decide(request(event_id="e", time_zone="Europe/Istanbul"))
     assert len(await shop.seen()) == 1
+
+
+async def test_nobody_can_try_out_ids_on_what_is_stored_of_a_request(shop: Shop) -> None:
+    """The digest of a request is of the customer's id, too, and everything else that it is of is in the record."""
+    await shop.allow(PURPOSE_PERSONALIZATION, granted=False)
+    await shop.decider.decide(request(event_id="e"))
+    stored = (await shop.record("e")).request_digest
+    tried = {name: request_digest(request(name), asked_about(request(name))) for name in ("tom", "anna", "")}
+    assert stored not in tried.values()
+
+
+async def test_a_repeated_request_is_the_same_under_a_new_key(shop: Shop, store: Store, pipe: Pipe) -> None:
+    first = await shop.decider.decide(request(event_id="e"))
+    before = Decider(shop.live, no_offers, Journal(pipe), shop.decisions)  # of a release, or settings, without a key
+    oldest = await before.decide(request(event_id="f"))
+    later = Shop(store, pipe, ids=CustomerIds(b"n" * 32, IDS.key))
+    for event_id, was in (("e", first), ("f", oldest)):
+        again = await later.decider.decide(request(event_id=event_id))
+        assert (drawn(again), again.record.decided_at_ms) == (drawn(was), was.record.decided_at_ms)
+        with pytest.raises(AlreadyExistsError):
+            await later.decider.decide(request("tom", event_id=event_id))
 
 
 async def test_a_deferred_decision_is_in_the_history_once_it_is_shown(shop: Shop) -> None:

@@ -20,12 +20,11 @@ from attune.errors import (
 )
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.budgets import Budgets
-from attune.serving.candidates import asked
 from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Visitor
 from attune.serving.decided import Decided, repeated, unlogged, written
 from attune.serving.drawing import Draft, draft, draw_all
-from attune.serving.identity import new_event_id, request_digest
+from attune.serving.identity import new_event_id
 from attune.serving.impressions import impressions
 from attune.serving.joining import circumstances_of
 from attune.serving.live import LivePlacement, LivePlacements
@@ -40,6 +39,7 @@ from attune.v1.decision_service_pb2 import MODE_EMPTY
 # Other calls get their turn after so many decisions of a batch: a millisecond or two.
 _DECISIONS_PER_TURN = 64
 _NO_RULES = ProfileRules()
+_NO_KEYS = (b"",)
 
 
 class Decider:
@@ -67,6 +67,7 @@ class Decider:
         """
         self._budgets = budgets
         self._visitors = visitors
+        self._keys = _NO_KEYS if visitors is None else visitors.keys
         self._live = live
         self._offers = offers
         self._journal = journal
@@ -150,9 +151,10 @@ class Decider:
         if visitor is None:
             terms = None if offers is None or request.offers else offers.terms
             if not live.guard.looks_at(terms, None):
-                return draft(request, live, offers, event_id)
+                return draft(request, live, offers, event_id, digest_key=self._keys[0])
         rules = _NO_RULES if self._visitors is None else self._visitors.rules
-        drawn = draft(request, live, offers, event_id, circumstances_of(request, now_ms, visitor, rules))
+        circumstances = circumstances_of(request, now_ms, visitor, rules)
+        drawn = draft(request, live, offers, event_id, circumstances, digest_key=self._keys[0])
         drawn.visitor = visitor
         return drawn
 
@@ -287,7 +289,7 @@ class Decider:
             except NotFoundError:
                 pass
             else:
-                return repeated(first, request_digest(request, asked(request)))
+                return repeated(first, request, self._keys)
         if error.shows_nothing or live.placement.when_nothing_eligible.HasField("empty"):
             return Decided(DecisionRecord(event_id=event_id, mode=MODE_EMPTY), (), logged=False)
         raise error
@@ -296,7 +298,7 @@ class Decider:
         """Return the decision that was in the store before, if it is of the same request."""
         # Where it cannot be read, nothing may be answered in its place, whatever the placement says: what was drawn now
         # may be another offer, and outcomes would be taken for those of the first.
-        return repeated(await self._decisions.found(drawn.live.keys, found), drawn.digest)
+        return repeated(await self._decisions.found(drawn.live.keys, found), drawn.request, self._keys)
 
 
 def _together(n_requests: int, visitors: Mapping[int, Visitor | ExpectedError]) -> Iterator[Sequence[int]]:
