@@ -46,7 +46,7 @@ class CustomerIds:
 
     @property
     def every(self) -> tuple[bytes, ...]:
-        """The keys that something may be stored under, that of today first; the empty one is of before there was any."""
+        """The keys that something may be stored under, that of today first; empty: of before there was one."""
         return tuple(dict.fromkeys((self.key, self.former_key, b"")))
 
     def of(self, customer_id: str) -> Customer:
