@@ -29,6 +29,7 @@ from attune.store.keys import CustomerKeys, PlacementKeys
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.versions import Versions
+from attune.v1.condition_pb2 import Condition
 from attune.v1.customer_service_pb2 import (
     PURPOSE_LEARNING,
     PURPOSE_PERSONALIZATION,
@@ -37,10 +38,12 @@ from attune.v1.customer_service_pb2 import (
     Preferences,
     Purpose,
 )
+from attune.v1.decision_service_pb2 import MODE_EMPTY
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import (
     CAP_SCOPE_PLACEMENT,
     STORE_FAILURE_REFUSE,
+    EligibilityRule,
     EmptyReply,
     FrequencyCap,
     Guardrails,
@@ -52,6 +55,7 @@ NOW_MS = 1_700_000_000_000
 IDS = CustomerIds(b"k" * 32)
 CAP = Guardrails(caps=[FrequencyCap(name="three", impressions=3, scope=CAP_SCOPE_PLACEMENT)])
 CAP.caps[0].window.FromSeconds(3600)
+NOBODY = Guardrails(rules=[EligibilityRule(name="nobody", when=Condition(test="device == tv"))])
 LESS_OF_SHOES = Preferences(less_of_categories=["shoes"], time_zone="Europe/Istanbul")
 
 
@@ -282,6 +286,30 @@ async def test_a_store_that_does_not_answer_costs_what_is_known_and_no_more(stor
     # Once the time limit, not twice: the journal is told that the store is away.
     assert asyncio.get_running_loop().time() - begun < 0.35
     assert (decided.logged, decided.record.mode != 0) == (False, True)
+    impatient.close()
+
+
+@pytest.mark.one_server
+async def test_a_store_that_does_not_answer_does_not_keep_an_empty_reply_waiting(store: Store, store_url: str) -> None:
+    impatient = Pipe(store_url, timeout_s=0.2)
+    shop = Shop(store, impatient)
+    empty = NothingEligible(empty=EmptyReply())
+    await shop.apply(guardrails=NOBODY, when_nothing_eligible=empty)
+    await shop.decider.decide(request(event_id="e"))
+    refusing = Placement(
+        name="refusing", guardrails=NOBODY, when_nothing_eligible=empty, store_failure=STORE_FAILURE_REFUSE
+    )
+    await Placements(store).apply(with_defaults(refusing), now_ms=0)
+    await shop.live.refresh(["home", "refusing"])
+    await store.redis.execute_command("CLIENT", "PAUSE", "900", "ALL")
+    begun = asyncio.get_running_loop().time()
+    decided = await shop.decider.decide(request(event_id="f"))
+    assert decided.record.mode == MODE_EMPTY
+    assert asyncio.get_running_loop().time() - begun < 0.6
+    asked = request(event_id="g")
+    asked.placement = "refusing"
+    with pytest.raises(StoreUnavailableError):
+        await shop.decider.decide(asked)
     impatient.close()
 
 

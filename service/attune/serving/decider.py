@@ -35,6 +35,7 @@ from attune.store.decisions import Decisions
 from attune.store.history import Adding
 from attune.store.journal import DEFERRED, Entry, Journal
 from attune.v1.decision_service_pb2 import MODE_EMPTY
+from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE
 
 # Other calls get their turn after so many decisions of a batch: a millisecond or two.
 _DECISIONS_PER_TURN = 64
@@ -283,16 +284,25 @@ class Decider:
         self, request: DecideEnvelope, live: LivePlacement, event_id: str, error: NothingEligibleError
     ) -> Decided:
         """Return what was decided for a request when something was eligible, or what is answered without anything."""
-        if request.event_id:
-            try:
-                first = (await self._decisions.get(live.keys, request.event_id)).record
-            except NotFoundError:
-                pass
-            else:
-                return repeated(first, request, self._keys)
+        if request.event_id and (first := await self._made_before(request, live)) is not None:
+            return repeated(first, request, self._keys)
         if error.shows_nothing or live.placement.when_nothing_eligible.HasField("empty"):
             return Decided(DecisionRecord(event_id=event_id, mode=MODE_EMPTY), (), logged=False)
         raise error
+
+    async def _made_before(self, request: DecideEnvelope, live: LivePlacement) -> DecisionRecord | None:
+        """Return what is in the store under a request's event_id, waiting for it no longer than a decision may."""
+        try:
+            async with asyncio.timeout(self._journal.timeout_s):
+                return (await self._decisions.get(live.keys, request.event_id)).record
+        except NotFoundError:
+            return None
+        except (StoreUnavailableError, TimeoutError) as error:
+            if live.placement.store_failure != STORE_FAILURE_REFUSE:
+                return None
+            raise StoreUnavailableError(
+                f"it is not known what was decided before: {str(error) or 'no answer in time'}"
+            ) from error
 
     async def _first(self, drawn: Draft, found: bytes) -> Decided:
         """Return the decision that was in the store before, if it is of the same request."""
