@@ -22,7 +22,7 @@ from attune.serving.visitors import Visitors
 from attune.storage.v1.records_pb2 import DecisionRecord, SeenRecord
 from attune.store.client import Store
 from attune.store.customers import Customers
-from attune.store.decisions import Decisions
+from attune.store.decisions import Decisions, StoredDecision
 from attune.store.history import History
 from attune.store.journal import Journal
 from attune.store.keys import CustomerKeys, PlacementKeys
@@ -255,6 +255,28 @@ async def test_a_deferred_decision_is_in_the_history_once_it_is_shown(shop: Shop
     assert [await activator.activate(live, "e") for _ in range(3)] == [True, False, False]
     [shown] = await shop.seen()
     assert (shown.offer_id, shown.channel, shown.event_id) == (drawn(decided), "email", "e")
+
+
+class _AwayAtFirst(Decisions):
+    """Decisions of a store that does not answer the first time it is asked for one."""
+
+    is_away = True
+
+    async def get(self, keys: PlacementKeys, event_id: str) -> StoredDecision:
+        if self.is_away:
+            self.is_away = False
+            raise StoreUnavailableError("no answer in time")
+        return await super().get(keys, event_id)
+
+
+async def test_who_activates_again_because_the_store_did_not_answer_is_in_the_history(shop: Shop, store: Store) -> None:
+    await shop.decider.decide(request(event_id="e", deferred=True))
+    activator = Activator(no_offers, _AwayAtFirst(store), shop.visitors)
+    live = await shop.live.get("home")
+    with pytest.raises(StoreUnavailableError):
+        await activator.activate(live, "e")
+    await activator.activate(live, "e")
+    assert [each.event_id for each in await shop.seen()] == ["e"]
 
 
 async def test_what_a_customer_has_said_makes_a_decision_look_back(shop: Shop) -> None:
