@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from attune.api.channel_validation import channel_warnings
 from attune.api.condition_validation import condition_warnings
 from attune.serving.conditions import Conditions
 from attune.serving.guard_checks.quiet_hours import minute_of_day
@@ -38,6 +39,7 @@ def warnings_in_steps(placement: Placement, segments: Conditions) -> Iterator[Se
     if not n_found:
         yield _together(guardrails.rules, segments)
     yield list(_always_silent(guardrails.quiet_hours))
+    yield list(channel_warnings(placement))
 
 
 def _together(rules: Sequence[EligibilityRule], segments: Conditions) -> list[str]:

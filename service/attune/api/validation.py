@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from attune.api.belief_validation import belief_violations
 from attune.api.challenger_validation import auto_promote_violations, challenger_violations
+from attune.api.channel_validation import channel_violations
 from attune.api.checks import (
     between,
     count,
@@ -119,6 +120,7 @@ def _placement_violations(placement: Placement) -> Iterator[Violation]:
     yield from prefixed("shortlist", _shortlist_violations(placement.shortlist))
     yield from challenger_violations(placement.challengers, lambda policy: _whole_policy_violations(policy, placement))
     yield from auto_promote_violations(placement)
+    yield from channel_violations(placement)
 
 
 def _guardrail_violations(placement: Placement, segments: Conditions | None) -> Iterator[Violation]:

@@ -74,6 +74,7 @@ def interaction_line(placement: str, row: SlotRow) -> dict[str, Any]:
             "mode": row.mode,
             "imported": decision.imported,
             "withheld": decision.withheld,
+            "with_channels": decision.with_channels,
         },
         **({"_skipLearn": True} if is_withheld(decision) else {}),
     }

@@ -135,6 +135,7 @@ def _ours(where: str, line: Mapping[str, Any], said: Mapping[str, Any]) -> Readi
     decision = _decision(present(line, "EventId"), present(said, "decided_at_ms"), from_namespaces(CONTEXT, c), actions)
     decision.mode = _MODES[said["mode"]]
     decision.withheld = said.get("withheld") is True
+    decision.with_channels = said.get("with_channels") is True
     outcomes = [_outcome(observation) for observation in line["o"]]
     pmf, chosen = _drawn(line, len(actions))
     ids, position = [action.id for action in actions], position_of(said)

@@ -27,7 +27,7 @@ _MOST_LISTS = 4
 _MODES = {word: mode for mode, word in MODES.items()}
 # What cannot be made from something else.
 _NEEDED = ("event_id", "slot", "decided_at", "mode", "context", "offers", "pmf", "chosen", "outcomes")
-_WELCOME = ("position", "withheld", "withdrawn")
+_WELCOME = ("position", "withheld", "with_channels", "withdrawn")
 _NEEDED_LATE = ("event_id", "slot", "outcome_id", "name", "value", "occurred_at", "received_at")
 
 
@@ -109,6 +109,7 @@ def _slot(where: str, values: Mapping[str, Any], offers: Sequence[ReadOffer]) ->
         mode=_mode(values["mode"]),
         imported=True,
         withheld=bool(values.get("withheld")),
+        with_channels=bool(values.get("with_channels")),
     )
     outcomes = [_outcome(outcome, values["slot"]) for outcome in values["outcomes"] or []]
     ids, position = [offer.id for offer in offers], position_of(values)

@@ -6,9 +6,9 @@ A cap counts what was shown, not what was decided: of deferred decisions under w
 import time
 from collections.abc import Callable
 
-from attune.serving.catalog import LiveOffers
 from attune.serving.impressions import impressions_of
 from attune.serving.live import LivePlacement
+from attune.serving.live_offers import LiveOffers
 from attune.serving.visitors import Visitors
 from attune.store.decisions import Decisions
 

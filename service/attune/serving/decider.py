@@ -20,7 +20,6 @@ from attune.errors import (
 )
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.budgets import Budgets
-from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Visitor
 from attune.serving.decided import Decided, repeated, unlogged, written
 from attune.serving.drawing import Draft, draft, draw_all
@@ -28,6 +27,7 @@ from attune.serving.identity import new_event_id
 from attune.serving.impressions import impressions
 from attune.serving.joining import circumstances_of
 from attune.serving.live import LivePlacement, LivePlacements
+from attune.serving.live_offers import LiveOffers
 from attune.serving.profile import ProfileRules
 from attune.serving.visitors import Visitors
 from attune.storage.v1.records_pb2 import DecisionRecord

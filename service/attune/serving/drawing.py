@@ -17,12 +17,12 @@ import numpy as np
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.budgets import Charge
 from attune.serving.candidates import part_of
-from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Circumstances, Visitor
 from attune.serving.eligible import Eligible, eligible_offers
 from attune.serving.identity import request_digest
 from attune.serving.joining import told_of
 from attune.serving.live import LivePlacement
+from attune.serving.live_offers import LiveOffers
 from attune.serving.recording import common_fields, offers_field, own_fields
 from attune.serving.reply_limits import ReplyLimits
 from attune.serving.shortlist import ranking, shortlist
@@ -82,6 +82,11 @@ class Draft:
     def policy_version(self) -> int:
         """The version that decided; 0 where it was not the placement's policy."""
         return self.live.version if self.mode == MODE_LEARNED else 0
+
+    @property
+    def with_channels(self) -> bool:
+        """Whether what was drawn stands for an offer on a channel."""
+        return self.eligible.with_channels
 
     @property
     def excluded(self) -> Sequence[ExclusionRecord]:
@@ -159,7 +164,7 @@ class Draft:
         """Return the decision as it is going to be stored, a storage.v1.DecisionRecord."""
         eligible = self.eligible
         own = own_fields(self.event_id, self.decided_at_ms, eligible.context, self.pmf, self.chosen)
-        record = own + common_fields(self.policy_version, self.mode, eligible.offer_set)
+        record = own + common_fields(self.policy_version, self.mode, eligible.offer_set, eligible.with_channels)
         if not eligible.offer_set:
             record += offers_field(eligible.offers)
         return record + self._more() if self._has_more() else record
@@ -216,7 +221,9 @@ def draft(
         InvalidInputError: A feature breaks the limits, or no offer of the request is left.
         NothingEligibleError: No offer of the catalogue is left.
     """
-    eligible = eligible_offers(request, offers, live.guard, circumstances, live.default_offer)
+    eligible = eligible_offers(
+        request, offers, live.guard, circumstances, default_offer=live.default_offer, channels=live.channels
+    )
     # Only who sends an event_id can repeat a request. What is known about a customer moves on: it is no part of that.
     digest = request_digest(request, eligible.asked or eligible.situation, digest_key) if request.event_id else b""
     if circumstances is not None and circumstances.customer is not None:
@@ -226,7 +233,9 @@ def draft(
     policy, mode = (None, MODE_DEFAULT) if eligible.is_default else _chooser(live, request.customer_id or event_id)
     n_slots = request.slots
     begun = Draft(request, live, window_ms, event_id, digest, eligible, policy, mode, n_slots, circumstances)
-    if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, n_slots)):
+    # With channels, as many as n slots need: each of n offers on all of them.
+    needed = n_slots * max(1, len(live.channels))
+    if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, needed)):
         begun.shorten(size)
     return begun
 

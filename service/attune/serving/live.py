@@ -16,6 +16,7 @@ from attune.metrics import ServingMetrics
 from attune.serving.guard import Guard
 from attune.serving.guards import Guards
 from attune.serving.specs import control_spec, policy_spec, shortlist_of, start_spec
+from attune.serving.variants import Channel, channels_of
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.interactions import BEGINNING, order
 from attune.store.keys import PlacementKeys, unknown_placement
@@ -52,6 +53,7 @@ class LivePlacement:
         guard: What may be drawn, of what is eligible otherwise.
         default_offer: What is shown where nothing is eligible, a serialised attune.v1.Offer; empty for none.
         rests_after: Names of the outcomes after which something rests.
+        channels: The channels that are chosen from; none where that is not decided here.
     """
 
     keys: PlacementKeys
@@ -67,6 +69,7 @@ class LivePlacement:
     guard: Guard
     default_offer: bytes = b""
     rests_after: frozenset[str] = frozenset()
+    channels: tuple[Channel, ...] = ()
 
     @property
     def placement(self) -> Placement:
@@ -233,6 +236,7 @@ class LivePlacements:
             guard=guard,
             default_offer=_default_offer(placement),
             rests_after=frozenset(each.outcome for each in placement.guardrails.cool_downs),
+            channels=channels_of(placement.channels),
         )
 
     async def _policy(
