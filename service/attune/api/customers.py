@@ -164,7 +164,7 @@ class CustomerServicer:
         for placement, event_id in named:
             with suppress(NotFoundError):  # forgotten, or the placement is gone
                 stored = await self._stored.get(PlacementKeys(placement), event_id)
-                yield decision_message(placement, stored)
+                yield _of_customer(decision_message(placement, stored))
 
 
 async def _all_or_none_waits(work: Iterable[Coroutine[Any, Any, None]]) -> None:
@@ -174,6 +174,20 @@ async def _all_or_none_waits(work: Iterable[Coroutine[Any, Any, None]]) -> None:
         await asyncio.gather(*tasks)
     finally:
         await end(*tasks)
+
+
+def _of_customer(decision: Decision) -> Decision:
+    """Return a decision without the offers that were not shown.
+
+    They say nothing of the customer, and a thousand decisions of a thousand offers are more than a reply can hold.
+    """
+    chosen = {choice.offer_id for choice in decision.choices}
+    shown = [each for each in decision.offers if each.offer.id in chosen]
+    del decision.offers[:]
+    decision.offers.extend(shown)
+    for each in decision.excluded:
+        del each.offer_ids[:]
+    return decision
 
 
 def _summary(kept: ActivityRecord) -> ActivitySummary:

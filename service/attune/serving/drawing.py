@@ -43,6 +43,7 @@ class Draft:
     """A decision that is being made.
 
     Attributes:
+        request: What was asked.
         live: The placement.
         window_ms: The reward window, or `DEFERRED`.
         event_id: The decision's id.
@@ -60,6 +61,7 @@ class Draft:
         later_slots: The slots after the first.
     """
 
+    request: DecideEnvelope
     live: LivePlacement
     window_ms: int
     event_id: str
@@ -201,6 +203,8 @@ def draft(
     offers: LiveOffers | None,
     event_id: str,
     circumstances: Circumstances | None = None,
+    *,
+    digest_key: bytes = b"",
 ) -> Draft:
     """Begin a decision: say what may be drawn, and who decides.
 
@@ -211,6 +215,7 @@ def draft(
         event_id: The decision's id.
         circumstances: What it is made under, with all that is known about the customer; None where nothing is known and
             nobody looks at them.
+        digest_key: What the digest of the request is keyed with; empty for nothing.
 
     Raises:
         InvalidInputError: A feature breaks the limits, or no offer of the request is left.
@@ -220,14 +225,14 @@ def draft(
         request, offers, live.guard, circumstances, default_offer=live.default_offer, channels=live.channels
     )
     # Only who sends an event_id can repeat a request. What is known about a customer moves on: it is no part of that.
-    digest = request_digest(request, eligible.asked or eligible.situation) if request.event_id else b""
+    digest = request_digest(request, eligible.asked or eligible.situation, digest_key) if request.event_id else b""
     if circumstances is not None and circumstances.customer is not None:
         situation = told_of(eligible.situation, circumstances.customer)
         eligible = eligible._replace(situation=situation, context=circumstances.context.SerializeToString())
     window_ms = DEFERRED if request.deferred else live.window_ms
     policy, mode = (None, MODE_DEFAULT) if eligible.is_default else _chooser(live, request.customer_id or event_id)
     n_slots = request.slots
-    begun = Draft(live, window_ms, event_id, digest, eligible, policy, mode, n_slots, circumstances)
+    begun = Draft(request, live, window_ms, event_id, digest, eligible, policy, mode, n_slots, circumstances)
     # With channels, as many as n slots need: each of n offers on all of them.
     needed = n_slots * max(1, len(live.channels))
     if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, needed)):

@@ -54,6 +54,7 @@ class Visitors:
 
     Attributes:
         rules: How profiles are kept.
+        keys: What digests of requests are keyed with, and were before.
     """
 
     def __init__(self, rules: CustomerRules, history: History, customers: Customers) -> None:
@@ -69,6 +70,7 @@ class Visitors:
         self._customers = customers
         self._turns = Turns()
         self.rules = rules.profile
+        self.keys = rules.ids.every
 
     @asynccontextmanager
     async def met(
