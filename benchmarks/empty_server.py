@@ -8,8 +8,8 @@ import grpc
 import uvloop
 from google.protobuf.empty_pb2 import Empty
 
-from attune.config import ServerSettings
 from attune.endpoint import new_grpc_server
+from attune.settings import ServerSettings
 
 METHOD = "/attune.benchmarks.EmptyService/Call"
 

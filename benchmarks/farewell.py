@@ -15,10 +15,10 @@ from contextlib import ExitStack
 import grpc
 import uvloop
 
-from attune.config import ServerSettings
 from attune.endpoint import new_grpc_server
 from attune.goaway import clients_gone
 from attune.held_address import HeldAddress
+from attune.settings import ServerSettings
 
 METHOD = "/attune.benchmarks.SlowService/Call"
 CONNECTIONS = 8

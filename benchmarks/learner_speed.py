@@ -18,11 +18,11 @@ from statistics import median
 
 import vowpalwabbit
 
-from attune.config import LearnerSettings
 from attune.learning.entries import lesson
 from attune.learning.learner import PlacementLearner
 from attune.metrics import LearningMetrics
 from attune.serving.specs import reward_spec, with_defaults
+from attune.settings import LearnerSettings
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.client import Store
 from attune.store.embedded import EmbeddedStore

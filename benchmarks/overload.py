@@ -17,7 +17,7 @@ from pathlib import Path
 import grpc
 from tests.support.service import RunningService
 
-from attune.config import ServerSettings
+from attune.settings import ServerSettings
 from attune.v1.placement_service_pb2 import ApplyPlacementRequest
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 from benchmarks import h2, machine, workload

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from benchmarks import customers
 from benchmarks.measure import Throughput
 from benchmarks.results import Results
 from benchmarks.workload import SIZES
@@ -54,6 +55,11 @@ def requirements(results: Results) -> list[Requirement]:
             for ratios in [_costs(results.daemon(size), results.batch(size))]
         ),
         _least("learner / bare vw.learn loop, K = 10, rate", 0.40, results.learner[0].ratios),
+        _most(
+            "Decide, K = 10 catalogue, with profile, caps and rules / without, server CPU",
+            1.35,
+            customers.costs(results.customers, results.catalogue(10)),
+        ),
         _most("p99 at 50 % load, K = 50 catalogue, ms", 5.0, [run.p99_ms for run in latency]),
     ]
 

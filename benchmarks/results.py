@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks import evaluation, policy_cost, replay
+from benchmarks import customers, evaluation, policy_cost, replay
 from benchmarks.h2load import SecondOpinion
 from benchmarks.learner_speed import LearnerCost
 from benchmarks.measure import Latency, Throughput
@@ -54,6 +54,11 @@ class Results:
     def catalogue(self, n_offers: int) -> list[Throughput]:
         """Returns those of `Decide` with so many offers of the catalogue."""
         return self.rows[f"Decide, K = {n_offers:,}"]
+
+    @property
+    def customers(self) -> list[Throughput]:
+        """The runs of `Decide` for customers of whom something is known, under caps and rules."""
+        return self.rows[customers.FIGURE]
 
     def batch(self, n_offers: int) -> list[Throughput]:
         """Returns those of `DecideBatch`."""

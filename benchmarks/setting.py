@@ -16,7 +16,7 @@ from attune.store.client import Store
 from attune.store.keys import PlacementKeys
 from attune.store.versions import Versions
 from attune.v1.decision_service_pb2 import DecideRequest
-from benchmarks import machine, workload
+from benchmarks import customers, machine, workload
 from benchmarks.measure import Loaded, Target
 from benchmarks.processes import Processes, empty_server, pin_apart
 from benchmarks.targets import (
@@ -71,6 +71,7 @@ def running() -> Iterator[Setting]:
         service = Service(Processes(running_service.address, pids["server"], pids["store"]), channel)
         numbers = workload.days()
         inline, catalogue, batches = _decisions(service, numbers)
+        known = customers.target(service, channel, numbers)
         daemons = [_daemon(stack, service, directory, n_offers, numbers) for n_offers in DAEMON_SIZES]
         name_decisions(service)
         nothing = empty(idle)
@@ -80,7 +81,7 @@ def running() -> Iterator[Setting]:
         others = [running_service.pid, pids["store"], pids["learner"], getpid()]
         described = machine.describe(pids["store"])  # before cores are taken away from this process
         pinning = pin_apart([pids["server"], idle.server, *asked], others)
-        rows = [nothing, inline, *catalogue.values(), *compared, *recording]
+        rows = [nothing, inline, known, *catalogue.values(), *compared, *recording]
         yield Setting(nothing, inline, catalogue, rows, pids, {**described, "cores": pinning})
 
 

@@ -19,6 +19,7 @@ from attune.v1.decision_service_pb2 import (
     DecideResponse,
     GetDecisionRequest,
 )
+from attune.v1.placement_pb2 import Guardrails
 from attune.v1.placement_service_pb2 import ApplyPlacementRequest, GetPlacementRequest, PlacementStatus
 from attune.v1.reward_service_pb2 import OUTCOME_STATUS_ACCEPTED, RecordOutcomesResponse
 from benchmarks import empty_server, h2, workload
@@ -68,9 +69,12 @@ class Service:
         status: PlacementStatus = self._placements.GetPlacement(GetPlacementRequest(placement=placement)).status
         return status
 
-    def apply(self, placement: str, window_s: int = _MEASURING_WINDOW_S) -> None:
+    def apply(self, placement: str, window_s: int = _MEASURING_WINDOW_S, guardrails: Guardrails | None = None) -> None:
         """Applies a placement, with a window that no measurement outlasts; returns when every worker has seen it."""
-        self._placements.ApplyPlacement(ApplyPlacementRequest(placement=workload.placement(placement, window_s)))
+        applied = workload.placement(placement, window_s)
+        if guardrails is not None:
+            applied.guardrails.CopyFrom(guardrails)
+        self._placements.ApplyPlacement(ApplyPlacementRequest(placement=applied))
         time.sleep(1.0)
 
     def put_catalogue(self) -> None:
@@ -192,14 +196,14 @@ def empty(processes: Processes) -> Target:
     return Target("empty call", empty_server.METHOD, processes, iter(lambda: b"", None))
 
 
-def learn(service: Service, asked: Asked, messages: Iterator[bytes]) -> None:
+def learn(service: Service, asked: Asked, messages: Iterator[bytes], guardrails: Guardrails | None = None) -> None:
     """Applies a placement and lets it learn, so that a learned model is measured and not an empty one."""
     placement = asked.placement
-    service.apply(placement, _LEARNING_WINDOW_S)
+    service.apply(placement, _LEARNING_WINDOW_S, guardrails)
     warm_up = Target(f"learning {placement}", DECIDE, service.processes, messages)
     warm_up.counted(warm_up.closed_loop(_LEARNING_S if asked.n_offers <= _MANY else _LEARNING_S / 4))
     service.wait_until_learned(placement, service.status(placement).decisions)
-    service.apply(placement)
+    service.apply(placement, guardrails=guardrails)
 
 
 def name_decisions(service: Service) -> None:

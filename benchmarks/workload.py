@@ -22,6 +22,8 @@ from attune.v1.reward_service_pb2 import Outcome, RecordOutcomesRequest
 
 INLINE = "bench-inline"
 INLINE_OFFERS = 10
+FOR_CUSTOMERS = "bench-customers"
+"""The placement that decides for customers: among as many offers as the smallest one, see `benchmarks.customers`."""
 SIZES = (10, 50, 200, 1_000)
 BATCH = 64
 
@@ -62,8 +64,7 @@ def offers(n_offers: int) -> list[Offer]:
 def catalogue() -> list[CatalogOffer]:
     """Returns offers for the placements of all sizes: each has the first ones, as many as its name says."""
     return [
-        CatalogOffer(offer=offer, placements=[by_catalogue(size) for size in SIZES if number < size])
-        for number, offer in enumerate(offers(max(SIZES)))
+        CatalogOffer(offer=offer, placements=_placements_of(number)) for number, offer in enumerate(offers(max(SIZES)))
     ]
 
 
@@ -150,6 +151,11 @@ def split(encoded: str) -> tuple[str, str]:
     """Returns what stands before and behind the number in the encoded features of one of `contexts`."""
     before, _, behind = encoded.partition(repr(_SENTINEL))
     return before, behind
+
+
+def _placements_of(number: int) -> list[str]:
+    named = [by_catalogue(size) for size in SIZES if number < size]
+    return [*named, FOR_CUSTOMERS] if number < min(SIZES) else named
 
 
 def _template(serialised: bytes) -> tuple[bytearray, list[int]]:

@@ -55,7 +55,7 @@ class Coupons:
 
     def rounds(self, seed: int) -> Rounds:
         """Shuffle the rows and draw the answers."""
-        rows, rng = _rows(self.data), np.random.default_rng(seed)
+        rows, rng = read_rows(self.data), np.random.default_rng(seed)
         shuffled = [rows[i] for i in rng.permutation(len(rows))[: self.n_rounds]]
         accepted = rng.random((len(shuffled), 1)) < acceptance(self.data, shuffled)
         situations = [situation(_context(row), _ACTIONS) for row in shuffled]
@@ -80,7 +80,7 @@ def acceptance(data: Path, rows: Sequence[Row]) -> NDArray[np.float64]:
 
 @cache
 def _response_model(data: Path) -> tuple[OneHotEncoder, LogisticRegression]:
-    rows = _rows(data)
+    rows = read_rows(data)
     encoder = OneHotEncoder(sparse_output=False).fit([_values(row) for row in rows])
     contexts = encoder.transform([_values(row) for row in rows])
     shown = [(row["couponType"], row["expiration"]) for row in rows]
@@ -89,7 +89,12 @@ def _response_model(data: Path) -> tuple[OneHotEncoder, LogisticRegression]:
 
 
 @cache
-def _rows(data: Path) -> list[dict[str, str]]:
+def read_rows(data: Path) -> list[dict[str, str]]:
+    """Read the data: drivers in situations, and what they were offered.
+
+    Args:
+        data: The directory of the reference data.
+    """
     with gzip.open(data / "coupon" / "in-vehicle-coupon.csv.gz", "rt", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 

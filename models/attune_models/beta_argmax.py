@@ -74,9 +74,16 @@ def _points(
     end = np.log1p((high - low) / start)
     n_panels = int(np.ceil(end * 2.0 * length / _PANEL))
     half = 0.5 * end / n_panels
-    nodes, _ = legendre.leggauss(_NODES)
+    nodes, _ = _nodes()
     growth = np.exp(half * (2.0 * np.arange(n_panels)[:, np.newaxis] + 1.0 + nodes))
     return low + start * (growth - 1.0), growth * (start * half)
+
+
+@cache
+def _nodes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return nodes in [-1, 1] and their weights, each of shape (n_nodes,). They take as long as all else."""
+    nodes, weights = legendre.leggauss(_NODES)
+    return np.asarray(nodes), np.asarray(weights)
 
 
 @cache
@@ -86,11 +93,11 @@ def _quadrature() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     Returns:
         Matrix of shape (n_nodes, n_nodes), from the right; weights of shape (n_nodes,).
     """
-    nodes, weights = legendre.leggauss(_NODES)
+    nodes, weights = _nodes()
     to_series = np.linalg.inv(legendre.legvander(nodes, _NODES - 1))
     antiderivatives = legendre.legint(np.eye(_NODES), axis=0)
     at_nodes = legendre.legval(np.ones(1), antiderivatives) - legendre.legval(nodes, antiderivatives)
-    return np.asarray(to_series.T @ at_nodes), np.asarray(weights)
+    return np.asarray(to_series.T @ at_nodes), weights
 
 
 def _log_densities(

@@ -236,6 +236,7 @@ def slot_of(context: str) -> int:
 
 
 @lru_cache(_CACHED_TOKENS)
+@lru_cache(_CACHED_TOKENS)
 def _name(kind: str, name: str) -> str:
     if not name:
         raise FeatureError(kind, "expected a feature name of 1 to 256 bytes, got an empty one")

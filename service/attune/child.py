@@ -14,9 +14,9 @@ from contextlib import suppress
 from typing import Protocol
 
 from attune import config
-from attune.config import Settings
 from attune.errors import AttuneError, StoreUnavailableError
 from attune.process import FEW_ARENAS, ONE_THREAD, bound, ending
+from attune.settings import Settings
 
 READY_VARIABLE = "ATTUNE_READY_FD"
 FIRST_DELAY_S = 0.1

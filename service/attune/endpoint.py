@@ -17,11 +17,11 @@ from grpc_reflection.v1alpha import reflection
 
 from attune.api.admission import Admission, Admitted, Lag, Limits
 from attune.api.methods import handler, with_own_queue
-from attune.config import ServerSettings
 from attune.errors import SettingError
 from attune.goaway import clients_gone
 from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
 from attune.metrics import ServingMetrics
+from attune.settings import ServerSettings
 
 MAX_MESSAGE_BYTES = 1 << 20
 CONNECTION_GRACE_S = 30

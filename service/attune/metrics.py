@@ -44,6 +44,9 @@ class ServingMetrics:
         self._excluded = _counter(
             self.registry, "offers_excluded", "Offers that could not be drawn.", ["placement", "reason"]
         )
+        self._channels = _counter(
+            self.registry, "channels_chosen", "What was drawn, by its channel.", ["placement", "channel"]
+        )
         self._offers = _gauge(self.registry, "live_offers", "Offers of the catalogue to draw from.", ["placement"])
         # Finding a child by its labels costs more than counting; see benchmarks/metrics_cost.py.
         self._bound: dict[tuple[str, Mode, bool], Counter] = {}
@@ -66,6 +69,11 @@ class ServingMetrics:
                 short = ExclusionReason.Name(reason).removeprefix("EXCLUSION_REASON_").lower()
                 child = self._bound_excluded[placement, reason] = self._excluded.labels(placement, short)
             child.inc(n_offers)
+
+    def chose(self, placement: str, channels: Iterable[str]) -> None:
+        """Count what a decision of an applied placement is shown on: a channel for each slot."""
+        for channel in channels:
+            self._channels.labels(placement, channel).inc()
 
     def failed(self, method: str, code: str) -> None:
         """Count a call that was answered with an error: its method, and the name of the status code."""
@@ -109,7 +117,7 @@ class ServingMetrics:
         """Drop what is known about a placement that is gone."""
         self._bound = {key: child for key, child in self._bound.items() if key[0] != placement}
         self._bound_excluded = {key: child for key, child in self._bound_excluded.items() if key[0] != placement}
-        counted = (self._decisions, self._outcomes, self._snapshots, self._excluded)
+        counted = (self._decisions, self._outcomes, self._snapshots, self._excluded, self._channels)
         _forget(placement, *counted, self._version, self._offers)
 
 

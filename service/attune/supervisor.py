@@ -15,9 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from attune.child import Child, Keeper, NeverReadyError, stop, until_ready
-from attune.config import Settings, reachable
+from attune.config import reachable
 from attune.errors import SettingError, StoreUnavailableError
 from attune.process import bound, python
+from attune.settings import Settings
 from attune.signals import Signals
 from attune.store.data_dir import customer_key
 from attune.store.embedded import EmbeddedStore

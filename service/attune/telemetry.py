@@ -10,7 +10,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from attune.config import LogSettings
+from attune.settings import LogSettings
 
 # What every record has: whatever else it has came with `extra`.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

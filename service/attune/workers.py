@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from attune.child import Child, Keeper, NeverReadyError, stop, until_ready
-from attune.config import MAX_PORT, ServerSettings, Settings
 from attune.errors import SettingError
 from attune.held_address import HeldAddress
 from attune.process import python
+from attune.settings import MAX_PORT, ServerSettings, Settings
 
 # What a server needs on top of the time its calls may take.
 STOP_S = 5.0

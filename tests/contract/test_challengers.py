@@ -16,6 +16,7 @@ from attune.storage.v1.records_pb2 import (
 from attune.store.challengers import Challengers
 from attune.store.client import Store
 from attune.store.decisions import LoggedInteraction
+from attune.store.generations import Generations
 from attune.store.interactions import BEGINNING, Interactions
 from attune.store.placements import Placements
 from attune.store.training_log import TrainingLog
@@ -145,6 +146,25 @@ async def test_a_challenger_keeps_one_snapshot(store: Store, traffic: Traffic) -
         for made in (50, 100, 150):
             await traffic.visits(50)
             await settled(store, keys, made)
+    kept = {keys.snapshot(version.version).encode() for version in await Versions(store).kept(keys)}
+    [challenger] = (await Challengers(store).records(keys)).values()
+    snapshots = {key for key in await every_key(store) if b"snapshot" in key}
+    assert snapshots == kept | {keys.snapshot(challenger.training.version).encode()}
+
+
+async def test_a_challenger_that_is_trained_anew_leaves_nothing_of_before(store: Store, traffic: Traffic) -> None:
+    """What it learned then may be of somebody who is to be forgotten."""
+    keys = traffic.keys
+    await Placements(store).apply(placement(POPULAR), 0)
+    async with Learner(store):
+        await traffic.visits(50)
+        await settled(store, keys, 50)
+        await Generations(store).rebuild("home", whole_log=True)
+
+        async def anew() -> bool:
+            return (await Challengers(store).records(keys))["popular"].training.generation == 1
+
+        await until(anew, "another generation")
     kept = {keys.snapshot(version.version).encode() for version in await Versions(store).kept(keys)}
     [challenger] = (await Challengers(store).records(keys)).values()
     snapshots = {key for key in await every_key(store) if b"snapshot" in key}

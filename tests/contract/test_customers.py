@@ -11,10 +11,12 @@ from attune.errors import NoConsentError, StoreUnavailableError
 from attune.serving.consent import ConsentRule
 from attune.serving.customer_ids import CustomerIds
 from attune.serving.customers import Became, CustomerRules, Done, KnownCustomers
+from attune.serving.erasures import CustomerErasures
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
 from attune.store.client import Store
 from attune.store.customers import ACTIVITY_IDS_KEPT_S, MOST_ACTIVITY_IDS, Change, Customers, Retention
 from attune.store.decisions import Decisions
+from attune.store.erasures import Erasures
 from attune.store.keys import CustomerKeys
 from attune.store.pipe import Pipe
 from attune.v1.customer_service_pb2 import (
@@ -277,8 +279,10 @@ async def test_no_key_and_no_value_has_the_id(store: Store, known: KnownCustomer
 async def test_a_store_that_is_away_is_not_waited_for_once_for_each_customer(tmp_path: Path) -> None:
     """And nothing goes on behind the back of whoever was told."""
     nowhere = Pipe(f"unix://{tmp_path}/none.sock", timeout_s=0.2)
-    known = KnownCustomers(Customers(nowhere), CustomerRules(IDS, ConsentRule(assumed=True)))
-    servicer = CustomerServicer(known, Decisions(Store("redis://127.0.0.1:1", timeout_s=0.2)))
+    customers, store = Customers(nowhere), Store("redis://127.0.0.1:1", timeout_s=0.2)
+    known = KnownCustomers(customers, CustomerRules(IDS, ConsentRule(assumed=True)))
+    erasures = CustomerErasures(known, customers, Erasures(store))
+    servicer = CustomerServicer(known, erasures, Decisions(store))
     crowd = [Activity(customer_id=f"c{i}", name="page_view") for i in range(500)]
     before = asyncio.all_tasks()
     with pytest.raises(StoreUnavailableError):

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 import pytest
 
 import oracle
-from attune.config import LearnerSettings
 from attune.learning import final_rewards
 from attune.learning.final_rewards import FinalRewards
 from attune.learning.learners import Learners
 from attune.learning.trainee import Start, Trainee, start_of
 from attune.serving.live import LivePlacements
 from attune.serving.specs import with_defaults
+from attune.settings import LearnerSettings
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, VersionRecord
 from attune.store.client import Store
 from attune.store.decisions import LoggedInteraction, interaction_of

@@ -8,9 +8,9 @@ from hashlib import sha256
 import pytest
 
 import oracle
-from attune.config import LearnerSettings
 from attune.learning.learners import Learners
 from attune.serving.specs import with_defaults
+from attune.settings import LearnerSettings
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, VersionRecord
 from attune.store.client import Store
 from attune.store.interactions import Interactions

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from attune.config import LearnerSettings
 from attune.learning import learner
 from attune.learning.learners import Learners
 from attune.serving.specs import with_defaults
+from attune.settings import LearnerSettings
 from attune.store.client import Store
 from attune.store.keys import LEARNERS
 from attune.store.learners import LearnerRegister

@@ -13,11 +13,11 @@ from attune.errors import NotFoundError, UnusableVersionError
 from attune.metrics import ServingMetrics
 from attune.serving.live import LivePlacements
 from attune.serving.specs import policy_spec, start_spec, with_defaults
-from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
+from attune.storage.v1.records_pb2 import VersionRecord
 from attune.store.client import Store
 from attune.store.generations import Generations
 from attune.store.keys import PlacementKeys
-from attune.store.placements import Placements
+from attune.store.placements import Glance, Placements
 from attune.store.versions import Versions
 from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import (
@@ -274,9 +274,7 @@ class Delayed(Placements):
         super().__init__(store)
         self.has_looked, self.goes_on = asyncio.Event(), asyncio.Event()
 
-    async def glance(
-        self, names: Iterable[str], *, at_new: bool = False
-    ) -> dict[str, tuple[PlacementRecord | None, int]]:
+    async def glance(self, names: Iterable[str], *, at_new: bool = False) -> dict[str, Glance]:
         """Look, and wait."""
         seen = await super().glance(names, at_new=at_new)
         if not self.has_looked.is_set():

@@ -127,10 +127,10 @@ async def test_a_record_with_fields_of_a_later_release_can_be_changed(store: Sto
 @pytest.mark.usefixtures("home")
 async def test_a_glance_shows_what_is_there_and_what_is_not(store: Store) -> None:
     glance = await Placements(store).glance(["home", "nobody"])
-    record, version = glance["home"]
+    record, version, baseline = glance["home"]
     assert record is not None
-    assert (record.placement.name, version) == ("home", 0)
-    assert glance["nobody"] == (None, 0)
+    assert (record.placement.name, version, baseline) == ("home", 0, 0)
+    assert glance["nobody"] == (None, 0, 0)
 
 
 @pytest.mark.usefixtures("home")
@@ -144,14 +144,14 @@ async def test_a_glance_parses_only_what_has_changed(store: Store) -> None:
     assert changed is not None
     assert changed.placement.control.share == 0.5
     await placements.delete("home")
-    assert await placements.glance(["home"]) == {"home": (None, 0)}
+    assert await placements.glance(["home"]) == {"home": (None, 0, 0)}
 
 
 @pytest.mark.usefixtures("home")
 async def test_a_glance_can_show_placements_that_nobody_has_asked_for(store: Store) -> None:
     await Placements(store).apply(with_defaults(Placement(name="other")), NOW_MS)
     seen = await Placements(store).glance(["home", "gone"], at_new=True)
-    assert {name: record is not None for name, (record, _) in seen.items()} == {
+    assert {name: record is not None for name, (record, *_) in seen.items()} == {
         "home": True,
         "gone": False,
         "other": True,

@@ -1,5 +1,6 @@
 """What came of what was shown, on its way into histories."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -108,6 +109,38 @@ async def test_what_was_recorded_and_not_noted_is_noted_when_it_is_sent_again(sh
     await shop.show(TOM, "e1", "boots")
     await shop.note("e1", "dismissed", 1000, is_new=False)
     assert (await shop.seen(TOM))[1:] == [outcome("e1", "boots", "dismissed", 1000)]
+
+
+@pytest.mark.one_server
+async def test_many_outcomes_of_long_histories_do_not_keep_others_waiting(shop: Shop) -> None:
+    customers = [bytes([i]) * 16 for i in range(1, 101)]
+    crowd = [impression(f"x{i:015}", "caps").SerializeToString() for i in range(1000)]
+    for i, customer in enumerate(customers):
+        await shop.show(customer, f"e{i:03}", "boots")
+        await shop.store.redis.rpush(CustomerKeys(customer).seen, *crowd)
+    taken = [Taken(f"e{i:03}", 0, "dismissed", SHOWN_MS) for i in range(len(customers))]
+    noting, loop, longest_s = asyncio.ensure_future(shop.taken.note(shop.keys, taken)), asyncio.get_running_loop(), 0.0
+    while not noting.done():
+        begun_s = loop.time()
+        await asyncio.sleep(0)
+        longest_s = max(longest_s, loop.time() - begun_s)
+    assert longest_s < 0.25, "so long nobody else was heard"
+    assert [(await shop.seen(each))[-1].outcome for each in customers[::33]] == ["dismissed"] * 4
+
+
+async def test_an_entry_that_cannot_be_read_does_not_stand_in_the_way(shop: Shop) -> None:
+    await shop.store.redis.rpush(CustomerKeys(TOM).seen, b"\xff e1 \xff")
+    await shop.show(TOM, "e1", "boots")
+    await shop.note("e1", "dismissed", 1000)
+    assert len(await shop.store.redis.lrange(CustomerKeys(TOM).seen, 0, -1)) == 3
+
+
+async def test_many_outcomes_of_one_customer_are_noted(shop: Shop) -> None:
+    events = [f"e{i}" for i in range(60)]
+    for event_id in events:
+        await shop.show(TOM, event_id, "boots")
+    await shop.taken.note(shop.keys, [Taken(event_id, 0, "dismissed", SHOWN_MS) for event_id in events])
+    assert [each.event_id for each in await shop.seen(TOM) if each.outcome] == events
 
 
 async def test_nothing_is_taken_before_it_was_shown(shop: Shop) -> None:

@@ -9,24 +9,27 @@ import pytest
 from attune.errors import AlreadyExistsError, NothingEligibleError, StoreUnavailableError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.activator import Activator
+from attune.serving.candidates import asked as asked_about
 from attune.serving.consent import ConsentRule
 from attune.serving.customer_ids import CustomerIds
 from attune.serving.customers import CustomerRules, Done, KnownCustomers
 from attune.serving.decided import Decided
 from attune.serving.decider import Decider
+from attune.serving.identity import request_digest
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.serving.specs import with_defaults
 from attune.serving.visitors import Visitors
 from attune.storage.v1.records_pb2 import DecisionRecord, SeenRecord
 from attune.store.client import Store
 from attune.store.customers import Customers
-from attune.store.decisions import Decisions
+from attune.store.decisions import Decisions, StoredDecision
 from attune.store.history import History
 from attune.store.journal import Journal
 from attune.store.keys import CustomerKeys, PlacementKeys
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.versions import Versions
+from attune.v1.condition_pb2 import Condition
 from attune.v1.customer_service_pb2 import (
     PURPOSE_LEARNING,
     PURPOSE_PERSONALIZATION,
@@ -35,10 +38,12 @@ from attune.v1.customer_service_pb2 import (
     Preferences,
     Purpose,
 )
+from attune.v1.decision_service_pb2 import MODE_EMPTY
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import (
     CAP_SCOPE_PLACEMENT,
     STORE_FAILURE_REFUSE,
+    EligibilityRule,
     EmptyReply,
     FrequencyCap,
     Guardrails,
@@ -50,6 +55,7 @@ NOW_MS = 1_700_000_000_000
 IDS = CustomerIds(b"k" * 32)
 CAP = Guardrails(caps=[FrequencyCap(name="three", impressions=3, scope=CAP_SCOPE_PLACEMENT)])
 CAP.caps[0].window.FromSeconds(3600)
+NOBODY = Guardrails(rules=[EligibilityRule(name="nobody", when=Condition(test="device == tv"))])
 LESS_OF_SHOES = Preferences(less_of_categories=["shoes"], time_zone="Europe/Istanbul")
 
 
@@ -220,6 +226,27 @@ async def test_a_repeated_request_is_the_same_though_more_is_known_by_then(shop:
     assert len(await shop.seen()) == 1
 
 
+async def test_nobody_can_try_out_ids_on_what_is_stored_of_a_request(shop: Shop) -> None:
+    """The digest of a request is of the customer's id, too, and everything else that it is of is in the record."""
+    await shop.allow(PURPOSE_PERSONALIZATION, granted=False)
+    await shop.decider.decide(request(event_id="e"))
+    stored = (await shop.record("e")).request_digest
+    tried = {name: request_digest(request(name), asked_about(request(name))) for name in ("tom", "anna", "")}
+    assert stored not in tried.values()
+
+
+async def test_a_repeated_request_is_the_same_under_a_new_key(shop: Shop, store: Store, pipe: Pipe) -> None:
+    first = await shop.decider.decide(request(event_id="e"))
+    before = Decider(shop.live, no_offers, Journal(pipe), shop.decisions)  # of a release, or settings, without a key
+    oldest = await before.decide(request(event_id="f"))
+    later = Shop(store, pipe, ids=CustomerIds(b"n" * 32, IDS.key))
+    for event_id, was in (("e", first), ("f", oldest)):
+        again = await later.decider.decide(request(event_id=event_id))
+        assert (drawn(again), again.record.decided_at_ms) == (drawn(was), was.record.decided_at_ms)
+        with pytest.raises(AlreadyExistsError):
+            await later.decider.decide(request("tom", event_id=event_id))
+
+
 async def test_a_deferred_decision_is_in_the_history_once_it_is_shown(shop: Shop) -> None:
     decided = await shop.decider.decide(request(event_id="e", channel="email", deferred=True))
     assert await shop.seen() == []
@@ -228,6 +255,28 @@ async def test_a_deferred_decision_is_in_the_history_once_it_is_shown(shop: Shop
     assert [await activator.activate(live, "e") for _ in range(3)] == [True, False, False]
     [shown] = await shop.seen()
     assert (shown.offer_id, shown.channel, shown.event_id) == (drawn(decided), "email", "e")
+
+
+class _AwayAtFirst(Decisions):
+    """Decisions of a store that does not answer the first time it is asked for one."""
+
+    is_away = True
+
+    async def get(self, keys: PlacementKeys, event_id: str) -> StoredDecision:
+        if self.is_away:
+            self.is_away = False
+            raise StoreUnavailableError("no answer in time")
+        return await super().get(keys, event_id)
+
+
+async def test_who_activates_again_because_the_store_did_not_answer_is_in_the_history(shop: Shop, store: Store) -> None:
+    await shop.decider.decide(request(event_id="e", deferred=True))
+    activator = Activator(no_offers, _AwayAtFirst(store), shop.visitors)
+    live = await shop.live.get("home")
+    with pytest.raises(StoreUnavailableError):
+        await activator.activate(live, "e")
+    await activator.activate(live, "e")
+    assert [each.event_id for each in await shop.seen()] == ["e"]
 
 
 async def test_what_a_customer_has_said_makes_a_decision_look_back(shop: Shop) -> None:
@@ -259,6 +308,30 @@ async def test_a_store_that_does_not_answer_costs_what_is_known_and_no_more(stor
     # Once the time limit, not twice: the journal is told that the store is away.
     assert asyncio.get_running_loop().time() - begun < 0.35
     assert (decided.logged, decided.record.mode != 0) == (False, True)
+    impatient.close()
+
+
+@pytest.mark.one_server
+async def test_a_store_that_does_not_answer_does_not_keep_an_empty_reply_waiting(store: Store, store_url: str) -> None:
+    impatient = Pipe(store_url, timeout_s=0.2)
+    shop = Shop(store, impatient)
+    empty = NothingEligible(empty=EmptyReply())
+    await shop.apply(guardrails=NOBODY, when_nothing_eligible=empty)
+    await shop.decider.decide(request(event_id="e"))
+    refusing = Placement(
+        name="refusing", guardrails=NOBODY, when_nothing_eligible=empty, store_failure=STORE_FAILURE_REFUSE
+    )
+    await Placements(store).apply(with_defaults(refusing), now_ms=0)
+    await shop.live.refresh(["home", "refusing"])
+    await store.redis.execute_command("CLIENT", "PAUSE", "900", "ALL")
+    begun = asyncio.get_running_loop().time()
+    decided = await shop.decider.decide(request(event_id="f"))
+    assert decided.record.mode == MODE_EMPTY
+    assert asyncio.get_running_loop().time() - begun < 0.6
+    asked = request(event_id="g")
+    asked.placement = "refusing"
+    with pytest.raises(StoreUnavailableError):
+        await shop.decider.decide(asked)
     impatient.close()
 
 

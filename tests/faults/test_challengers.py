@@ -1,4 +1,7 @@
-"""The learner is killed while challengers learn: where they stand, and what they earned, is what one walk gives."""
+"""The learner is killed while challengers learn: where they stand, and what they earned, is what one walk gives.
+
+So it is with the baseline of the control group, which learns beside them.
+"""
 
 import os
 import random
@@ -15,7 +18,7 @@ from attune.v1 import placement_service_pb2 as placements
 from attune.v1.placement_pb2 import Placement
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 from customers import Customers
-from oracle import challengers, learned, settled
+from oracle import baseline, challengers, learned, settled
 from service import PATIENT, RunningService, wait_until
 
 SEED = 20261122
@@ -24,6 +27,7 @@ PLACEMENT = {
     "name": "home",
     "policy": {"vw": {"epsilon": {"epsilon": 0.2}}},
     "reward": {"window": "1s", "min": 0, "max": 1, "revise_late": True},
+    "control": {"share": 0.2, "popularity": {}},
     "challengers": [
         {"name": "softmax", "policy": {"vw": {"softmax": {}}}},
         {"name": "linear", "policy": {"linear_ucb": {"model": {"bits": 5, "offer_bits": 3}}}},
@@ -63,4 +67,6 @@ def test_challengers_survive_their_learner_to_the_last_bit(tmp_path: Path) -> No
         for record, walked in challengers(running_url(str(tmp_path)), "home"):
             assert record == walked
             assert record.measured > 0
+        weights, replayed = baseline(running_url(str(tmp_path)), "home")
+        assert weights == replayed
         assert service.log().count("was killed by SIGKILL") == KILLS

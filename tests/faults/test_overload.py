@@ -16,7 +16,7 @@ from benchmarks.overload import outcome
 from benchmarks.targets import DECIDE
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from attune.config import ServerSettings
+from attune.settings import ServerSettings
 from attune.v1.decision_service_pb2 import DecideResponse, GetDecisionRequest
 from client import Client
 from messages import decide, numbered_offers

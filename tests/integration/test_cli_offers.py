@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from attune.cli import app
+from attune.v1.decision_service_pb2 import DecideRequest
 from client import Client
 from service import RunningService
 
@@ -48,6 +49,19 @@ def write(directory: Path, text: str, name: str = "offers.yaml") -> str:
 
 def many(count: int, price: int = 1) -> str:
     return "id,numeric.price,tags\n" + "".join(f"o{i:04},{price},t{i % 2}\n" for i in range(count))
+
+
+def test_a_placement_that_chooses_channels_is_applied_and_explained(typed: Typed, service: RunningService) -> None:
+    example = str(ROOT / "examples" / "channels.yaml")
+    assert typed("apply", example) == (0, "crm: created (revision 1)\noffers: 3 created, 0 changed, 0 unchanged\n", "")
+    with Client(service.address) as client:
+        request = DecideRequest(placement="crm", event_id="e-1", channel="email", offer_ids=["hat"])
+        [choice] = client.decide(request).choices
+    assert (choice.offer_id, choice.channel) == ("hat", "email")
+    code, out, _ = typed("explain crm e-1")
+    assert (code, out.count("hat@email (chosen)")) == (0, 1)
+    with Client(service.address) as client:
+        client.delete("crm")
 
 
 def test_the_story_of_a_catalogue(typed: Typed, tmp_path: Path) -> None:

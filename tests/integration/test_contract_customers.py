@@ -325,3 +325,6 @@ def test_a_decision_is_part_of_what_is_held(client: Client, eve: str) -> None:
     held = get(client, eve)
     assert [(each.placement, each.event_id) for each in held.history] == [("shown", "e1")]
     assert [(each.placement, each.event_id) for each in held.decisions] == [("shown", "e1")]
+    [decision] = held.decisions
+    # Not all that could be drawn: of a thousand decisions, that is more than a client takes in one reply.
+    assert [each.offer.id for each in decision.offers] == [each.offer_id for each in decision.choices]

@@ -1,8 +1,11 @@
 """Rules, conditions, preferences, quiet hours and exclusive groups, as callers of the service meet them."""
 
 import math
+import random
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import grpc
@@ -213,6 +216,27 @@ def test_what_is_hardly_meant_is_warned_of(client: Client, shop: str) -> None:
     (warning,) = reply.warnings
     assert warning.startswith("guardrails.rules: ")
     assert "turkish, foreign" in warning
+
+
+def test_rules_that_are_hard_to_look_through_do_not_keep_decisions_waiting(client: Client, shop: str) -> None:
+    draw = random.Random(1)
+
+    def puzzle() -> Condition:
+        tests = [f"f{draw.randrange(12)} {draw.choice(['==', '!='])} a{draw.randrange(3)}" for _ in range(72)]
+        return Condition(all=[Condition(any=[Condition(test=test) for test in tests[i::24]]) for i in range(24)])
+
+    puzzles = Guardrails(rules=[EligibilityRule(name=f"r{i}", when=puzzle()) for i in range(20)])
+    other = f"{shop}-other"
+    longest_s = 0.0
+    with ThreadPoolExecutor(1) as pool:
+        applying = pool.submit(client.apply, other, policy=uniform(), guardrails=puzzles)
+        while not applying.done():
+            begun_s = time.monotonic()
+            client.decide(DecideRequest(placement=shop, offers=offers("a")))
+            longest_s = max(longest_s, time.monotonic() - begun_s)
+        applying.result()
+    client.delete(other)
+    assert longest_s < 0.8, f"twenty rules at once are looked through for {longest_s:.1f} s"
 
 
 def test_where_something_is_wrong_nothing_is_applied(client: Client, shop: str) -> None:

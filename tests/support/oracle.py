@@ -16,7 +16,7 @@ from attune.learning.final_rewards import FinalRewards
 from attune.learning.measuring import counts, measured
 from attune.learning.shadow import Shadow
 from attune.learning.trainee import Trainee, start_of
-from attune.serving.specs import in_shadow, reward_spec
+from attune.serving.specs import in_control, in_shadow, reward_spec
 from attune.storage.v1.records_pb2 import ChallengerRecord, VersionRecord
 from attune.store.challengers import Challengers
 from attune.store.client import Store
@@ -29,6 +29,7 @@ from attune.store.versions import Versions, sign
 from attune.v1 import decision_service_pb2 as decisions
 from attune.v1 import placement_service_pb2 as placements
 from attune.v1.decision_service_pb2_grpc import DecisionServiceStub
+from attune.v1.placement_pb2 import Placement
 from attune.v1.placement_service_pb2_grpc import PlacementServiceStub
 from customers import Acknowledged
 from service import wait_until
@@ -113,7 +114,37 @@ async def whole_log(store: Store, keys: PlacementKeys) -> list[LoggedInteraction
 
 async def replay(store: Store, keys: PlacementKeys, head: VersionRecord) -> bytes:
     """Learns what a version has to know from the log and the late outcomes, in one pass; returns its weights."""
-    trainee = Trainee((await Placements(store).get(keys.name)).placement, start_of(head))
+    return await _replay(store, keys, head, (await Placements(store).get(keys.name)).placement)
+
+
+async def replay_baseline(store: Store, keys: PlacementKeys) -> tuple[VersionRecord, bytes, bytes]:
+    """Returns the record of the control group's baseline, its weights, and those of one pass over the log."""
+    record = await Versions(store).baseline(keys)
+    assert record is not None
+    placement = in_control((await Placements(store).get(keys.name)).placement)
+    weights = await Versions(store).weights(keys, record)
+    return record, weights, await _replay(store, keys, record, placement)
+
+
+def baseline(url: str, placement: str) -> tuple[bytes, bytes]:
+    """Reads the weights of the control group's baseline, once they know the whole log; and learns it anew."""
+    return asyncio.run(_baseline(url, PlacementKeys(placement)))
+
+
+async def _baseline(url: str, keys: PlacementKeys) -> tuple[bytes, bytes]:
+    store = Store(url, timeout_s=5)
+    end = (await whole_log(store, keys))[-1].position
+    deadline_s = time.monotonic() + 30.0
+    while (record := await Versions(store).baseline(keys)) is None or record.cursor != end:
+        assert time.monotonic() < deadline_s, "waited 30 s for the baseline to get to the end of the log"
+        await asyncio.sleep(0.1)
+    _, weights, replayed = await replay_baseline(store, keys)
+    await store.close()
+    return weights, replayed
+
+
+async def _replay(store: Store, keys: PlacementKeys, head: VersionRecord, placement: Placement) -> bytes:
+    trainee = Trainee(placement, start_of(head))
     late = await late_outcomes(store, keys)
     for entry in await whole_log(store, keys):
         if order(trainee.start.trains_from) < order(entry.position) <= order(head.cursor):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Self
 
-from attune.config import LearnerSettings
 from attune.learning.learners import Learners
 from attune.serving.specs import with_defaults
+from attune.settings import LearnerSettings
 from attune.storage.v1.records_pb2 import (
     DecisionRecord,
     OutcomeRecord,

@@ -66,10 +66,15 @@ def decision(event_id: str, rng: Random) -> DecisionRecord:
 
 
 async def make(store: Store, pipe: Pipe, keys: PlacementKeys, n: int, seed: int = 1, *, withheld: bool = False) -> None:
-    """Makes a log of n decisions, most with outcomes, some of them late; every fifth may be withheld."""
+    """Makes a log of n decisions, most with outcomes, some of them late; every fifth chose a channel, too.
+
+    Every fifth may be withheld.
+    """
     rng = Random(seed)
     journal, outcomes = Journal(pipe), Outcomes(store)
     made = [decision(f"s{seed}-e{i}", rng) for i in range(n)]
+    for each in made[1::5]:
+        each.with_channels = True
     for each in made[3::5]:
         each.withheld = withheld
     for start in range(0, n, 100):

@@ -42,6 +42,7 @@ ALLOWED = {
 BASE = {
     "attune",
     "attune.config",
+    "attune.settings",
     "attune.errors",
     "attune.metrics",
     "attune.process",
@@ -51,7 +52,7 @@ BASE = {
     "attune.tasks",
 }
 # The processes of a service and what only they need are one room.
-PROCESSES = ("server", "endpoint", "goaway", "supervisor", "workers", "held_address", "signals")
+PROCESSES = ("server", "services", "endpoint", "goaway", "supervisor", "workers", "held_address", "signals")
 TOP = {f"attune.{module}": "attune.server" for module in PROCESSES} | {"attune.__main__": "attune.cli"}
 # Outside library -> the rooms that may import it.
 OWNERS = {

@@ -208,3 +208,37 @@ def test_an_offer_on_several_channels_is_one_offer() -> None:
     terms = Terms([OfferTerms("boots", channel=channel) for channel in ("push", "email", "sms")], [b""] * 3)
     assert HistoryCheck([cap(CAP_SCOPE_OFFER)]).limits(circumstances([]), terms) == [AtMost([0, 1, 2], 2)]
     assert HistoryCheck([cap(CAP_SCOPE_CHANNEL)]).limits(circumstances([]), terms) == []
+
+
+class _Looked(Terms):
+    """Terms that count how often they are looked at."""
+
+    n_looks = 0
+
+    def __getitem__(self, index: int) -> OfferTerms:  # type: ignore[override] - no slices here
+        """Return the terms of an offer."""
+        self.n_looks += 1
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("scope", [CAP_SCOPE_OFFER, CAP_SCOPE_CHANNEL])
+def test_what_is_kept_of_offers_does_not_grow_with_the_channels_that_callers_make_up(scope: CapScope) -> None:
+    check, terms = HistoryCheck([cap(scope, impressions=1, channels=[])]), _Looked(OFFERS, [b""] * len(OFFERS))
+    check.limits(circumstances([], "made up"), terms)
+    n_looks = terms.n_looks
+    assert n_looks > 0
+    for i in range(100):
+        check.limits(circumstances([], f"made up {i}"), terms)
+    assert terms.n_looks == n_looks
+
+
+def test_one_reply_shows_no_more_than_is_left_of_the_channel_that_is_said() -> None:
+    terms = Terms(OFFERS, [b""] * len(OFFERS))
+    history = [seen(0, 1, channel="push"), seen(1, 2, channel="sms"), seen(2, 3, channel="sms")]
+    everywhere = HistoryCheck([cap(CAP_SCOPE_CHANNEL, impressions=3)])
+    assert everywhere.limits(circumstances(history, "push"), terms) == [AtMost([0, 1, 2, 3], 2)]
+    assert everywhere.limits(circumstances(history, "sms"), terms) == [AtMost([0, 1, 2, 3], 1)]
+    assert everywhere.limits(circumstances(history), terms) == []
+    named = HistoryCheck([cap(CAP_SCOPE_CHANNEL, impressions=3, channels=["sms"])])
+    assert named.limits(circumstances(history, "sms"), terms) == [AtMost([0, 1, 2, 3], 1)]
+    assert named.limits(circumstances(history, "push"), terms) == []

@@ -3,8 +3,8 @@
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from attune.serving.catalog import Channels
 from attune.serving.catalog_copy import KnownOffer, lifetime_ms
+from attune.serving.live_offers import Channels
 from attune.serving.terms import OfferTerms
 from attune.v1.catalog_service_pb2 import CatalogOffer
 from catalog_offers import at_ms

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from attune.child import FIRST_DELAY_S, HEALTHY_S, LONGEST_DELAY_S, Child, Keeper, stop
-from attune.config import LogSettings, Settings
 from attune.errors import StoreUnavailableError
+from attune.settings import LogSettings, Settings
 from blas import MANY, SAY_THREADS
 from service import wait_until
 

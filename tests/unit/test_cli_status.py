@@ -24,9 +24,10 @@ def test_where_nothing_is_strange_nothing_is_said() -> None:
 
 
 def test_counters_are_shown_when_there_is_something_to_count() -> None:
-    assert lines(clipped_rewards=1200, refused_interactions=3) == [
+    assert lines(clipped_rewards=1200, refused_interactions=3, withheld_interactions=2) == [
         "home: 1,200 rewards were outside min and max, and were clipped",
         "home: 3 interactions could not be learned from; the learner's log says why",
+        "home: 2 interactions may not be learned from: no consent, or no choice",
     ]
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from attune import config
-from attune.config import LearnerSettings, ServerSettings, Settings, StoreSettings
 from attune.errors import SettingError
+from attune.settings import LearnerSettings, ServerSettings, Settings, StoreSettings
 
 
 def message(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from attune.config import KEY
 from attune.errors import SettingError
+from attune.settings import KEY
 from attune.store.data_dir import customer_key
 
 

@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.support.live_offers import live_offers
+from tests.support.live_offers import live_offers, live_on
 
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.drawing import Draft, draft, draw_all
 from attune.serving.guard import NO_GUARD
 from attune.serving.live import LivePlacement
 from attune.serving.specs import with_defaults
+from attune.serving.terms import OfferTerms
+from attune.serving.variants import Channel
 from attune.storage.v1.records_pb2 import DecisionRecord, PlacementRecord
 from attune.store.keys import PlacementKeys
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_FALLBACK, MODE_LEARNED
@@ -124,6 +126,24 @@ async def test_offers_of_the_request_are_never_shortlisted() -> None:
     offers = [Offer(id=f"o{i}").SerializeToString() for i in range(20)]
     record = record_of(await drawn_by(placement(_Steep(), shortlist_size=10, shortlist_random=1), offers=offers))
     assert (len(record.offers), len(record.pmf), record.shortlisted_from) == (20, 20, 0)
+
+
+async def test_a_decision_on_channels_says_so() -> None:
+    channels = (Channel("email"), Channel("push"))
+    live = live_on(channels, [OfferTerms(f"o{i}") for i in range(30)])
+    request, sizes = DecideEnvelope(placement="home_hero", slots=8), {"shortlist_size": 3, "shortlist_random": 1}
+    drawn = draft(request, placement(UniformPolicy(), **sizes, channels=channels), live, "e")
+    drawn.draw(drawn.pmf_of(drawn.eligible.situation), NOW_MS)
+    await drawn.draw_later_slots()
+    record = record_of(drawn)
+    assert (drawn.with_channels, record.with_channels) == (True, True)
+    assert len(record.pmf) == 16, "a list of 8 offers on 2 channels: there are 8 offers on it at least"
+    shown = [each.offer_id for each in drawn.shown]
+    assert len(shown) == len(set(shown)) == 8
+    for slot, later in enumerate(record.later_slots, 1):
+        left = [drawn.eligible.terms_of(i).offer_id not in shown[:slot] for i in range(16)]
+        assert [probability > 0.0 for probability in later.pmf] == left, "an offer goes with all its channels"
+    assert not record_of(await drawn_by(placement(UniformPolicy()))).with_channels
 
 
 async def test_importance_weighting_is_unbiased_on_shortlists() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tests.support.live_offers import live_offers
+from tests.support.live_offers import live_offers, live_on
 
 from attune.errors import InvalidInputError, NothingEligibleError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
@@ -14,6 +14,8 @@ from attune.serving.eligible import eligible_offers
 from attune.serving.guard import Guard
 from attune.serving.guards import Guards
 from attune.serving.situation import situation_of
+from attune.serving.terms import OfferTerms
+from attune.serving.variants import Channel
 from attune.storage.v1.records_pb2 import ExclusionRecord
 from attune.v1.condition_pb2 import Condition
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CHANNEL, EXCLUSION_REASON_REQUEST, EXCLUSION_REASON_RULE
@@ -211,3 +213,20 @@ def test_nothing_is_shown_where_the_default_offer_may_not_be(
     with pytest.raises(NothingEligibleError, match="the default offer may not be shown either") as raised:
         eligible_offers(request(offer_ids=["b"], **fields), LIVE, ruled(channels=["push"]), circumstances, default)
     assert raised.value.shows_nothing
+
+
+def test_offers_of_the_catalogue_are_named_without_a_channel() -> None:
+    live = live_on((Channel("email"), Channel("push")), [OfferTerms(each) for each in "abc"])
+    whole = eligible_offers(request(), live)
+    assert (len(whole.situation.actions), whole.with_channels) == (6, True)
+    asked = request(offer_ids=["c", "unknown", "a", "b@push"], excluded_offer_ids=["a"])
+    some = eligible_offers(asked, live)
+    assert list(some.situation.action_ids) == ["c@email", "c@push"]
+    assert some.situation.positions == [4, 5]
+    assert some.exclusions == [ExclusionRecord(reason=EXCLUSION_REASON_REQUEST, count=2, positions=[0, 1])]
+    assert [some.terms_of(i).channel for i in (0, 1)] == ["email", "push"]
+    there = eligible_offers(request(channel="push"), live)
+    assert list(there.situation.action_ids) == ["a@push", "b@push", "c@push"]
+    assert there.exclusions == [ExclusionRecord(reason=EXCLUSION_REASON_CHANNEL, count=3, positions=[0, 2, 4])]
+    with pytest.raises(NothingEligibleError, match='on channel "sms"'):
+        eligible_offers(request(channel="sms"), live)

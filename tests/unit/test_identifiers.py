@@ -1,9 +1,13 @@
 """Names of features that look like direct identifiers are told from those that do not."""
 
+import tracemalloc
+
 import pytest
 
-from attune.api.identifiers import identifier_violations, looks_identifying
+from attune.api.identifiers import ContextNames, identifier_violations, looks_identifying
 from attune.api.time_zones import time_zone_violations
+from attune.errors import InvalidInputError
+from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from messages import features
 
 
@@ -52,6 +56,27 @@ def test_each_is_named_unless_it_is_allowed() -> None:
     assert "customers.identifiers_allowed" in found[0].description
     # Not the value: errors end up in logs.
     assert not any("a@b.c" in str(violation) or "Eve" in str(violation) for violation in found)
+
+
+def test_what_is_remembered_of_contexts_does_not_grow_with_what_callers_make_up() -> None:
+    names = ContextNames()
+
+    def asked(i: int, **more: str) -> DecideEnvelope:
+        # Others of the same words each time: what is remembered of single words is not what this is about.
+        words = {f"{j} {'x' * 200}": "y" * 200 for j in range(100) if j != i}
+        return DecideEnvelope(context=[features(categorical=words | more).SerializeToString()])
+
+    names.check(asked(0))
+    names.check(asked(1))
+    tracemalloc.start()
+    for i in range(2, 20):
+        names.check(asked(i))
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 100_000
+    for _ in range(2):
+        with pytest.raises(InvalidInputError, match="email"):
+            names.check(asked(0, email="a@b.c"))
 
 
 @pytest.mark.parametrize("name", ["", "Europe/Istanbul", "UTC", "America/Argentina/Ushuaia"])

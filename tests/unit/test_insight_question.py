@@ -5,7 +5,7 @@ import pytest
 from attune.errors import InvalidInputError
 from attune.insight.question import Question, question_of
 from attune.v1.insight_service_pb2 import GetReportRequest
-from attune.v1.placement_pb2 import ControlSpec, OutcomeRule, Placement, RewardSpec
+from attune.v1.placement_pb2 import ControlSpec, FixedSpec, OutcomeRule, Placement, PopularitySpec, RewardSpec
 
 
 def placement(*names: str) -> Placement:
@@ -57,3 +57,16 @@ def test_a_span_has_its_beginning_and_not_its_end(
     since_ms: int | None, until_ms: int | None, at_ms: int, *, expected: bool
 ) -> None:
     assert Question(since_ms=since_ms, until_ms=until_ms).holds(at_ms) is expected
+
+
+@pytest.mark.parametrize(
+    ("control", "expected"),
+    [
+        (ControlSpec(share=0.1, popularity=PopularitySpec()), "popularity"),
+        (ControlSpec(share=0.1, fixed=FixedSpec()), "fixed"),
+        (ControlSpec(fixed=FixedSpec()), ""),  # nobody is in the group
+        (None, ""),
+    ],
+)
+def test_who_decides_for_the_control_group_is_named(control: ControlSpec | None, expected: str) -> None:
+    assert question_of(GetReportRequest(), Placement(name="home", control=control)).baseline == expected

@@ -40,3 +40,9 @@ def test_of_a_sound_report_there_is_nothing_to_say() -> None:
 def test_what_is_to_be_known_is_said(one: Report, limits: Limits, said: str) -> None:
     (remark,) = of(one, limits)
     assert remark.startswith(said)
+
+
+def test_a_baseline_that_learns_is_named() -> None:
+    said = "The control group is decided by what is popular, which both groups have taught it."
+    assert list(of(report(sample_ratio=RATIO, baseline="popularity"), Limits())) == [said]
+    assert list(of(report(sample_ratio=RATIO, baseline="fixed"), Limits())) == []

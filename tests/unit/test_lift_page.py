@@ -141,3 +141,9 @@ def test_what_a_caller_has_named_stays_text() -> None:
         assert "\u202e" not in shown_somewhere
     assert "<script" not in page
     assert "reached nobody" in page
+
+
+@pytest.mark.parametrize(("baseline", "words"), [("popularity", "what is popular"), ("uniform", "offers by lot")])
+def test_the_page_says_what_the_control_group_gets(baseline: str, words: str) -> None:
+    assert f"<dt>Control gets</dt><dd>{words}</dd>" in render(report(0.05, 0.15, baseline=baseline))
+    assert "Control gets" not in render(report(0.05, 0.15))

@@ -42,6 +42,7 @@ def test_a_server_counts_what_it_answers() -> None:
     metrics.draws_from("home", 12)
     metrics.excluded("home", [(EXCLUSION_REASON_CAP, 3), (EXCLUSION_REASON_QUIET_HOURS, 1)])
     metrics.excluded("home", [(EXCLUSION_REASON_CAP, 2)])
+    metrics.chose("home", ["email", "push", "email"])
     assert samples(metrics) == {
         'attune_decisions_total{logged="true",mode="learned",placement="home"}': 3,
         'attune_decisions_total{logged="false",mode="control",placement="home"}': 1,
@@ -55,6 +56,8 @@ def test_a_server_counts_what_it_answers() -> None:
         'attune_calls_refused_total{reason="busy"}': 1,
         'attune_serving_version{placement="home"}': 7,
         'attune_live_offers{placement="home"}': 12,
+        'attune_channels_chosen_total{channel="email",placement="home"}': 2,
+        'attune_channels_chosen_total{channel="push",placement="home"}': 1,
         'attune_offers_excluded_total{placement="home",reason="cap"}': 5,
         'attune_offers_excluded_total{placement="home",reason="quiet_hours"}': 1,
     }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from attune.api.replies import decided_result, write_decision
+from attune.api.replies import channels_chosen, decided_result, write_decision
 from attune.serving.decided import Decided
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
 from attune.v1.decision_service_pb2 import (
@@ -31,6 +31,7 @@ def decided(*, logged: bool = True, **fields: object) -> Decided:
         decided(policy_version=2**40, mode=MODE_LEARNED),
         decided(mode=MODE_FALLBACK, logged=False),
         decided(mode=MODE_CONTROL, later_slots=LATER),
+        decided(mode=MODE_LEARNED, with_channels=True, later_slots=LATER),
     ],
 )
 def test_a_result_is_the_response_of_a_single_call(made: Decided, ranking_size: int) -> None:
@@ -50,3 +51,26 @@ def test_a_response_says_what_was_drawn() -> None:
         mode=MODE_LEARNED,
         logged=True,
     )
+
+
+def test_an_offer_is_told_apart_from_its_channel() -> None:
+    record = DecisionRecord(pmf=[0.75, 0.25], chosen=1, with_channels=True)
+    record.later_slots.add(pmf=[1.0, 0.0], chosen=0)
+    made = Decided(record, ["a@b@email", "c@in_app"], logged=True)
+    response = DecideResponse()
+    write_decision(made, 1, response)
+    assert list(response.choices) == [
+        Choice(offer_id="c", channel="in_app", propensity=0.25),
+        Choice(slot=1, offer_id="a@b", channel="email", propensity=1.0),
+    ]
+    assert list(response.ranking) == [ScoredOffer(offer_id="a@b", channel="email", probability=0.75)]
+    assert channels_chosen(made) == ["in_app", "email"]
+
+
+def test_an_id_is_left_as_it_is_where_no_channel_was_drawn() -> None:
+    response = DecideResponse()
+    made = Decided(DecisionRecord(pmf=[1.0]), ["a@email"], logged=True)
+    write_decision(made, 1, response)
+    assert list(response.choices) == [Choice(offer_id="a@email", propensity=1.0)]
+    assert list(response.ranking) == [ScoredOffer(offer_id="a@email", probability=1.0)]
+    assert DecideResult.FromString(decided_result(made, 1)).decision == response

@@ -5,9 +5,10 @@ from attune.serving.eligible import Eligible, eligible_offers
 from attune.serving.guard import NO_GUARD, AtMost, Exclusion, Guard
 from attune.serving.reply_limits import ReplyLimits, exclusive_groups
 from attune.serving.terms import OfferTerms
+from attune.serving.variants import Channel
 from attune.v1.features_pb2 import Offer
 from circumstances import under
-from live_offers import live_offers
+from live_offers import live_offers, live_on
 
 GROUPED = {offer_id: OfferTerms(offer_id, exclusive_group="discount") for offer_id in "bd"}
 LIVE = live_offers("abcde", terms=GROUPED | {"e": OfferTerms("e", exclusive_group="alone")})
@@ -57,3 +58,19 @@ def test_offers_of_the_request_are_in_no_group_and_may_be_limited() -> None:
 def test_groups_are_looked_for_once() -> None:
     assert exclusive_groups(LIVE.terms) is exclusive_groups(LIVE.terms)
     assert exclusive_groups(LIVE.terms) == [AtMost([1, 3], 1)]
+
+
+def test_an_offer_is_shown_on_one_channel() -> None:
+    channels = (Channel("email"), Channel("push"))
+    live = live_on(
+        channels, [OfferTerms("a", exclusive_group="x"), OfferTerms("b"), OfferTerms("c", exclusive_group="x")]
+    )
+    found = eligible_offers(DecideEnvelope(), live)
+    limits = ReplyLimits(found, NO_GUARD, None)
+    # a@email a@push b@email b@push c@email c@push
+    assert [limits.withdrawn(drawn) for drawn in ([2], [2, 0], [5])] == [[3], [1, 3, 4, 5], [0, 1, 4]]
+    some = eligible_offers(DecideEnvelope(offer_ids=["b", "a"], channel="push"), live)
+    assert list(ReplyLimits(some, NO_GUARD, None).withdrawn([0])) == []
+    brought = DecideEnvelope(offers=[Offer(id=each).SerializeToString() for each in "yz"], excluded_offer_ids=["x"])
+    on_channels = eligible_offers(brought, None, channels=channels)
+    assert ReplyLimits(on_channels, NO_GUARD, None).withdrawn([3]) == [2]

@@ -12,7 +12,7 @@ SCRIPTS = sorted(
     if script.name.endswith(".lua")
 )
 KEYLESS = {"TIME", "INFO"}
-CALL = re.compile(r"redis\.p?call\('(?P<command>[A-Z]+)'(?:, (?P<key>[^,()]+(?:\[[^\]]*\])?))?")
+CALL = re.compile(r"redis\.p?call\('(?P<command>[A-Z]+)'(?:, 'STREAM')?(?:, (?P<key>[^,()]+(?:\[[^\]]*\])?))?")
 LOCAL = re.compile(r"local (?P<names>[\w, ]+) = (?P<values>.*)")
 KEY = re.compile(r"KEYS\[[^\]]+\]")
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from attune.storage.v1.records_pb2 import SeenRecord
 from attune.serving.guard_checks.selector import Selector
 from attune.serving.terms import OfferTerms
+from attune.storage.v1.records_pb2 import SeenRecord
 from attune.v1.placement_pb2 import OfferSelector
 
 

@@ -15,6 +15,8 @@ from attune.v1.placement_pb2 import (
     CROSSINGS_EXPLICIT,
     CROSSINGS_NONE,
     CROSSINGS_UNSPECIFIED,
+    REWARD_MODEL_BERNOULLI,
+    REWARD_MODEL_GAUSSIAN,
     STORE_FAILURE_ANSWER,
     STORE_FAILURE_REFUSE,
     Aggregation,
@@ -160,6 +162,10 @@ def test_absent_parameters_of_a_reward_are_filled_in(spec: RewardSpec, filled: R
         (ControlSpec(share=0.1), ControlSpec(share=0.1, uniform=UniformSpec())),  # no baseline is named
         (ControlSpec(share=0.1, fixed=FixedSpec()), ControlSpec(share=0.1, fixed=FixedSpec())),  # one is
         (ControlSpec(), ControlSpec(uniform=UniformSpec())),  # a share of 0 is a share
+        (
+            ControlSpec(share=0.1, popularity=PopularitySpec()),
+            ControlSpec(share=0.1, popularity=PopularitySpec(rewards=REWARD_MODEL_BERNOULLI, max_offers=10_000)),
+        ),
     ],
 )
 def test_an_absent_baseline_is_uniform(spec: ControlSpec, filled: ControlSpec) -> None:
@@ -236,6 +242,10 @@ def test_a_policy_spec_becomes_the_core_s(spec: PolicySpec, expected: core.Polic
         (ControlSpec(share=0.1), baselines.UniformSpec()),  # none is named
         (ControlSpec(share=0.1, uniform=UniformSpec()), baselines.UniformSpec()),  # uniform
         (ControlSpec(share=0.1, fixed=FixedSpec(offer_id="a")), baselines.FixedSpec("a")),  # fixed
+        (
+            ControlSpec(popularity=PopularitySpec(rewards=REWARD_MODEL_GAUSSIAN, max_offers=5)),
+            popularity.PopularitySpec(popularity.RewardModel.GAUSSIAN, max_actions=5),
+        ),
     ],
 )
 def test_a_control_group_becomes_a_baseline(spec: ControlSpec, expected: core.KindSpec) -> None:

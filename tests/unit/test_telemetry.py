@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from attune import telemetry
-from attune.config import LogSettings
+from attune.settings import LogSettings
 
 logger = logging.getLogger("attune.test")
 

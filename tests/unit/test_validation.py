@@ -353,6 +353,11 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (control(share=1.1), "control.share", "expected 0 to 1, got 1.1"),
     (control(share=math.nan), "control.share", "expected 0 to 1, got nan"),
     (control(fixed=FixedSpec(offer_id=TOO_LONG)), "control.fixed.offer_id", ID + "257"),
+    (
+        control(popularity=PopularitySpec(max_offers=100_001)),
+        "control.popularity.max_offers",
+        "expected 1 to 100000, or 0 for the default, got 100001",
+    ),
     # --- ... its reward
     (reward(window=Duration()), "reward.window", WINDOW + "0"),
     (reward(window=Duration(nanos=500_000_000)), "reward.window", WINDOW + "0.5"),
@@ -600,9 +605,20 @@ def test_the_answer_to_a_batch_has_to_fit_a_message(
     assert violation == Violation("requests", f"expected at most 10000 slots and ranks in all, got {n_answers}")
 
 
-def test_the_largest_answer_to_a_batch_fits_a_message() -> None:
-    longest = Choice(slot=19, offer_id="x" * 256, propensity=0.1)
-    scored = ScoredOffer(offer_id="x" * 256, probability=0.1)
+def test_an_answer_ranks_offers_on_every_channel() -> None:
+    brought = [DecideEnvelope(placement="p", offers=[b"a", b"b"], ranking_size=1000)] * 600
+    channels = {"p": 8}
+    assert len(checked_batch(DecideBatchEnvelope(requests=brought[:588]), lambda name: channels[name])) == 588
+    with pytest.raises(InvalidInputError, match="expected at most 10000 slots and ranks in all, got 10013"):
+        checked_batch(DecideBatchEnvelope(requests=brought[:589]), lambda name: channels[name])
+    assert len(checked_batch(DecideBatchEnvelope(requests=brought))) == 600
+
+
+# With a channel, the ids of both are together as long as the longest without.
+@pytest.mark.parametrize("named", [{"offer_id": "x" * 256}, {"offer_id": "x" * 191, "channel": "c" * 64}])
+def test_the_largest_answer_to_a_batch_fits_a_message(named: dict[str, str]) -> None:
+    longest = Choice(slot=19, propensity=0.1, **named)
+    scored = ScoredOffer(probability=0.1, **named)
     decided = DecideResponse(event_id="e" * 256, policy_version=2**40, mode=MODE_CONTROL, logged=True)
     decided.choices.add().CopyFrom(longest)
     decided.ranking.extend([scored] * 9)

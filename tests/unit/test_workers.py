@@ -5,8 +5,8 @@ import resource
 
 import pytest
 
-from attune.config import ServerSettings, Settings
 from attune.errors import SettingError
+from attune.settings import ServerSettings, Settings
 from attune.workers import Workers, metrics_address_of
 
 

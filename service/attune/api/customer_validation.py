@@ -9,8 +9,8 @@ from attune.api.checks import MAX_ID_BYTES, enum_violations, id_violations, pref
 from attune.api.identifiers import identifier_violations
 from attune.api.time_zones import time_zone_violations
 from attune.api.validation import refuse
-from attune.config import ACTIVITY_NAME
 from attune.errors import Violation
+from attune.settings import ACTIVITY_NAME
 from attune.v1.customer_service_pb2 import (
     Activity,
     Consent,
@@ -48,6 +48,15 @@ def check_customer_id(customer_id: str) -> None:
         InvalidInputError: It is none.
     """
     refuse(id_violations("customer_id", customer_id))
+
+
+def check_receipt_id(receipt_id: str) -> None:
+    """Check the id of a receipt.
+
+    Raises:
+        InvalidInputError: It is none.
+    """
+    refuse(id_violations("receipt_id", receipt_id))
 
 
 def check_activities(request: RecordActivityRequest) -> None:
@@ -178,7 +187,7 @@ def _past_violations(field: str, time: Timestamp, now_ms: int) -> Iterator[Viola
     """Yield what is wrong with a time at which something is said to have happened."""
     if wrong := list(timestamp_violations(field, time)):
         yield from wrong
-    elif time.seconds < 1:
-        yield Violation(field, f"expected a time since 1970, got {time.ToJsonString()}")
+    elif time.ToMilliseconds() < 1:
+        yield Violation(field, f"expected a time after 1970-01-01T00:00:00Z, got {time.ToJsonString()}")
     elif time.ToMilliseconds() > now_ms + MAX_AHEAD_S * 1000:
         yield Violation(field, f"expected a time at most {MAX_AHEAD_S} s in the future, got {time.ToJsonString()}")

@@ -14,11 +14,13 @@ from attune.api.customer_validation import (
     check_consents,
     check_customer_id,
     check_preferences,
+    check_receipt_id,
 )
 from attune.api.decisions import decision_message
-from attune.errors import NotBuiltError, NotFoundError
+from attune.errors import NotFoundError
 from attune.metrics import ServingMetrics
 from attune.serving.customers import Became, Done, Folded, KnownCustomers
+from attune.serving.erasures import CustomerErasures
 from attune.serving.profile import values_by_name
 from attune.serving.profile_features import known_features
 from attune.storage.v1.records_pb2 import ActivityRecord, CustomerRecord, SeenRecord
@@ -67,6 +69,7 @@ class CustomerServicer:
     def __init__(
         self,
         customers: KnownCustomers,
+        erasures: CustomerErasures,
         decisions: Decisions,
         identifiers_allowed: Collection[str] = (),
         metrics: ServingMetrics | None = None,
@@ -75,11 +78,13 @@ class CustomerServicer:
 
         Args:
             customers: What is known.
+            erasures: Erases.
             decisions: Finds decisions.
             identifiers_allowed: Names of features that look like direct identifiers and may be sent all the same.
             metrics: Where activities are counted.
         """
         self._customers = customers
+        self._erasures = erasures
         self._stored = decisions
         self._allowed = identifiers_allowed
         self._metrics = metrics or ServingMetrics()
@@ -137,11 +142,14 @@ class CustomerServicer:
 
     async def EraseCustomer(self, request: EraseCustomerRequest) -> EraseCustomerResponse:  # noqa: N802 - the contract's name
         """Erase a customer."""
-        raise NotBuiltError(request.DESCRIPTOR.full_name)
+        check_customer_id(request.customer_id)
+        begun = await self._erasures.erase(request.customer_id)
+        return EraseCustomerResponse(receipt=begun.receipt, customers=[each.hex() for each in begun.customers])
 
     async def GetErasure(self, request: GetErasureRequest) -> GetErasureResponse:  # noqa: N802 - the contract's name
         """Return the receipt of an erasure."""
-        raise NotBuiltError(request.DESCRIPTOR.full_name)
+        check_receipt_id(request.receipt_id)
+        return GetErasureResponse(receipt=await self._erasures.receipt(request.receipt_id))
 
     async def _record(self, customer_id: str, sent: Sequence[tuple[Activity, ActivityReceipt]], now_ms: int) -> None:
         done = [Done(activity, _happened_ms(activity, now_ms)) for activity, _ in sent]
@@ -156,7 +164,7 @@ class CustomerServicer:
         for placement, event_id in named:
             with suppress(NotFoundError):  # forgotten, or the placement is gone
                 stored = await self._stored.get(PlacementKeys(placement), event_id)
-                yield decision_message(placement, stored)
+                yield _of_customer(decision_message(placement, stored))
 
 
 async def _all_or_none_waits(work: Iterable[Coroutine[Any, Any, None]]) -> None:
@@ -166,6 +174,20 @@ async def _all_or_none_waits(work: Iterable[Coroutine[Any, Any, None]]) -> None:
         await asyncio.gather(*tasks)
     finally:
         await end(*tasks)
+
+
+def _of_customer(decision: Decision) -> Decision:
+    """Return a decision without the offers that were not shown.
+
+    They say nothing of the customer, and a thousand decisions of a thousand offers are more than a reply can hold.
+    """
+    chosen = {choice.offer_id for choice in decision.choices}
+    shown = [each for each in decision.offers if each.offer.id in chosen]
+    del decision.offers[:]
+    decision.offers.extend(shown)
+    for each in decision.excluded:
+        del each.offer_ids[:]
+    return decision
 
 
 def _summary(kept: ActivityRecord) -> ActivitySummary:

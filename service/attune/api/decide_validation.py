@@ -4,7 +4,7 @@ Features are checked where they are encoded, in `attune.serving.situation`: look
 more than deciding.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from attune.api.checks import SURELY_SHORT, id_violations
 from attune.api.time_zones import time_zone_violations
@@ -27,8 +27,14 @@ def check_decide(request: DecideEnvelope) -> None:
         refuse(_decide_violations(request))
 
 
-def checked_batch(batch: DecideBatchEnvelope) -> list[DecideEnvelope | InvalidInputError]:
+def checked_batch(
+    batch: DecideBatchEnvelope, n_channels: Callable[[str], int] = lambda _: 0
+) -> list[DecideEnvelope | InvalidInputError]:
     """Return the requests of a batch, or what is wrong with one in its place.
+
+    Args:
+        batch: What came in.
+        n_channels: Tells how many channels the placement of a name chooses from.
 
     Raises:
         InvalidInputError: There are none, or too many, or they ask for more than one answer can hold.
@@ -37,16 +43,18 @@ def checked_batch(batch: DecideBatchEnvelope) -> list[DecideEnvelope | InvalidIn
     if not 1 <= n_requests <= MAX_BATCH:
         refuse([Violation("requests", f"expected 1 to {MAX_BATCH} requests, got {n_requests}")])
     checked = [request if _is_surely_valid(request) else _checked(request) for request in batch.requests]
-    n_answers = sum([_n_answers(each) for each in checked if isinstance(each, DecideEnvelope)])
+    n_answers = sum([_n_answers(each, n_channels) for each in checked if isinstance(each, DecideEnvelope)])
     if n_answers > MAX_BATCH_ANSWERS:
         refuse([Violation("requests", f"expected at most {MAX_BATCH_ANSWERS} slots and ranks in all, got {n_answers}")])
     return checked
 
 
-def _n_answers(request: DecideEnvelope) -> int:
+def _n_answers(request: DecideEnvelope, n_channels: Callable[[str], int]) -> int:
     """Return how many offers the answer to a request may name."""
-    n_ranked = request.ranking_size
-    return max(1, request.slots) + (n_ranked and min(n_ranked, len(request.offers) or MAX_OFFERS))
+    if n_ranked := request.ranking_size:
+        n_drawn_from = len(request.offers) * max(1, n_channels(request.placement))
+        n_ranked = min(n_ranked, n_drawn_from or MAX_OFFERS)
+    return max(1, request.slots) + n_ranked
 
 
 def _checked(request: DecideEnvelope) -> DecideEnvelope | InvalidInputError:

@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from attune.api.decide_validation import check_decide, checked_batch
 from attune.api.explanations import write_explanations
 from attune.api.identifiers import ContextNames
-from attune.api.replies import add_choices, decided_result, write_decision
+from attune.api.replies import add_choices, channels_chosen, decided_result, write_decision
 from attune.api.status import MAX_VIOLATIONS, code_of, message_of
 from attune.api.validation import check_names
 from attune.errors import ExpectedError, InvalidInputError
@@ -67,14 +67,15 @@ class DecisionServicer:
         self._names.check(request)
         decided = await self._decider.decide(request)
         self._metrics.decided(request.placement, decided.record.mode, logged=decided.logged)
-        self._count_excluded(request.placement, decided)
+        self._count_offers(request.placement, decided)
         response = DecideResponse()
         write_decision(decided, request.ranking_size, response)
         return response
 
     async def DecideBatch(self, request: DecideBatchEnvelope) -> DecideBatchAnswer:  # noqa: N802 - the contract's name
         """Draw an offer for each slot of each request."""
-        results = await self._decider.decide_many([self._checked(each) for each in checked_batch(request)])
+        checked = checked_batch(request, self._n_channels)
+        results = await self._decider.decide_many([self._checked(each) for each in checked])
         answers: list[bytes] = []
         counted: Counter[tuple[str, Mode, bool]] = Counter()
         for asked, result in zip(request.requests, results, strict=True):
@@ -84,10 +85,14 @@ class DecisionServicer:
             else:
                 answers.append(decided_result(result, asked.ranking_size))
                 counted[asked.placement, result.record.mode, result.logged] += 1
-                self._count_excluded(asked.placement, result)
+                self._count_offers(asked.placement, result)
         for (placement, mode, logged), n_decisions in counted.items():
             self._metrics.decided(placement, mode, logged=logged, n_decisions=n_decisions)
         return DecideBatchAnswer(results=answers)
+
+    def _n_channels(self, placement: str) -> int:
+        live = self._live.applied.get(placement)
+        return 0 if live is None else len(live.channels)
 
     def _checked(self, request: DecideEnvelope | InvalidInputError) -> DecideEnvelope | InvalidInputError:
         """Return a request of a batch, or what is wrong with it."""
@@ -98,7 +103,9 @@ class DecisionServicer:
             return error
         return request
 
-    def _count_excluded(self, placement: str, decided: Decided) -> None:
+    def _count_offers(self, placement: str, decided: Decided) -> None:
+        if decided.record.with_channels:
+            self._metrics.chose(placement, channels_chosen(decided))
         if excluded := decided.record.excluded:
             self._metrics.excluded(placement, ((each.reason, each.count) for each in excluded))
 

@@ -16,6 +16,8 @@ from attune.v1.features_pb2 import Features
 
 _SEPARATORS = re.compile(r"[\s_-]+")
 _MOST_REMEMBERED = 4096
+# Together less than 20 MB: callers may make names and words up, as long as they like.
+_LONGEST_REMEMBERED = 4096
 # Written without separators.
 _IDENTIFIERS = frozenset(
     {
@@ -72,9 +74,10 @@ class ContextNames:
         """
         context = joined(request.context)
         names = read_context(context).names
-        if names not in self._sound:
+        if len(names) > _LONGEST_REMEMBERED or names not in self._sound:
             if found := tuple(identifier_violations("context", Features.FromString(context), self._allowed)):
                 raise InvalidInputError(*found)
             if len(self._sound) >= _MOST_REMEMBERED:
                 self._sound.clear()
-            self._sound.add(names)
+            if len(names) <= _LONGEST_REMEMBERED:
+                self._sound.add(names)

@@ -46,7 +46,7 @@ def numpy_violations(policy: PolicySpec) -> Iterator[Violation]:
         if not wrong and policy.half_life >= MIN_HALF_LIFE:
             yield from _forgetting_violations(spec.model, policy.half_life)
     if kind == "popularity":
-        yield from prefixed(kind, _popularity_violations(policy.popularity))
+        yield from prefixed(kind, popularity_violations(policy.popularity))
 
 
 def half_life_violations(policy: PolicySpec) -> Iterator[Violation]:
@@ -114,7 +114,8 @@ def _regression_bytes(bits: int) -> int:
     return _NUMBER_BYTES * (n_weights * (n_weights + 1) + 2 * n_weights)
 
 
-def _popularity_violations(spec: PopularitySpec) -> Iterator[Violation]:
+def popularity_violations(spec: PopularitySpec) -> Iterator[Violation]:
+    """Yield what is wrong with a popularity spec."""
     yield from enum_violations("rewards", spec.rewards, RewardModel)
     # 100,000 offers with the longest ids come to half of MAX_STATE_BYTES.
     yield from count(spec, "max_offers", 1, 100_000)

@@ -5,7 +5,7 @@ import time
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.challengers import listed
-from attune.api.guardrail_warnings import placement_warnings
+from attune.api.guardrail_warnings import warnings_in_steps
 from attune.api.validation import check_placement, check_promotion
 from attune.serving.catalog import LiveCatalog
 from attune.serving.live import LivePlacements
@@ -17,6 +17,7 @@ from attune.store.generations import Generations
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Numbers, Placements
 from attune.store.versions import Overview, Versions, folding
+from attune.tasks import in_turns
 from attune.v1.placement_pb2 import PolicyVersion
 from attune.v1.placement_service_pb2 import (
     ApplyPlacementRequest,
@@ -69,7 +70,8 @@ class PlacementServicer:
         """Create or change a placement."""
         segments = await up_to_date(self._segments)
         check_placement(request.placement, segments)
-        warnings = placement_warnings(request.placement, segments)
+        steps = in_turns(warnings_in_steps(request.placement, dict(segments)))
+        warnings = [warning async for some in steps for warning in some]
         record, changed = await self._placements.apply(with_defaults(request.placement), time.time_ns() // 1_000_000)
         await self._live.refresh([request.placement.name])
         await self._catalog.catch_up()
@@ -141,6 +143,7 @@ def _status(numbers: Numbers) -> PlacementStatus:
         findings=numbers.findings,
         clipped_rewards=numbers.head.clipped if numbers.head else 0,
         refused_interactions=numbers.head.refused if numbers.head else 0,
+        withheld_interactions=numbers.head.withheld if numbers.head else 0,
         set_aside=numbers.set_aside,
         revisions=numbers.revisions,
     )

@@ -9,6 +9,7 @@ from struct import Struct
 
 from attune.serving.decided import Decided
 from attune.serving.drawing import Draft
+from attune.serving.variants import split
 from attune.serving.wire import BYTES, DOUBLE, tag, varint
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.v1.decision_service_pb2 import (
@@ -42,7 +43,7 @@ def decided_result(decided: Decided, ranking_size: int) -> bytes:
         return DecideResult(decision=empty).SerializeToString()
     record, chosen = decided.record, decided.record.chosen
     event_id = record.event_id.encode()
-    choice = _begun_choice(decided.offer_ids[chosen]) + _DOUBLE.pack(record.pmf[chosen])
+    choice = _begun_choice(decided.offer_ids[chosen], record.with_channels) + _DOUBLE.pack(record.pmf[chosen])
     common = _common(record.policy_version, record.mode, decided.logged)
     more = _more(decided, ranking_size) if ranking_size or record.later_slots else b""
     length, event_id_length = varint(len(choice)), varint(len(event_id))
@@ -67,20 +68,35 @@ def write_decision(decided: Decided, ranking_size: int, response: DecideResponse
 
 def add_choices(record: Draft | DecisionRecord, offer_ids: Sequence[str], to: DecideResponse | Decision) -> None:
     """Add what was drawn for each slot."""
-    to.choices.add(offer_id=offer_ids[record.chosen], propensity=record.pmf[record.chosen])
+    propensity = record.pmf[record.chosen]
+    if record.with_channels:
+        offer_id, channel = split(offer_ids[record.chosen])
+        to.choices.add(offer_id=offer_id, channel=channel, propensity=propensity)
+    else:
+        to.choices.add(offer_id=offer_ids[record.chosen], propensity=propensity)
     if record.later_slots:
         _add_later_choices(record, offer_ids, to)
 
 
+def channels_chosen(decided: Decided) -> list[str]:
+    """Return on which channel what was drawn for each slot is shown, where that was drawn with it."""
+    record = decided.record
+    chosen = [record.chosen, *(later.chosen for later in record.later_slots)]
+    return [split(decided.offer_ids[position])[1] for position in chosen]
+
+
 def _add_later_choices(record: Draft | DecisionRecord, offer_ids: Sequence[str], to: DecideResponse | Decision) -> None:
     for slot, drawn in enumerate(record.later_slots, 1):
-        to.choices.add(slot=slot, offer_id=offer_ids[drawn.chosen], propensity=drawn.pmf[drawn.chosen])
+        offer_id, channel = split(offer_ids[drawn.chosen], with_channels=record.with_channels)
+        to.choices.add(slot=slot, offer_id=offer_id, channel=channel, propensity=drawn.pmf[drawn.chosen])
 
 
 def _ranking(decided: Decided, size: int) -> list[ScoredOffer]:
     # Equal probabilities keep the caller's order: sorting is stable.
-    ranked = sorted(zip(decided.record.pmf, decided.offer_ids, strict=True), key=lambda pair: -pair[0])
-    return [ScoredOffer(offer_id=offer_id, probability=probability) for probability, offer_id in ranked[:size]]
+    record = decided.record
+    ranked = sorted(zip(record.pmf, decided.offer_ids, strict=True), key=lambda pair: -pair[0])[:size]
+    named = [(probability, *split(name, with_channels=record.with_channels)) for probability, name in ranked]
+    return [ScoredOffer(offer_id=offer, channel=channel, probability=each) for each, offer, channel in named]
 
 
 def _more(decided: Decided, ranking_size: int) -> bytes:
@@ -90,8 +106,9 @@ def _more(decided: Decided, ranking_size: int) -> bytes:
 
 
 @lru_cache(_KEPT)
-def _begun_choice(offer_id: str) -> bytes:
-    return Choice(offer_id=offer_id).SerializeToString() + _PROPENSITY
+def _begun_choice(name: str, with_channels: bool) -> bytes:  # noqa: FBT001 - a value like the others
+    offer_id, channel = split(name, with_channels=with_channels)
+    return Choice(offer_id=offer_id, channel=channel).SerializeToString() + _PROPENSITY
 
 
 @lru_cache(_KEPT)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from attune.api.belief_validation import belief_violations
 from attune.api.challenger_validation import auto_promote_violations, challenger_violations
+from attune.api.channel_validation import channel_violations
 from attune.api.checks import (
     between,
     count,
@@ -15,7 +16,7 @@ from attune.api.checks import (
     timestamp_violations,
 )
 from attune.api.guardrail_validation import guardrail_violations, nothing_eligible_violations
-from attune.api.numpy_validation import half_life_violations, numpy_violations
+from attune.api.numpy_validation import half_life_violations, numpy_violations, popularity_violations
 from attune.api.vw_validation import vw_violations
 from attune.errors import InvalidInputError, Violation
 from attune.serving.conditions import Conditions
@@ -115,10 +116,12 @@ def _placement_violations(placement: Placement) -> Iterator[Violation]:
     yield from between("control.share", placement.control.share, 0, 1)
     if placement.control.HasField("fixed") and placement.control.fixed.offer_id:
         yield from id_violations("control.fixed.offer_id", placement.control.fixed.offer_id)
+    yield from prefixed("control.popularity", popularity_violations(placement.control.popularity))
     yield from prefixed("reward", _reward_violations(placement.reward))
     yield from prefixed("shortlist", _shortlist_violations(placement.shortlist))
     yield from challenger_violations(placement.challengers, lambda policy: _whole_policy_violations(policy, placement))
     yield from auto_promote_violations(placement)
+    yield from channel_violations(placement)
 
 
 def _guardrail_violations(placement: Placement, segments: Conditions | None) -> Iterator[Violation]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from attune.cli import client, failures
+from attune.cli.customers_erase import erase, erasure
 from attune.cli.output import as_dict, empty_table, plain, show
 from attune.v1.customer_service_pb2 import (
     ACTIVITY_STATUS_ACCEPTED,
@@ -36,12 +37,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")
 Id = Annotated[str, typer.Argument(metavar="ID", help="The customer.", show_default=False)]
 
 customers = typer.Typer(
-    help="Show what is held about a customer; say what they allow, or what they did.",
+    help="Show what is held about a customer; say what they allow, or what they did; erase one.",
     add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     epilog=failures.EXIT_CODES_HELP,
 )
+customers.command()(erase)
+customers.command()(erasure)
 
 
 @customers.command()

@@ -15,7 +15,6 @@ from attune.cli.export import FileFormat
 from attune.cli.interrupts import interruptible
 from attune.cli.progress import bar
 from attune.cli.stores import located
-from attune.config import Settings
 from attune.errors import SettingError
 from attune.evaluation import choices
 from attune.evaluation.accounts import Terms
@@ -24,6 +23,7 @@ from attune.evaluation.targets import Target
 from attune.logs import opening
 from attune.logs.opening import Opened
 from attune.reports.report import EvaluationReport
+from attune.settings import Settings
 from attune.store.keys import PLACEMENT_NAME
 from attune.store_url import redacted
 from attune.v1.placement_pb2 import RewardSpec

@@ -10,7 +10,6 @@ import yaml
 
 from attune.api.validation import check_placement
 from attune.cli import placement_files, sweep_files
-from attune.config import Settings
 from attune.errors import InvalidInputError, SettingError, Violation
 from attune.evaluation import targets
 from attune.evaluation.evaluator import LOGGED
@@ -18,6 +17,7 @@ from attune.evaluation.grid import Candidate
 from attune.evaluation.spec_text import policy_yaml
 from attune.evaluation.stored_versions import version_target
 from attune.evaluation.targets import Target
+from attune.settings import Settings
 from attune.store.client import Store
 from attune.v1.placement_pb2 import Placement, RewardSpec
 

@@ -74,7 +74,8 @@ def offers_table(decision: Decision, top: int) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("what moved the score most", overflow="fold")
     table.add_column("", justify="right", no_wrap=True)
-    chosen = {choice.offer_id for choice in decision.choices}
+    # Where a channel was drawn with the offer, the ids of the eligible ones are of both.
+    chosen = {f"{each.offer_id}@{each.channel}" if each.channel else each.offer_id for each in decision.choices}
     for offer in sorted(decision.offers, key=lambda each: -each.probability):
         if offer.HasField("score") or offer.offer.id in chosen:
             for line in _lines(offer, top, chosen=offer.offer.id in chosen):

@@ -13,8 +13,8 @@ from attune.cli.progress import bar
 from attune.cli.stores import located
 
 if TYPE_CHECKING:
-    from attune.config import Settings
     from attune.logs.export import Exported
+    from attune.settings import Settings
 
 
 class FileFormat(Enum):

@@ -14,8 +14,8 @@ from attune.cli.progress import bar
 from attune.cli.stores import located
 
 if TYPE_CHECKING:
-    from attune.config import Settings
     from attune.logs.import_ import Imported
+    from attune.settings import Settings
     from attune.v1.placement_pb2 import RewardSpec
 
 _MOST_SHOWN = 20

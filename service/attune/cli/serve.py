@@ -13,7 +13,8 @@ import typer
 
 from attune import __version__, config, telemetry
 from attune.cli import apply_files
-from attune.config import ServerSettings, Settings, reachable
+from attune.config import reachable
+from attune.settings import ServerSettings, Settings
 from attune.supervisor import Supervisor
 
 DataDir = Annotated[

@@ -160,6 +160,8 @@ def warning_lines(reply: GetPlacementResponse) -> Iterator[str]:
         yield f"{name}: {of.clipped_rewards:,} rewards were outside min and max, and were clipped"
     if of.refused_interactions:
         yield f"{name}: {of.refused_interactions:,} interactions could not be learned from; the learner's log says why"
+    if of.withheld_interactions:
+        yield f"{name}: {of.withheld_interactions:,} interactions may not be learned from: no consent, or no choice"
     for finding in of.findings:
         source = _SOURCES.get(finding.source, "feature")
         problem = _PROBLEMS.get(finding.problem, "is strange")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from attune import config
-from attune.config import Settings
+from attune.settings import Settings
 
 
 def located(config_file: Path | None, flags: Mapping[str, object]) -> Settings:

@@ -3,7 +3,7 @@
 from attune.errors import BadSnapshotError, NotFoundError, UnusableVersionError
 from attune.evaluation.spec_text import policy_yaml
 from attune.evaluation.targets import VersionTarget
-from attune.serving.live import sound_policy
+from attune.serving.sound import sound_policy
 from attune.store.client import Store
 from attune.store.keys import PlacementKeys
 from attune.store.placements import Placements

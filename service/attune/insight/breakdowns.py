@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from attune.insight.comparisons import comparison
 from attune.insight.counted import COUNT, N_COLUMNS, Counted
 from attune.insight.segments import Segments
+from attune.serving.variants import split
 from attune.v1.features_pb2 import Features
 from attune.v1.insight_service_pb2 import (
     BREAKDOWN_KIND_CHANNEL,
@@ -23,8 +24,6 @@ MOST_OFFERS = 500
 MOST_SHOWN = 200
 OTHER = "(other)"
 ABSENT = "(none)"
-
-_SEPARATOR = "@"
 
 
 class Parts:
@@ -102,7 +101,7 @@ class Breakdowns:
         arm, unit = decision.arm, decision.unit
         channel = ""
         for slot, columns in zip(decision.slots, decision.earned, strict=True):
-            offer, channel = _split(offer_ids[slot.chosen], chooses=decision.record.with_channels)
+            offer, channel = split(offer_ids[slot.chosen], with_channels=decision.record.with_channels)
             self._offers.add(offer, arm, unit, columns)
             if channel:
                 self._channels.add(channel, arm, unit, columns)
@@ -129,13 +128,6 @@ def value_of(feature: str, context: Features) -> str:
     if feature in context.numeric:
         return f"{context.numeric[feature]:g}"
     return ", ".join(sorted(context.tags[feature].values)) if feature in context.tags else ABSENT
-
-
-def _split(offer_id: str, *, chooses: bool) -> tuple[str, str]:
-    if not chooses:
-        return offer_id, ""
-    offer, _, channel = offer_id.rpartition(_SEPARATOR)
-    return (offer, channel) if offer else (offer_id, "")
 
 
 def _size(sums: GroupedSums) -> float:

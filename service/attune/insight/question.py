@@ -27,6 +27,7 @@ class Question:
         nps: Name of the one that is a recommendation; empty where none is.
         retention_days: Within how many days a customer has to come back.
         control_share: The share that control has now; 0 without a control group.
+        baseline: Who decides for it, as the field of the contract is called; empty without one.
     """
 
     since_ms: int | None = None
@@ -38,6 +39,7 @@ class Question:
     nps: str = ""
     retention_days: int = DEFAULT_RETENTION_DAYS
     control_share: float = 0.0
+    baseline: str = ""
 
     def holds(self, at_ms: int) -> bool:
         """Tell whether a decision of that time counts."""
@@ -69,6 +71,7 @@ def question_of(request: GetReportRequest, placement: Placement) -> Question:
         nps=request.nps_outcome or ("nps" if "nps" in names else ""),
         retention_days=request.retention_days or DEFAULT_RETENTION_DAYS,
         control_share=placement.control.share,
+        baseline=(placement.control.WhichOneof("policy") or "") if placement.control.share > 0.0 else "",
     )
 
 

@@ -55,6 +55,8 @@ def _on_groups(report: Report) -> Iterator[str]:
         yield "Everything was decided by the control group: there is no lift."
     elif not report.HasField("sample_ratio"):
         yield "The control group's share is 0 or 1 now: nobody can say whether it was right."
+    if report.baseline == "popularity":
+        yield "The control group is decided by what is popular, which both groups have taught it."
     if ratio.in_both:
         yield (
             f"{ratio.in_both:,} customers were in both groups, because the share was changed: they blur the lift, and "

@@ -119,6 +119,7 @@ class Reporter:
         question = self._question
         report.conversion_outcome, report.revenue_outcome = question.conversion, question.revenue
         report.nps_outcome, report.retention_days = question.nps, question.retention_days
+        report.baseline = question.baseline
         if self._span_ms is not None:
             report.first_decision_at.CopyFrom(moment(self._span_ms[0]))
             report.last_decision_at.CopyFrom(moment(self._span_ms[1]))

@@ -9,10 +9,10 @@ import os
 from subprocess import PIPE, Popen
 
 from attune import config, errors
-from attune.config import Settings
 from attune.errors import ExpectedError, InvalidInputError, OverloadedError, Violation
 from attune.insight.worker import ERROR, REPORT
 from attune.process import bound, ending, python
+from attune.settings import Settings
 from attune.v1.insight_service_pb2 import GetReportRequest, Report
 
 

@@ -12,11 +12,11 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from attune.config import LearnerSettings
 from attune.errors import ExpectedError
 from attune.learning.promotion import Promoted, Promotions
 from attune.learning.shadow import Shadow
 from attune.learning.shadow_starts import ShadowStarts
+from attune.settings import LearnerSettings
 from attune.storage.v1.records_pb2 import PlacementRecord
 from attune.store.challengers import Challengers
 from attune.store.client import Store

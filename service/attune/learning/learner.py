@@ -10,14 +10,15 @@ import logging
 import time
 from collections.abc import Sequence
 
-from attune.config import LearnerSettings
 from attune.errors import BadSnapshotError, ExpectedError, FencedError
+from attune.learning.baseline import PlacementBaseline
 from attune.learning.challengers import PlacementChallengers
 from attune.learning.final_rewards import FinalRewards
 from attune.learning.guard import PlacementGuard
 from attune.learning.session import Session
 from attune.learning.trainee import Start, Trainee
 from attune.metrics import LearningMetrics
+from attune.settings import LearnerSettings
 from attune.storage.v1.records_pb2 import PlacementRecord
 from attune.store.client import Store
 from attune.store.decisions import LoggedInteraction
@@ -83,6 +84,7 @@ class PlacementLearner:
         session = await self._take_up(lease)
         guard = PlacementGuard(lease, self._schemas, self._settings.schema_window_s)
         challengers = PlacementChallengers(lease, self._store, self._settings)
+        baseline = PlacementBaseline(lease, self._store, self._settings)
         while True:
             stops = stopping.is_set()
             record = await self._placements.get(self._keys.name)
@@ -92,19 +94,22 @@ class PlacementLearner:
                 session.retrain(*await self._start(record))
             await guard.look(placement)
             joined = await self._interactions.join(self._keys, most, revise=placement.reward.revise_late)
-            entries = await self._interactions.after(self._keys, session.trainee.cursor, most)
+            cursor = session.trainee.cursor
+            entries = await self._interactions.after(self._keys, cursor, most)
             learned = session.learn(await session.final_rewards.add(entries))
             self._count(session, entries, learned, guard)
             if learned == len(entries) < most:
                 session.replaces_head = False  # it has caught up
             if session.commit_is_due(self._settings) or (stops and session.may_commit):
                 await self._commit(session)
+            is_behind = await baseline.work(record, cursor, entries)
             if stops:
+                await baseline.commit()
                 await challengers.commit()
                 return
             await self._renew(session)
             if max(joined, len(entries)) < most and learned == len(entries):
-                if await self._challenge(session, challengers, record):
+                if await self._challenge(session, challengers, record) or is_behind:
                     continue
                 await pause(stopping, self._settings.poll_ms / 1000)
 

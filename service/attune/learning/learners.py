@@ -14,10 +14,10 @@ import time
 from collections.abc import Sequence
 from zlib import crc32
 
-from attune.config import LearnerSettings
 from attune.errors import ExpectedError, NotFoundError
 from attune.learning.learner import PlacementLearner
 from attune.metrics import LearningMetrics
+from attune.settings import LearnerSettings
 from attune.store.client import Store
 from attune.store.learners import LearnerRegister
 from attune.store.placements import Placements

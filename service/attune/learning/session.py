@@ -4,10 +4,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from attune.config import LearnerSettings
 from attune.learning.final_rewards import FinalRewards
 from attune.learning.promotion import Promoted
 from attune.learning.trainee import Trainee
+from attune.settings import LearnerSettings
 from attune.store.decisions import LoggedInteraction
 from attune.store.versions import Lease
 

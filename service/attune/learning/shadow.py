@@ -31,7 +31,7 @@ class Shadow:
         trainee: The policy in training.
         final_rewards: What adds late outcomes to its interactions.
         estimates: What it would have earned.
-        number: The one that its weights are stored under; 0 before the first commit.
+        number: The one that the weights are stored under which its next commit replaces; 0 for none.
         size_bytes: Size of its weights when they were last committed.
         committed_at: Monotonic time of the last commit, in seconds.
         uncommitted: Whether there is something to commit. Not before all that is believed is learned: putting the

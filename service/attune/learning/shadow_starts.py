@@ -58,7 +58,9 @@ class ShadowStarts:
         if shadow is None and stored is not None:
             shadow = await self._resumed(instead, challenger, stored)
         if shadow is None:
-            return await self._new(instead, record, challenger, measuring)
+            shadow = await self._new(instead, record, challenger, measuring)
+            shadow.number = stored.training.version if stored else 0  # what it commits takes the place of that
+            return shadow
         if not _is_same(shadow.estimates.measuring, measuring):
             shadow.measure_anew(measuring)
         return shadow

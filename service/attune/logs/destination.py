@@ -48,21 +48,43 @@ def opened(directory: Path, suffix: str, placement: PlacementRecord) -> Iterator
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        lock = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise SettingError(f"--to: expected a directory to write to, got {directory}: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SettingError(f"--to: another export writes to {directory}: wait for it") from error
+    with held(directory, "--to"):
         _check_owner(directory / _STATE, placement)
-        parts = [Parts(directory / name, suffix) for name in ("interactions", "late")]
-        for each in parts:
-            each.remove_unfinished()
-        yield Destination(*parts)
+        yield files(directory, suffix)
+
+
+@contextmanager
+def held(directory: Path, option: str) -> Iterator[None]:
+    """Keep others from writing to a directory.
+
+    Args:
+        directory: The directory.
+        option: What it was given with, for the message.
+
+    Raises:
+        SettingError: It is none, cannot be written to, or somebody else writes to it.
+    """
+    try:
+        lock = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise SettingError(f"{option}: expected a directory to write to, got {directory}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise SettingError(f"{option}: another export writes to {directory}: wait for it") from error
     finally:
         os.close(lock)
+
+
+def files(directory: Path, suffix: str) -> Destination:
+    """Return the files in a directory that is held, without those that were left unfinished."""
+    parts = [Parts(directory / name, suffix) for name in ("interactions", "late")]
+    for each in parts:
+        each.remove_unfinished()
+    return Destination(*parts)
 
 
 def _check_owner(state: Path, placement: PlacementRecord) -> None:

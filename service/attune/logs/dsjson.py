@@ -74,6 +74,8 @@ def interaction_line(placement: str, row: SlotRow) -> dict[str, Any]:
             "mode": row.mode,
             "imported": decision.imported,
             "withheld": decision.withheld,
+            **({"customer": decision.customer.hex()} if decision.customer else {}),
+            "with_channels": decision.with_channels,
         },
         **({"_skipLearn": True} if is_withheld(decision) else {}),
     }

@@ -25,6 +25,7 @@ from attune.logs.readings import (
     Refused,
     RowError,
     SlotReading,
+    customer_of,
     position_of,
     present,
 )
@@ -135,6 +136,8 @@ def _ours(where: str, line: Mapping[str, Any], said: Mapping[str, Any]) -> Readi
     decision = _decision(present(line, "EventId"), present(said, "decided_at_ms"), from_namespaces(CONTEXT, c), actions)
     decision.mode = _MODES[said["mode"]]
     decision.withheld = said.get("withheld") is True
+    decision.customer = customer_of(said)
+    decision.with_channels = said.get("with_channels") is True
     outcomes = [_outcome(observation) for observation in line["o"]]
     pmf, chosen = _drawn(line, len(actions))
     ids, position = [action.id for action in actions], position_of(said)

@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from attune.logs.kept import ReadOffer
 from attune.logs.parquet import INTERACTIONS, LATE
-from attune.logs.readings import LateReading, Reading, Refused, RowError, SlotReading, position_of, present
+from attune.logs.readings import LateReading, Reading, Refused, RowError, SlotReading, customer_of, position_of, present
 from attune.logs.rows import MODES
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.decisions import RecordedOutcome
@@ -27,7 +27,7 @@ _MOST_LISTS = 4
 _MODES = {word: mode for mode, word in MODES.items()}
 # What cannot be made from something else.
 _NEEDED = ("event_id", "slot", "decided_at", "mode", "context", "offers", "pmf", "chosen", "outcomes")
-_WELCOME = ("position", "withheld", "withdrawn")
+_WELCOME = ("position", "withheld", "customer", "with_channels", "withdrawn")
 _NEEDED_LATE = ("event_id", "slot", "outcome_id", "name", "value", "occurred_at", "received_at")
 
 
@@ -109,6 +109,8 @@ def _slot(where: str, values: Mapping[str, Any], offers: Sequence[ReadOffer]) ->
         mode=_mode(values["mode"]),
         imported=True,
         withheld=bool(values.get("withheld")),
+        customer=customer_of(values),
+        with_channels=bool(values.get("with_channels")),
     )
     outcomes = [_outcome(outcome, values["slot"]) for outcome in values["outcomes"] or []]
     ids, position = [offer.id for offer in offers], position_of(values)

@@ -12,7 +12,9 @@ from typing import Any, TypeAlias
 
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import RecordedOutcome
+from attune.store.keys import CUSTOMER_KEY_BYTES
 
+_CUSTOMER = re.compile(rf"[0-9a-f]{{{2 * CUSTOMER_KEY_BYTES}}}")
 _POSITION = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 
@@ -159,6 +161,18 @@ def position_of(values: Mapping[str, Any]) -> str:
     if position and not (isinstance(position, str) and _POSITION.fullmatch(position)):
         raise RowError(f"position: expected one like 1795300000000-0, got {str(position)[:60]!r}")
     return position
+
+
+def customer_of(values: Mapping[str, Any]) -> bytes:
+    """Return the keyed hash of the customer that a row of an export names; empty where there is none.
+
+    Raises:
+        RowError: It is no such hash.
+    """
+    customer = values.get("customer") or ""
+    if customer and not (isinstance(customer, str) and _CUSTOMER.fullmatch(customer)):
+        raise RowError(f"customer: expected {2 * CUSTOMER_KEY_BYTES} hexadecimal digits, got {str(customer)[:60]!r}")
+    return bytes.fromhex(customer)
 
 
 def _check_types(texts: Sequence[object], numbers: Sequence[object], outcomes: Sequence[RecordedOutcome]) -> None:

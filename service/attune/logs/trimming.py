@@ -1,10 +1,11 @@
-"""Trimming: what was exported and learned from, by the newest version and all challengers, leaves the store.
+"""Trimming: what was exported and learned from, by the newest version and all that learn beside it, leaves the store.
 
 What is trimmed can no longer be learned from by a spec that comes later, and `GetDecision` no longer finds it. Offers
 of the catalogue that only trimmed decisions could draw leave the store in the end, too.
 """
 
 from attune.errors import NotFoundError
+from attune.serving.specs import in_control, in_shadow, learns_control
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.challengers import Challengers
 from attune.store.client import Store
@@ -14,6 +15,7 @@ from attune.store.offer_sets import OfferSets
 from attune.store.placements import Placements
 from attune.store.training_log import TrainingLog
 from attune.store.versions import Versions, specs_of, training_of
+from attune.v1.placement_pb2 import Placement
 
 
 async def trim(store: Store, name: str) -> int:
@@ -45,7 +47,8 @@ async def trim(store: Store, name: str) -> int:
 async def _found(store: Store, keys: PlacementKeys) -> tuple[bytes, VersionRecord]:
     """Return the placement as it is stored now, and the newest version, which was trained for it."""
     stored, head = await Placements(store).stored(keys.name), await Versions(store).head(keys)
-    if head is None or training_of(head) != _training_for(PlacementRecord.FromString(stored)):
+    record = PlacementRecord.FromString(stored)
+    if head is None or training_of(head) != _training_for(record, record.placement):
         raise NotFoundError(
             f'placement "{keys.name}": expected a version that was trained with its present spec, got none: '
             "nothing more was trimmed, try again when the learner has caught up (attune status)"
@@ -54,25 +57,35 @@ async def _found(store: Store, keys: PlacementKeys) -> tuple[bytes, VersionRecor
 
 
 async def _learned_to(store: Store, keys: PlacementKeys, record: PlacementRecord, head: VersionRecord) -> str:
-    """Return the position up to which every policy in training has learned: the placement's and all challengers.
+    """Return the position up to which every policy in training has learned.
+
+    Those are the placement's, all challengers, and the baseline of the control group.
 
     Raises:
-        NotFoundError: A challenger has not begun yet: it needs the whole log.
+        NotFoundError: A challenger or the baseline has not begun yet: it needs the whole log.
     """
-    stored = await Challengers(store).records(keys)
     cursors = [head.cursor]
+    if learns_control(record.placement):
+        baseline = await Versions(store).baseline(keys)
+        if baseline is None or training_of(baseline) != _training_for(record, in_control(record.placement)):
+            raise _not_begun(keys, "the control group's baseline", "attune status")
+        cursors.append(baseline.cursor)
+    stored = await Challengers(store).records(keys)
     for challenger in record.placement.challengers:
-        trains = (*specs_of(challenger.policy, record.placement.reward), record.generation)
         of = stored.get(challenger.name)
-        if of is None or training_of(of.training) != trains:
-            raise NotFoundError(
-                f'placement "{keys.name}": expected that challenger "{challenger.name}" has learned from the log, '
-                "it has not begun yet: nothing more was trimmed, try again in a moment (attune policy challengers)"
-            )
+        if of is None or training_of(of.training) != _training_for(record, in_shadow(record.placement, challenger)):
+            raise _not_begun(keys, f'challenger "{challenger.name}"', "attune policy challengers")
         cursors.append(of.training.cursor)
     return min(cursors, key=order)
 
 
-def _training_for(record: PlacementRecord) -> tuple[bytes, bytes, int]:
+def _not_begun(keys: PlacementKeys, who: str, see: str) -> NotFoundError:
+    return NotFoundError(
+        f'placement "{keys.name}": expected that {who} has learned from the log, '
+        f"it has not begun yet: nothing more was trimmed, try again in a moment ({see})"
+    )
+
+
+def _training_for(record: PlacementRecord, placement: Placement) -> tuple[bytes, bytes, int]:
     # A placement that is being rebuilt has a generation that no version has yet.
-    return *specs_of(record.placement.policy, record.placement.reward), record.generation
+    return *specs_of(placement.policy, placement.reward), record.generation

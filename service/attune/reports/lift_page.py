@@ -15,6 +15,7 @@ from attune.reports.number_format import percent
 from attune.reports.page import page, section
 from attune.v1.insight_service_pb2 import BREAKDOWN_KIND_CHANNEL, BREAKDOWN_KIND_OFFER, Report
 
+_BASELINES = {"uniform": "offers by lot", "fixed": "always the same offer", "popularity": "what is popular"}
 _HOW_TO_READ = """
 The control group is decided by a baseline instead of the policy. Who is in it is drawn once for each customer, whatever
 the customer does: so whatever differs between the groups, beyond chance, was made by the policy.
@@ -50,6 +51,8 @@ def _header(report: Report) -> Markup:
             f"{100 * ratio.control_units / ratio.units:.2f} % of {ratio.units:,}, expected {100 * ratio.expected:.2f} %"
         )
         facts.append(("In control", f"{seen} (p = {ratio.p_value:.3g})"))
+    if report.baseline in _BASELINES:
+        facts.append(("Control gets", _BASELINES[report.baseline]))
     pairs = [child for name, value in facts for child in (element("dt", name), element("dd", value))]
     kicker = element("p", "Does it help? The policy beside its control group", class_="kicker")
     return element("header", kicker, answer, element("dl", *pairs, class_="facts"))

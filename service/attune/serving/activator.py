@@ -6,9 +6,9 @@ A cap counts what was shown, not what was decided: of deferred decisions under w
 import time
 from collections.abc import Callable
 
-from attune.serving.catalog import LiveOffers
 from attune.serving.impressions import impressions_of
 from attune.serving.live import LivePlacement
+from attune.serving.live_offers import LiveOffers
 from attune.serving.visitors import Visitors
 from attune.store.decisions import Decisions
 
@@ -47,11 +47,13 @@ class Activator:
             NotFoundError: There is no decision with this id, or it was forgotten; or the placement is gone.
             StoreUnavailableError: The store did not answer in time; it may or may not have been activated.
         """
+        if self._visitors is None:
+            return await self._decisions.activate(live.keys, live.window_ms, event_id)
+        # Read before: once it is activated, nobody comes back to note what was shown.
+        record = (await self._decisions.get(live.keys, event_id)).record
         is_new = await self._decisions.activate(live.keys, live.window_ms, event_id)
-        if is_new and self._visitors is not None:
-            record = (await self._decisions.get(live.keys, event_id)).record
+        if is_new and record.customer:
             now_ms = time.time_ns() // 1_000_000
-            shown = impressions_of(record, live.keys.name, self._offers(live), now_ms) if record.customer else []
-            if shown:
+            if shown := impressions_of(record, live.keys.name, self._offers(live), now_ms):
                 await self._visitors.remember(record.customer, shown)
         return is_new

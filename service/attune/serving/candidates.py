@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.serving.catalog import LiveOffers
+from attune.serving.brought import asked_for, spread
 from attune.serving.guard import Exclusion
+from attune.serving.live_offers import LiveOffers
 from attune.serving.situation import among, read_context
 from attune.serving.terms import Terms
+from attune.serving.variants import Channel
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CHANNEL, EXCLUSION_REASON_REQUEST
 from attune_models.contexts import Context
 from attune_models.types import ReadSituation, Situation
@@ -26,7 +28,8 @@ class Candidates(NamedTuple):
         exclusions: Which are not, and why.
         offers: All of them, as they came; empty where they are of the catalogue.
         offer_set: The digest of the catalogue's; else empty.
-        terms: Theirs; None where they came with the request.
+        terms: Theirs; None where they came with the request, unless on channels.
+        with_channels: Whether each stands for an offer on a channel.
     """
 
     context: bytes
@@ -37,6 +40,7 @@ class Candidates(NamedTuple):
     offers: Sequence[bytes] = ()
     offer_set: bytes = b""
     terms: Terms | None = None
+    with_channels: bool = False
 
     @property
     def ids(self) -> Sequence[str]:
@@ -44,26 +48,30 @@ class Candidates(NamedTuple):
         return self.all.action_ids
 
 
-def candidates(request: DecideEnvelope, live: LiveOffers | None) -> Candidates:
+def candidates(request: DecideEnvelope, live: LiveOffers | None, channels: Sequence[Channel] = ()) -> Candidates:
     """Return what a request could draw from.
 
     Args:
         request: A request whose ids and sizes are valid.
-        live: The offers of the catalogue that are live for the placement; None where there are none.
+        live: The offers of the catalogue that are live for the placement; None where there are none. On channels
+            already, where the placement chooses them.
+        channels: Those that the placement chooses from; none where it does not.
 
     Raises:
         InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
     """
     context = joined(request.context)
     if request.offers:
-        return _brought(request, context)
+        brought = _brought(request, context)
+        return _on_channels(request, brought, channels) if channels else brought
     read = read_context(context)
     if live is None:
         nothing = Situation(read.text, (), ())
         return Candidates(context, nothing, nothing, ())
     situation = whole_set(read, live)
     positions, exclusions = _allowed(request, live)
-    return Candidates(context, situation, situation, positions, exclusions, (), live.offer_set.digest, live.terms)
+    digest, terms, varied = live.offer_set.digest, live.terms, live.with_channels
+    return Candidates(context, situation, situation, positions, exclusions, (), digest, terms, varied)
 
 
 def takes_all(request: DecideEnvelope, live: LiveOffers) -> bool:
@@ -118,6 +126,26 @@ def _brought(request: DecideEnvelope, context: bytes) -> Candidates:
     return Candidates(context, situation, asked_about, positions, exclusions, request.offers)
 
 
+def _on_channels(request: DecideEnvelope, brought: Candidates, channels: Sequence[Channel]) -> Candidates:
+    """Return the offers of a request on the channels that the placement chooses from."""
+    left = asked_for(request, channels)
+    if not left:
+        positions = range(len(request.offers)) if brought.positions is None else brought.positions
+        elsewhere = Exclusion(EXCLUSION_REASON_CHANNEL, "", positions)
+        return brought._replace(positions=(), exclusions=[*brought.exclusions, elsewhere])
+    situation, offers, terms = spread(request, brought.all, left)
+    spread_out = brought._replace(all=situation, offers=offers, terms=terms, with_channels=True)
+    if brought.positions is None:
+        return spread_out
+    exclusions = [each._replace(positions=_varied(each.positions, len(left))) for each in brought.exclusions]
+    return spread_out._replace(positions=_varied(brought.positions, len(left)), exclusions=exclusions)
+
+
+def _varied(positions: Sequence[int], n_channels: int) -> list[int]:
+    """Return where the variants are of the offers at some positions."""
+    return [position * n_channels + i for position in positions for i in range(n_channels)]
+
+
 def _not_excluded(request: DecideEnvelope, offer_ids: Sequence[str]) -> tuple[Sequence[int] | None, list[Exclusion]]:
     """Return which offers that a request brings along it does not exclude again, None for all; and those that it does.
 
@@ -146,7 +174,7 @@ def _allowed(request: DecideEnvelope, live: LiveOffers) -> tuple[Sequence[int] |
         if elsewhere:
             exclusions.append(Exclusion(EXCLUSION_REASON_CHANNEL, "", elsewhere))
     if request.excluded_offer_ids:
-        named = {live.position_of.get(offer_id) for offer_id in request.excluded_offer_ids}
+        named = set(_named(request.excluded_offer_ids, live))
         among = range(len(live.actions.actions)) if positions is None else positions
         if gone := [i for i in among if i in named]:
             exclusions.append(Exclusion(EXCLUSION_REASON_REQUEST, "", gone))
@@ -155,7 +183,8 @@ def _allowed(request: DecideEnvelope, live: LiveOffers) -> tuple[Sequence[int] |
 
 
 def _named(offer_ids: Collection[str], live: LiveOffers) -> list[int]:
-    return [i for offer_id in offer_ids if (i := live.position_of.get(offer_id)) is not None]
+    """Return where some offers are, in the caller's order."""
+    return [i for offer_id in offer_ids for i in live.of_offer(offer_id)]
 
 
 def _split(

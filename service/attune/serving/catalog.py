@@ -2,84 +2,46 @@
 
 A loop brings the copy of the catalogue up to date a few times a second. Where the live offers of a placement are others
 than before, they are made into a set, which is stored among the placement's keys before a decision may name it, and
-takes the place of the former one. Where they are the same, so is the object: policies are prepared for it.
+takes the place of the former one. Where they are the same, so is the object: policies are prepared for it. Where a
+placement chooses channels, too, it draws from its offers on each of them (`attune.serving.catalog_variants`).
 """
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from attune.errors import ExpectedError, NotFoundError
 from attune.metrics import ServingMetrics
 from attune.serving.catalog_copy import CatalogCopy, KnownOffer
+from attune.serving.catalog_variants import Made, on_channels
 from attune.serving.guard import Guard
 from attune.serving.live import LivePlacement, LivePlacements
-from attune.serving.terms import Terms
+from attune.serving.live_offers import LiveOffers, made_ready
+from attune.serving.variants import Channel
 from attune.store.catalog import Catalog
 from attune.store.keys import PlacementKeys
-from attune.store.offer_sets import OfferSet, OfferSets, offer_set_of
+from attune.store.offer_sets import OfferSet, OfferSets
 from attune.tasks import Shared
-from attune_models.types import ActionSet
+
+__all__ = ["POLL_S", "LiveCatalog", "LiveOffers"]
 
 POLL_S = 0.2
-
-_MAX_CHANNELS_AT_HAND = 64
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class LiveOffers:
-    """What a placement may draw from the catalogue, until something changes.
-
-    Attributes:
-        offer_set: Under which decisions name them; it is in the store.
-        actions: The same offers, encoded.
-        position_of: Position of each offer in the set, by id, zero-based.
-        channels: By channel, the positions of the offers that may be shown there, in order; only channels that some
-            offer names.
-        everywhere: The positions of the offers that may be shown on any other channel, in order.
-        terms: On what terms each of them may be shown, in the order of the set.
-    """
-
-    offer_set: OfferSet
-    actions: ActionSet
-    position_of: Mapping[str, int]
-    channels: Mapping[str, Sequence[int]]
-    everywhere: Sequence[int]
-    terms: Terms
-
-
-class Channels(Mapping[str, Sequence[int]]):
-    """See `LiveOffers.channels`: put together when asked for, because each has all the offers without channels, too."""
-
-    def __init__(self, named: Mapping[str, Sequence[int]], everywhere: Sequence[int]) -> None:
-        """Take the positions of the offers that name each channel, and of those that name none."""
-        self._named = named
-        self._merged = lru_cache(_MAX_CHANNELS_AT_HAND)(lambda channel: sorted([*named[channel], *everywhere]))
-
-    def __getitem__(self, channel: str) -> Sequence[int]:
-        """Return the positions of the offers that may be shown on a channel."""
-        return self._merged(channel)
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield the channels."""
-        return iter(self._named)
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._named)
-
-
-@dataclass(frozen=True, slots=True)
 class _Group:
-    """What the placements of a group draw from, and what it was made of."""
+    """What the placements of a group draw from, and what it was made of: of offers on channels, what was made."""
 
     stamp: tuple[int, int, int]
     live: Sequence[KnownOffer]
     offers: LiveOffers | None
+    made: Made = field(default_factory=dict)
+
+
+_GroupName = tuple[str, tuple[Channel, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +69,7 @@ class LiveCatalog:
         self.copy = CatalogCopy(catalog)
         self._offer_sets = offer_sets
         self._live = live
-        self._groups: dict[str, _Group] = {}
+        self._groups: dict[_GroupName, _Group] = {}
         self._served: dict[str, _Served] = {}
         self._compared = 0
         self._refreshing = Shared(self._refresh)
@@ -153,7 +115,7 @@ class LiveCatalog:
         applied = dict(self._live.applied)
         self._forget(applied)
         errors = [await self._serve_safely(placement, now_ms) for placement in applied.values()]
-        used = {self.copy.group(name) for name in applied}
+        used = {self._group_name(placement) for placement in applied.values()}
         self._groups = {name: group for name, group in self._groups.items() if name in used}
         for error in filter(None, errors):
             raise error
@@ -183,7 +145,7 @@ class LiveCatalog:
         served = self._served.get(name)
         if served is not None and served.created_at_ms != created_at_ms:
             del self._served[name]  # it was deleted, and the set that decisions name with it
-        group = await self._group(self.copy.group(name), now_ms, served.group if served else None)
+        group = await self._group(self._group_name(placement), now_ms, served.group if served else None)
         if group.offers is None or not await self._registered(placement, group.offers.offer_set):
             self._served.pop(name, None)
             self._metrics.draws_from(name, 0)
@@ -205,61 +167,29 @@ class LiveCatalog:
             return False  # it has just been deleted
         return True
 
-    async def _group(self, name: str, now_ms: int, served: _Group | None) -> _Group:
-        stamp = self.copy.stamp(name, now_ms)
+    def _group_name(self, placement: LivePlacement) -> _GroupName:
+        return self.copy.group(placement.keys.name), placement.channels
+
+    async def _group(self, name: _GroupName, now_ms: int, served: _Group | None) -> _Group:
+        stamp = self.copy.stamp(name[0], now_ms)
         former = self._groups.get(name, served)
         if name not in self._groups or self._groups[name].stamp != stamp:
-            live = self.copy.live(name, now_ms)
-            self._groups[name] = _Group(stamp, live, await _live_offers(live, former))
+            self._groups[name] = await _made_group(stamp, self.copy.live(name[0], now_ms), name[1], former)
         return self._groups[name]
+
+
+async def _made_group(
+    stamp: tuple[int, int, int], live: Sequence[KnownOffer], channels: tuple[Channel, ...], former: _Group | None
+) -> _Group:
+    before = (former.offers, former.live) if former else (None, ())
+    if not channels:
+        return _Group(stamp, live, await made_ready(live, *before))
+    made = await on_channels(live, channels, former.made if former else {})
+    varied = [each for each in made.values() if each is not None]
+    return _Group(stamp, varied, await made_ready(varied, *before, with_channels=True), made)
 
 
 def _prepare(placement: LivePlacement, offers: LiveOffers) -> None:
     if placement.policy is not None:
         placement.policy.prepare(offers.actions)
     placement.guard.prepare(offers.terms)
-
-
-async def _live_offers(live: Sequence[KnownOffer], former: _Group | None) -> LiveOffers | None:
-    """Make offers ready to be drawn from.
-
-    Args:
-        live: The offers, by id.
-        former: What was drawn from before: of it is kept what is the same.
-    """
-    if not live:
-        return None
-    # Each step takes about a millisecond for 10,000 offers.
-    await asyncio.sleep(0)
-    digests = [offer.digest for offer in live]
-    if former is not None and former.offers is not None and former.offers.offer_set.offer_digests == digests:
-        if [(offer.channels, offer.terms) for offer in former.live] == [
-            (offer.channels, offer.terms) for offer in live
-        ]:
-            return former.offers
-        channels, everywhere = _channels(live)
-        return replace(former.offers, channels=channels, everywhere=everywhere, terms=_terms(live))
-    offer_set = offer_set_of([offer.serialised for offer in live], digests)
-    await asyncio.sleep(0)
-    ids = [offer.id for offer in live]
-    actions = ActionSet(ids, [offer.action for offer in live])
-    await asyncio.sleep(0)
-    position_of = {offer_id: position for position, offer_id in enumerate(ids)}
-    await asyncio.sleep(0)
-    return LiveOffers(offer_set, actions, position_of, *_channels(live), _terms(live))
-
-
-def _terms(live: Sequence[KnownOffer]) -> Terms:
-    return Terms([offer.terms for offer in live], [offer.serialised for offer in live])
-
-
-def _channels(live: Sequence[KnownOffer]) -> tuple[Mapping[str, Sequence[int]], Sequence[int]]:
-    """Return `channels` and `everywhere` of `LiveOffers`."""
-    named: dict[str, list[int]] = {}
-    for position, offer in enumerate(live):
-        for channel in offer.channels:
-            named.setdefault(channel, []).append(position)
-    if not named:
-        return {}, range(len(live))
-    everywhere = [position for position, offer in enumerate(live) if not offer.channels]
-    return Channels(named, everywhere), everywhere

@@ -5,6 +5,7 @@ A segment is looked up when it is asked: one that has changed counts from then o
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attune.errors import InvalidInputError, Violation
@@ -139,6 +140,8 @@ def _nested(name: str) -> Condition:
     raise InvalidInputError(Violation("segment", f'expected no segment within a segment, got "{name[:80]}"'))
 
 
+# `ZoneInfo` itself keeps eight: of more, each decision would read a file.
+@lru_cache(1000)
 def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name) if name else UTC

@@ -45,6 +45,11 @@ class CustomerIds:
         """Whether anything can be stored of a customer."""
         return bool(self.key)
 
+    @property
+    def every(self) -> tuple[bytes, ...]:
+        """The keys that something may be stored under, that of today first; empty: of before there was one."""
+        return tuple(dict.fromkeys((self.key, self.former_key, b"")))
+
     def of(self, customer_id: str) -> Customer:
         """Return what stands for a customer.
 

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from attune.errors import AlreadyExistsError, StoreUnavailableError
+from attune.internal.v1.envelope_pb2 import DecideEnvelope
+from attune.serving.candidates import asked
 from attune.serving.drawing import Draft
+from attune.serving.identity import request_digest
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE
@@ -36,17 +39,19 @@ def unlogged(drawn: Draft, error: StoreUnavailableError) -> Decided:
     return Decided(drawn, drawn.eligible.situation.action_ids, logged=False)
 
 
-def repeated(first: DecisionRecord, digest: bytes) -> Decided:
+def repeated(first: DecisionRecord, request: DecideEnvelope, keys: Sequence[bytes]) -> Decided:
     """Return what was decided first under an event_id.
 
     Args:
         first: What is in the store.
-        digest: Of the request that has the same event_id.
+        request: The request that has the same event_id.
+        keys: What the digest of the first one may be keyed with.
 
     Raises:
         AlreadyExistsError: It was another request.
     """
-    if first.request_digest != digest:
+    question = asked(request)
+    if all(first.request_digest != request_digest(request, question, key) for key in keys):
         raise AlreadyExistsError(
             f'event_id: expected an id that is new, or the request it was first used with, got "{first.event_id}" '
             "with a different request"

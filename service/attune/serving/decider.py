@@ -20,15 +20,14 @@ from attune.errors import (
 )
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.budgets import Budgets
-from attune.serving.candidates import asked
-from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Visitor
 from attune.serving.decided import Decided, repeated, unlogged, written
 from attune.serving.drawing import Draft, draft, draw_all
-from attune.serving.identity import new_event_id, request_digest
+from attune.serving.identity import new_event_id
 from attune.serving.impressions import impressions
 from attune.serving.joining import circumstances_of
 from attune.serving.live import LivePlacement, LivePlacements
+from attune.serving.live_offers import LiveOffers
 from attune.serving.profile import ProfileRules
 from attune.serving.visitors import Visitors
 from attune.storage.v1.records_pb2 import DecisionRecord
@@ -36,10 +35,12 @@ from attune.store.decisions import Decisions
 from attune.store.history import Adding
 from attune.store.journal import DEFERRED, Entry, Journal
 from attune.v1.decision_service_pb2 import MODE_EMPTY
+from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE
 
 # Other calls get their turn after so many decisions of a batch: a millisecond or two.
 _DECISIONS_PER_TURN = 64
 _NO_RULES = ProfileRules()
+_NO_KEYS = (b"",)
 
 
 class Decider:
@@ -67,6 +68,7 @@ class Decider:
         """
         self._budgets = budgets
         self._visitors = visitors
+        self._keys = _NO_KEYS if visitors is None else visitors.keys
         self._live = live
         self._offers = offers
         self._journal = journal
@@ -151,9 +153,10 @@ class Decider:
         if visitor is None:
             terms = None if offers is None or request.offers else offers.terms
             if not live.guard.looks_at(terms, None):
-                return draft(request, live, offers, event_id)
+                return draft(request, live, offers, event_id, digest_key=self._keys[0])
         rules = _NO_RULES if self._visitors is None else self._visitors.rules
-        drawn = draft(request, live, offers, event_id, circumstances_of(request, now_ms, visitor, rules))
+        circumstances = circumstances_of(request, now_ms, visitor, rules)
+        drawn = draft(request, live, offers, event_id, circumstances, digest_key=self._keys[0])
         drawn.visitor = visitor
         return drawn
 
@@ -285,22 +288,31 @@ class Decider:
         self, request: DecideEnvelope, live: LivePlacement, event_id: str, error: NothingEligibleError
     ) -> Decided:
         """Return what was decided for a request when something was eligible, or what is answered without anything."""
-        if request.event_id:
-            try:
-                first = (await self._decisions.get(live.keys, request.event_id)).record
-            except NotFoundError:
-                pass
-            else:
-                return repeated(first, request_digest(request, asked(request)))
+        if request.event_id and (first := await self._made_before(request, live)) is not None:
+            return repeated(first, request, self._keys)
         if error.shows_nothing or live.placement.when_nothing_eligible.HasField("empty"):
             return Decided(DecisionRecord(event_id=event_id, mode=MODE_EMPTY), (), logged=False)
         raise error
+
+    async def _made_before(self, request: DecideEnvelope, live: LivePlacement) -> DecisionRecord | None:
+        """Return what is in the store under a request's event_id, waiting for it no longer than a decision may."""
+        try:
+            async with asyncio.timeout(self._journal.timeout_s):
+                return (await self._decisions.get(live.keys, request.event_id)).record
+        except NotFoundError:
+            return None
+        except (StoreUnavailableError, TimeoutError) as error:
+            if live.placement.store_failure != STORE_FAILURE_REFUSE:
+                return None
+            raise StoreUnavailableError(
+                f"it is not known what was decided before: {str(error) or 'no answer in time'}"
+            ) from error
 
     async def _first(self, drawn: Draft, found: bytes) -> Decided:
         """Return the decision that was in the store before, if it is of the same request."""
         # Where it cannot be read, nothing may be answered in its place, whatever the placement says: what was drawn now
         # may be another offer, and outcomes would be taken for those of the first.
-        return repeated(await self._decisions.found(drawn.live.keys, found), drawn.digest)
+        return repeated(await self._decisions.found(drawn.live.keys, found), drawn.request, self._keys)
 
 
 def _together(n_requests: int, visitors: Mapping[int, Visitor | ExpectedError]) -> Iterator[Sequence[int]]:

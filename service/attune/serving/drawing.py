@@ -17,12 +17,12 @@ import numpy as np
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.budgets import Charge
 from attune.serving.candidates import part_of
-from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Circumstances, Visitor
 from attune.serving.eligible import Eligible, eligible_offers
 from attune.serving.identity import request_digest
 from attune.serving.joining import told_of
 from attune.serving.live import LivePlacement
+from attune.serving.live_offers import LiveOffers
 from attune.serving.recording import common_fields, offers_field, own_fields
 from attune.serving.reply_limits import ReplyLimits
 from attune.serving.shortlist import ranking, shortlist
@@ -43,6 +43,7 @@ class Draft:
     """A decision that is being made.
 
     Attributes:
+        request: What was asked.
         live: The placement.
         window_ms: The reward window, or `DEFERRED`.
         event_id: The decision's id.
@@ -60,6 +61,7 @@ class Draft:
         later_slots: The slots after the first.
     """
 
+    request: DecideEnvelope
     live: LivePlacement
     window_ms: int
     event_id: str
@@ -80,6 +82,11 @@ class Draft:
     def policy_version(self) -> int:
         """The version that decided; 0 where it was not the placement's policy."""
         return self.live.version if self.mode == MODE_LEARNED else 0
+
+    @property
+    def with_channels(self) -> bool:
+        """Whether what was drawn stands for an offer on a channel."""
+        return self.eligible.with_channels
 
     @property
     def excluded(self) -> Sequence[ExclusionRecord]:
@@ -157,7 +164,7 @@ class Draft:
         """Return the decision as it is going to be stored, a storage.v1.DecisionRecord."""
         eligible = self.eligible
         own = own_fields(self.event_id, self.decided_at_ms, eligible.context, self.pmf, self.chosen)
-        record = own + common_fields(self.policy_version, self.mode, eligible.offer_set)
+        record = own + common_fields(self.policy_version, self.mode, eligible.offer_set, eligible.with_channels)
         if not eligible.offer_set:
             record += offers_field(eligible.offers)
         return record + self._more() if self._has_more() else record
@@ -196,6 +203,8 @@ def draft(
     offers: LiveOffers | None,
     event_id: str,
     circumstances: Circumstances | None = None,
+    *,
+    digest_key: bytes = b"",
 ) -> Draft:
     """Begin a decision: say what may be drawn, and who decides.
 
@@ -206,22 +215,27 @@ def draft(
         event_id: The decision's id.
         circumstances: What it is made under, with all that is known about the customer; None where nothing is known and
             nobody looks at them.
+        digest_key: What the digest of the request is keyed with; empty for nothing.
 
     Raises:
         InvalidInputError: A feature breaks the limits, or no offer of the request is left.
         NothingEligibleError: No offer of the catalogue is left.
     """
-    eligible = eligible_offers(request, offers, live.guard, circumstances, live.default_offer)
+    eligible = eligible_offers(
+        request, offers, live.guard, circumstances, default_offer=live.default_offer, channels=live.channels
+    )
     # Only who sends an event_id can repeat a request. What is known about a customer moves on: it is no part of that.
-    digest = request_digest(request, eligible.asked or eligible.situation) if request.event_id else b""
+    digest = request_digest(request, eligible.asked or eligible.situation, digest_key) if request.event_id else b""
     if circumstances is not None and circumstances.customer is not None:
         situation = told_of(eligible.situation, circumstances.customer)
         eligible = eligible._replace(situation=situation, context=circumstances.written)
     window_ms = DEFERRED if request.deferred else live.window_ms
     policy, mode = (None, MODE_DEFAULT) if eligible.is_default else _chooser(live, request.customer_id or event_id)
     n_slots = request.slots
-    begun = Draft(live, window_ms, event_id, digest, eligible, policy, mode, n_slots, circumstances)
-    if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, n_slots)):
+    begun = Draft(request, live, window_ms, event_id, digest, eligible, policy, mode, n_slots, circumstances)
+    # With channels, as many as n slots need: each of n offers on all of them.
+    needed = n_slots * max(1, len(live.channels))
+    if eligible.offer_set and len(eligible.situation.actions) > (size := max(live.shortlist_size, needed)):
         begun.shorten(size)
     return begun
 

@@ -10,12 +10,13 @@ from typing import NamedTuple
 from attune.errors import NothingEligibleError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.candidates import Candidates, candidates, joined, part_of, takes_all, whole_set
-from attune.serving.catalog import LiveOffers
 from attune.serving.circumstances import Circumstances
 from attune.serving.exclusions import recorded, recorded_by_id, told
 from attune.serving.guard import NO_GUARD, Guard
+from attune.serving.live_offers import LiveOffers
 from attune.serving.situation import read_context, situation_of
 from attune.serving.terms import OfferTerms, Terms, bare_terms
+from attune.serving.variants import Channel
 from attune.storage.v1.records_pb2 import ExclusionRecord
 from attune.v1.features_pb2 import Features
 from attune_models.types import Situation
@@ -30,11 +31,13 @@ class Eligible(NamedTuple):
         offer_set: Where they are of the catalogue, the digest of the set that `situation.positions` points into.
         shortlisted_from: How many there were before they were shortlisted; 0 where they were not.
         context: The context as it is recorded, serialised.
-        terms: Where they are of the catalogue, the terms of all that are live.
+        terms: Where they are of the catalogue, the terms of all that are live; where they came with the request and
+            stand for offers on channels, theirs.
         exclusions: What was left out, and why, as it is recorded.
         asked: What the request asks about, whatever a guard leaves out: the digest that tells a repeated request from
             another one is of it; None where it is `situation`.
         is_default: Whether nothing was left, and this is the placement's default offer in its place.
+        with_channels: Whether each stands for an offer on a channel.
     """
 
     situation: Situation
@@ -46,6 +49,7 @@ class Eligible(NamedTuple):
     exclusions: Sequence[ExclusionRecord] = ()
     asked: Situation | None = None
     is_default: bool = False
+    with_channels: bool = False
 
     def terms_of(self, position: int) -> OfferTerms:
         """Return the terms of an offer that may be drawn.
@@ -65,6 +69,8 @@ def eligible_offers(
     guard: Guard = NO_GUARD,
     circumstances: Circumstances | None = None,
     default_offer: bytes = b"",
+    *,
+    channels: Sequence[Channel] = (),
 ) -> Eligible:
     """Return what may be drawn.
 
@@ -74,6 +80,7 @@ def eligible_offers(
         guard: The placement's.
         circumstances: What the decision is made under; None where the guard has nothing to look at.
         default_offer: What is shown where nothing is left, a serialised attune.v1.Offer; empty for an error.
+        channels: Those that the placement chooses from; none where it does not.
 
     Raises:
         InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
@@ -83,20 +90,30 @@ def eligible_offers(
         # As what follows would have it, for decisions that come all the time.
         context = joined(request.context)
         situation = whole_set(read_context(context), live)
-        return Eligible(situation, (), live.offer_set.digest, 0, context, live.terms)
-    found = candidates(request, live)
+        digest, varied = live.offer_set.digest, live.with_channels
+        return Eligible(situation, (), digest, 0, context, live.terms, with_channels=varied)
+    found = candidates(request, live, channels)
     if circumstances is not None:
         found = _guarded(found, guard, circumstances)
-    positions = found.positions
-    if positions is None:
-        return Eligible(found.all, found.offers, found.offer_set, 0, found.context, found.terms)
-    if not positions:
+    if found.positions is None:
+        asked, varied = found.asked if found.asked is not found.all else None, found.with_channels
+        of_all = found.all, found.offers, found.offer_set, 0, found.context, found.terms
+        return Eligible(*of_all, asked=asked, with_channels=varied)
+    if not found.positions:
         return _default(request, found, guard, circumstances, default_offer)
-    situation = part_of(found.all, positions)
+    return _some(found, found.positions)
+
+
+def _some(found: Candidates, positions: Sequence[int]) -> Eligible:
+    """Return those that are left."""
+    situation, varied = part_of(found.all, positions), found.with_channels
     if found.offer_set:
-        return Eligible(situation, (), found.offer_set, 0, found.context, found.terms, recorded(found.exclusions))
+        left_out = recorded(found.exclusions)
+        terms = found.terms
+        return Eligible(situation, (), found.offer_set, 0, found.context, terms, left_out, with_channels=varied)
     offers, left_out = [found.offers[i] for i in positions], recorded_by_id(found.exclusions, found.ids)
-    return Eligible(situation, offers, b"", 0, found.context, None, left_out, found.asked)
+    terms = None if found.terms is None else Terms([found.terms[i] for i in positions], offers)
+    return Eligible(situation, offers, b"", 0, found.context, terms, left_out, found.asked, with_channels=varied)
 
 
 def _guarded(found: Candidates, guard: Guard, circumstances: Circumstances) -> Candidates:

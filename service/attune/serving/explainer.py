@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from attune.errors import BadSnapshotError
-from attune.serving.live import LivePlacement, sound_policy
+from attune.serving.live import LivePlacement
 from attune.serving.situation import situation_of
+from attune.serving.sound import sound_policy
 from attune.serving.specs import start_spec
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.versions import Versions

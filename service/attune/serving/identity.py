@@ -25,7 +25,7 @@ def _moment(now_ms: int) -> str:
     return f"{digits[:8]}-{digits[8:]}"
 
 
-def request_digest(request: DecideEnvelope, situation: Situation) -> bytes:
+def request_digest(request: DecideEnvelope, situation: Situation, key: bytes = b"") -> bytes:
     """Return the digest that tells a repeated request from another one with the same event_id.
 
     It is of what was asked, not of its bytes: the order of a map's entries may change from one sending to the next. And
@@ -34,6 +34,8 @@ def request_digest(request: DecideEnvelope, situation: Situation) -> bytes:
     Args:
         request: The request.
         situation: What is eligible for it.
+        key: What it is keyed with where the request names a customer: everything else that the digest is of stands
+            beside it in the store, and ids of customers could be tried out. Empty where there is no key.
 
     Returns:
         8 bytes.
@@ -54,4 +56,5 @@ def request_digest(request: DecideEnvelope, situation: Situation) -> bytes:
         asked += ("time_zone", request.time_zone)
     if request.offers and request.channel:
         asked += ("channel", request.channel)
-    return blake2b(repr(asked).encode(), digest_size=8).digest()
+    key = key if request.customer_id else b""
+    return blake2b(repr(asked).encode(), digest_size=8, key=key).digest()

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from attune.serving.catalog import LiveOffers
 from attune.serving.drawing import Draft
+from attune.serving.live_offers import LiveOffers
 from attune.serving.terms import OfferTerms
+from attune.serving.variants import split
 from attune.storage.v1.records_pb2 import DecisionRecord, SeenRecord
 from attune.v1.decision_service_pb2 import MODE_DEFAULT
 from attune.v1.features_pb2 import Offer
@@ -28,9 +29,11 @@ def impressions_of(record: DecisionRecord, placement: str, offers: LiveOffers | 
     """
 
     def terms_of(position: int) -> OfferTerms:
-        offer_id = Offer.FromString(record.offers[position]).id
-        known = offers.position_of.get(offer_id) if offers is not None and record.offer_set else None
-        return OfferTerms(offer_id) if offers is None or known is None else offers.terms[known]
+        name = Offer.FromString(record.offers[position]).id
+        known = offers.position_of.get(name) if offers is not None and record.offer_set else None
+        if offers is None or known is None:
+            return OfferTerms(*split(name, with_channels=record.with_channels))
+        return offers.terms[known]
 
     seen = SeenRecord(at_ms=now_ms, placement=placement, event_id=record.event_id)
     return _shown(record, seen, terms_of, record.channel)

@@ -6,30 +6,28 @@ its place only when its length, its SHA-256, its weights and a canary are right;
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 
 from attune.errors import BadSnapshotError, ExpectedError, UnusableVersionError
 from attune.metrics import ServingMetrics
 from attune.serving.guard import Guard
 from attune.serving.guards import Guards
-from attune.serving.specs import control_spec, policy_spec, shortlist_of, start_spec
+from attune.serving.live_baselines import LiveBaselines
+from attune.serving.sound import sound_policy
+from attune.serving.specs import learns_control, shortlist_of, start_spec
+from attune.serving.variants import Channel, channels_of
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.interactions import BEGINNING, order
 from attune.store.keys import PlacementKeys, unknown_placement
-from attune.store.placements import Placements
+from attune.store.placements import Glance, Placements
 from attune.store.versions import Versions
 from attune.v1.placement_pb2 import Placement
-from attune_models.policy import Policy, build, started
-from attune_models.types import ActionSet, PolicyError, Situation
+from attune_models.policy import Policy, started
+from attune_models.types import PolicyError
 
 POLL_S = 0.2
-
-_CANARY = Situation("canary=1", ["a", "b", "c"], ["=a canary=1", "=b canary=2", "=c"])
-# Of a known set, a policy may choose in another way: it is looked at, too, and what it reads for that is read here.
-_CANARIES = (_CANARY, replace(_CANARY, known=ActionSet(_CANARY.action_ids, _CANARY.actions)))
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +50,9 @@ class LivePlacement:
         guard: What may be drawn, of what is eligible otherwise.
         default_offer: What is shown where nothing is eligible, a serialised attune.v1.Offer; empty for none.
         rests_after: Names of the outcomes after which something rests.
+        channels: The channels that are chosen from; none where that is not decided here.
+        baseline: The number that the weights of `control` are stored under, as the store had it when it was looked at;
+            0 where it has learned nothing.
     """
 
     keys: PlacementKeys
@@ -67,6 +68,8 @@ class LivePlacement:
     guard: Guard
     default_offer: bytes = b""
     rests_after: frozenset[str] = frozenset()
+    channels: tuple[Channel, ...] = ()
+    baseline: int = 0
 
     @property
     def placement(self) -> Placement:
@@ -96,6 +99,7 @@ class LivePlacements:
         self._metrics = metrics or ServingMetrics()
         self._placements = placements
         self._versions = versions
+        self._baselines = LiveBaselines(versions, self._metrics)
         self._live: dict[str, LivePlacement] = {}
         # Of each placement that exists: whoever asks for one that is being taken over waits for it.
         self._taking_over: dict[str, asyncio.Lock] = {}
@@ -135,8 +139,8 @@ class LivePlacements:
             StoreUnavailableError: The store did not answer in time; what was known is kept.
         """
         look = next(self._looks)
-        for name, (record, version) in (await self._placements.glance(names)).items():
-            await self._take_over(look, name, record, version)
+        for name, found in (await self._placements.glance(names)).items():
+            await self._take_over(look, name, found)
 
     async def promote(self, keys: PlacementKeys, version: int) -> None:
         """Make a version serve until another one is promoted.
@@ -165,8 +169,8 @@ class LivePlacements:
             try:
                 seen = await self._placements.glance(self._live, at_new=True)
                 # Side by side: one that takes long to start or load must not keep the others waiting.
-                changed = {name: found for name, found in seen.items() if not self._is_as_known(look, name, *found)}
-                taken = [self._take_over_safely(look, name, *found) for name, found in changed.items()]
+                changed = {name: found for name, found in seen.items() if not self._is_as_known(look, name, found)}
+                taken = [self._take_over_safely(look, name, found) for name, found in changed.items()]
                 for error in await asyncio.gather(*taken, return_exceptions=True):
                     if error is not None:
                         raise error
@@ -174,35 +178,37 @@ class LivePlacements:
                 _log.debug("placements stay as they are: %s", error)
             await asyncio.sleep(POLL_S)
 
-    async def _take_over_safely(self, look: int, name: str, record: PlacementRecord | None, version: int) -> None:
+    async def _take_over_safely(self, look: int, name: str, found: Glance) -> None:
         try:
-            await self._take_over(look, name, record, version)
+            await self._take_over(look, name, found)
         except ExpectedError:
             raise
         except Exception:  # noqa: BLE001 - whatever is wrong with one placement, the others must go on
             _log.exception('placement "%s" stays as it is', name)
 
-    def _is_as_known(self, look: int, name: str, record: PlacementRecord | None, version: int) -> bool:
+    def _is_as_known(self, look: int, name: str, found: Glance) -> bool:
         """Tell whether a placement is as it serves, as nearly always: then there is nothing to do."""
         live, taking_over = self._live.get(name), self._taking_over.get(name)
-        if live is None or live.record is not record or live.version != version:
+        if live is None or live.record is not found.record:
+            return False
+        if (live.version, live.baseline) != (found.version, found.baseline):
             return False
         if taking_over is None or taking_over.locked():
             return False
         self._known_since[name] = max(look, self._known_since.get(name, 0))
         return True
 
-    async def _take_over(self, look: int, name: str, record: PlacementRecord | None, version: int) -> None:
-        if record is None:
+    async def _take_over(self, look: int, name: str, found: Glance) -> None:
+        if (record := found.record) is None:
             self._forget(look, name)
             return
         async with self._taking_over.setdefault(name, asyncio.Lock()):
             live = self._live.get(name)
             if self._known_since.get(name, 0) > look:
                 return  # somebody has looked later, and was faster
-            if live is None or (record, version) != (live.record, live.version):
+            if live is None or found != (live.record, live.version, live.baseline):
                 former = live if live is not None and live.record.created_at_ms == record.created_at_ms else None
-                self._live[name] = await self._up_to_date(record, version, former)
+                self._live[name] = await self._up_to_date(record, found, former)
                 self._metrics.serves(name, self._live[name].version)
             self._known_since[name] = look
 
@@ -213,9 +219,9 @@ class LivePlacements:
             if self._live.pop(name, None) is not None:
                 self._metrics.forget(name)
 
-    async def _up_to_date(self, record: PlacementRecord, version: int, live: LivePlacement | None) -> LivePlacement:
+    async def _up_to_date(self, record: PlacementRecord, found: Glance, live: LivePlacement | None) -> LivePlacement:
         placement = record.placement
-        policy, served = await self._policy(record, version, live)
+        policy, served = await self._policy(record, found.version, live)
         size, n_random = shortlist_of(placement.shortlist)
         kept = live is not None and live.placement == placement
         guard = live.guard if live is not None and kept else self._guard_of(placement)
@@ -226,14 +232,23 @@ class LivePlacements:
             window_ms=placement.reward.window.ToMilliseconds(),
             policy=policy,
             version=served,
-            control=build(control_spec(placement.control)),
+            control=await self._control(placement, found.baseline, live),
             control_share=placement.control.share,
             shortlist_size=size,
             shortlist_random=n_random,
             guard=guard,
             default_offer=_default_offer(placement),
             rests_after=frozenset(each.outcome for each in placement.guardrails.cool_downs),
+            channels=channels_of(placement.channels),
+            baseline=found.baseline,
         )
+
+    async def _control(self, placement: Placement, number: int, live: LivePlacement | None) -> Policy:
+        if live is None or not live.baseline or not learns_control(live.placement):
+            return await self._baselines.get(placement, number, None)
+        if live.baseline == number and learns_control(placement):
+            return live.control
+        return await self._baselines.get(placement, number, live.control)
 
     async def _policy(
         self, record: PlacementRecord, version: int, live: LivePlacement | None
@@ -268,25 +283,3 @@ def _default_offer(placement: Placement) -> bytes:
 
 def _was_reset(version: VersionRecord, record: PlacementRecord) -> bool:
     return order(version.trains_from or BEGINNING) < order(record.trains_from or BEGINNING)
-
-
-async def sound_policy(versions: Versions, name: str, record: VersionRecord) -> Policy:
-    """Load a version of a placement's policy and check it.
-
-    Raises:
-        BadSnapshotError: Its weights are not those that were committed, or the canary's probabilities are none.
-        PolicyError: Its weights do not make a policy.
-        StoreUnavailableError: The store did not answer in time.
-    """
-    weights = await versions.weights(PlacementKeys(name), record)
-    # Not on the loop: large weights take a second, for which every decision would have to wait.
-    return await asyncio.to_thread(_loaded, record, weights)
-
-
-def _loaded(record: VersionRecord, weights: bytes) -> Policy:
-    policy = build(policy_spec(record.policy))
-    policy.loads(weights)
-    for canary in map(policy.pmf, _CANARIES):
-        if not math.isclose(math.fsum(canary), 1.0):
-            raise BadSnapshotError(f"the canary's probabilities sum to {math.fsum(canary)}")
-    return policy

@@ -36,7 +36,13 @@ def fill_numpy(spec: PolicySpec) -> None:
         case "linear_thompson":
             _fill_linear(spec.linear_thompson, linear.LinearThompsonSpec(), _THOMPSON)
         case "popularity":
-            _fill_popularity(spec.popularity)
+            fill_popularity(spec.popularity)
+
+
+def fill_popularity(message: PopularitySpec) -> None:
+    """Write every default into a popularity spec that does not say otherwise."""
+    message.rewards = message.rewards or REWARD_MODEL_BERNOULLI
+    message.max_offers = message.max_offers or popularity.PopularitySpec().max_actions
 
 
 def linear_ucb_spec(spec: PolicySpec) -> linear.LinearUcbSpec:
@@ -66,11 +72,6 @@ def popularity_spec(spec: PolicySpec) -> popularity.PopularitySpec:
 def _fill_linear(message: LinearUcbSpec | LinearThompsonSpec, default: LinearSpec, names: Mapping[str, str]) -> None:
     _fill(message, default, names)
     _fill(message.model, default, _MODEL)
-
-
-def _fill_popularity(message: PopularitySpec) -> None:
-    message.rewards = message.rewards or REWARD_MODEL_BERNOULLI
-    message.max_offers = message.max_offers or popularity.PopularitySpec().max_actions
 
 
 def _fill(message: Any, default: LinearSpec, names: Mapping[str, str]) -> None:

@@ -55,9 +55,11 @@ def offers_field(offers: Iterable[bytes]) -> bytes:
 
 
 @lru_cache(1024)
-def common_fields(policy_version: int, mode: Mode, offer_set: bytes) -> bytes:
+def common_fields(policy_version: int, mode: Mode, offer_set: bytes, with_channels: bool = False) -> bytes:  # noqa: FBT001, FBT002 - a value like the others
     """Return what many decisions have in common, serialised."""
-    return DecisionRecord(policy_version=policy_version, mode=mode, offer_set=offer_set).SerializeToString()
+    return DecisionRecord(
+        policy_version=policy_version, mode=mode, offer_set=offer_set, with_channels=with_channels
+    ).SerializeToString()
 
 
 @lru_cache(8)

@@ -1,7 +1,8 @@
 """What one reply may show in several slots: how much of what, given what was drawn for the slots before.
 
     exclusive groups of the catalogue ┐
-    caps, budgets, preferences        ┴─> limits --what was drawn--> what is withdrawn from the slots that come
+    caps, budgets, preferences        ┼─> limits --what was drawn--> what is withdrawn from the slots that come
+    an offer, on whatever channel     ┘
 
 What is withdrawn depends on what was drawn before and on nothing else that happens in the decision: so each slot has an
 exact pmf, given those before.
@@ -14,6 +15,7 @@ from attune.serving.circumstances import Circumstances
 from attune.serving.eligible import Eligible
 from attune.serving.guard import AtMost, Guard
 from attune.serving.terms import Terms, bare_terms
+from attune.serving.variants import same_offers
 
 
 class ReplyLimits:
@@ -38,6 +40,7 @@ class ReplyLimits:
             (frozenset(place_of[position] for position in limit.positions if position in place_of), limit.number)
             for limit in limits
         ]
+        self._same = same_offers(terms, positions) if eligible.with_channels else {}
 
     def withdrawn(self, drawn: Sequence[int]) -> Sequence[int]:
         """Return what else may not be drawn any more.
@@ -48,7 +51,7 @@ class ReplyLimits:
         Returns:
             In their order, without those drawn.
         """
-        gone: set[int] = set()
+        gone = {same for each in drawn for same in self._same.get(each, ())}
         for places, number in self._limits:
             if sum(each in places for each in drawn) >= number:
                 gone |= places

@@ -8,7 +8,13 @@ import math
 from dataclasses import replace
 
 from attune.serving.beliefs import beliefs_of
-from attune.serving.numpy_specs import fill_numpy, linear_thompson_spec, linear_ucb_spec, popularity_spec
+from attune.serving.numpy_specs import (
+    fill_numpy,
+    fill_popularity,
+    linear_thompson_spec,
+    linear_ucb_spec,
+    popularity_spec,
+)
 from attune.serving.vw_specs import fill_vw, vw_spec
 from attune.v1.placement_pb2 import (
     AGGREGATION_COUNT,
@@ -29,6 +35,7 @@ from attune.v1.placement_pb2 import (
     RewardSpec,
     ShortlistSpec,
 )
+from attune.v1.placement_pb2 import UniformSpec as UniformMessage
 from attune_models import policy as core
 from attune_models import rewards
 from attune_models.baselines import FixedSpec, UniformSpec
@@ -56,8 +63,8 @@ def with_defaults(placement: Placement) -> Placement:
     filled.CopyFrom(placement)
     _fill_policy(filled.policy)
     _fill_reward(filled.reward)
-    if filled.HasField("control") and filled.control.WhichOneof("policy") is None:
-        filled.control.uniform.SetInParent()
+    if filled.HasField("control"):
+        _fill_control(filled.control)
     filled.store_failure = filled.store_failure or STORE_FAILURE_ANSWER
     for challenger in filled.challengers:
         _fill_policy(challenger.policy)
@@ -105,9 +112,18 @@ def in_shadow(placement: Placement, challenger: Challenger) -> Placement:
 
 
 def control_spec(spec: ControlSpec) -> core.PolicySpec:
-    """Translate the baseline of a control group."""
-    fixed = spec.WhichOneof("policy") == "fixed"
-    return core.PolicySpec(FixedSpec(spec.fixed.offer_id) if fixed else UniformSpec())
+    """Translate the baseline of a control group; one that learns is untrained then."""
+    return policy_spec(_as_policy(spec))
+
+
+def learns_control(placement: Placement) -> bool:
+    """Tell whether a placement has a control group whose baseline learns."""
+    return placement.control.HasField("popularity")
+
+
+def in_control(placement: Placement) -> Placement:
+    """Return a placement as it would be if the baseline of its control group were its policy."""
+    return in_shadow(placement, Challenger(policy=_as_policy(placement.control)))
 
 
 def shortlist_of(spec: ShortlistSpec) -> tuple[int, int]:
@@ -132,6 +148,23 @@ def _fill_policy(policy: PolicySpec) -> None:
     if policy.HasField("vw"):
         fill_vw(policy.vw)
     fill_numpy(policy)
+
+
+def _as_policy(spec: ControlSpec) -> PolicySpec:
+    match spec.WhichOneof("policy"):
+        case "fixed":
+            return PolicySpec(fixed=spec.fixed)
+        case "popularity":
+            return PolicySpec(popularity=spec.popularity)
+        case _:
+            return PolicySpec(uniform=UniformMessage())
+
+
+def _fill_control(spec: ControlSpec) -> None:
+    if spec.WhichOneof("policy") is None:
+        spec.uniform.SetInParent()
+    if spec.HasField("popularity"):
+        fill_popularity(spec.popularity)
 
 
 def _fill_auto_promote(spec: AutoPromote) -> None:

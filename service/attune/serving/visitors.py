@@ -118,6 +118,7 @@ class Visitors:
 
     Attributes:
         rules: How profiles are kept.
+        keys: What digests of requests are keyed with, and were before.
     """
 
     def __init__(self, rules: CustomerRules, history: History, customers: Customers) -> None:
@@ -133,6 +134,7 @@ class Visitors:
         self._customers = customers
         self._turns = Turns()
         self.rules = rules.profile
+        self.keys = rules.ids.every
 
     def met(self, asked: Sequence[tuple[DecideEnvelope, LivePlacement]]) -> Meeting:
         """Read the customers of some requests, and keep others from deciding for them where that matters.

@@ -27,8 +27,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from attune.config import KEY
 from attune.errors import DataDirInUseError, SettingError, StoreUnavailableError
+from attune.settings import KEY
 
 # `sun_path` has 108 bytes on Linux and 104 on macOS, including the final NUL. A longer path is cut without a word.
 LONGEST_SOCKET_PATH = 100

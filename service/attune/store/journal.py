@@ -128,6 +128,11 @@ class Journal:
         """Which servers of the store are out of reach: others who use the connection need not find out themselves."""
         return self._batcher.outages
 
+    @property
+    def timeout_s(self) -> float:
+        """For how long a decision may wait for the store, in seconds."""
+        return self._pipe.timeout_s
+
     def waited_s(self) -> float:
         """Return for how long what waits for the store has been waiting, in seconds; 0 where nothing does."""
         return self._batcher.waited_s()

@@ -41,6 +41,15 @@ CATALOG_REVISIONS = "attune:{:catalog}:revisions"
 SEGMENTS = "attune:segments"
 """Hash: `revision` of the segments, `record` = storage.v1.SegmentsRecord. No expiry."""
 
+ERASURES_OPEN = "attune:{:erasures}:open"
+"""Hash: id of the receipt -> storage.v1.ErasureRecord, of what is to be erased. Empty when all is done. No expiry."""
+
+ERASURES_DONE = "attune:{:erasures}:done"
+"""Hash: id of the receipt -> storage.v1.ErasureRecord, which has nothing but the receipt. No expiry."""
+
+ERASURES_LEASE = "attune:{:erasures}:lease"
+"""String: who erases, as `host:pid`. Expires with the lease."""
+
 BUDGET_TTL_S = 4 * 24 * 3600
 """How long what was used of the budgets of a day is kept after it was used: the day is over everywhere by then."""
 
@@ -117,6 +126,8 @@ class PlacementKeys:
     exported: str = _held("exported")
     """Hash: last exported position of the streams `interactions` and `late`; `trimmed`, the last removed position.
 
+    `erased` and `erased:late`: the last position of each that was removed because a customer was erased.
+
     No expiry. Only what is behind `interactions` in it may be trimmed.
     """
 
@@ -126,11 +137,14 @@ class PlacementKeys:
     challengers: str = _held("challengers")
     """Hash: name -> storage.v1.ChallengerRecord, of the placement's challengers. No expiry."""
 
+    baseline: str = _held("baseline")
+    """String: storage.v1.VersionRecord of the baseline of the control group, where that learns. No expiry."""
+
     head: str = _held("head")
     """Hash: newest `version`, `promoted` if another serves, `epoch` of the last lease, highest `reserved` version.
 
     `training`: interactions that a policy has learned from which is to replace the newest one. `measurings`: how
-    often a challenger began to be measured. No expiry.
+    often a challenger began to be measured. `baseline`: the number that its weights are stored under. No expiry.
     """
 
     counts: str = _held("counts")
@@ -138,6 +152,18 @@ class PlacementKeys:
 
     lease: str = _held("lease")
     """String: who learns, as `host:pid`. Expires with the lease."""
+
+    erasing: str = _held("erasing")
+    """Hash: what was removed of whom, and what is to be trained anew because of that, see `store/erasing.py`.
+
+    Exists while customers are erased. No expiry. So it is with `erased`.
+    """
+
+    erased: str = _held("erased")
+    """Set: ids of decisions that were removed: what came late of them goes, too."""
+
+    copy: str = _held("copy")
+    """Stream: a copy of `interactions` or `late` in the making, that takes its place. Exists as `erasing` does."""
 
     schema: str = _held("schema")
     """Hash: `state` of the schema guard (JSON), `findings` = storage.v1.FindingsRecord. No expiry."""
@@ -176,8 +202,16 @@ class PlacementKeys:
         """
         return self._key(f"outcomes:{event_id}")
 
+    @property
+    def snapshots(self) -> str:
+        """Glob that matches every `snapshot`."""
+        return self._key("snapshot:*")
+
     def snapshot(self, version: int) -> str:
-        """String: the weights of a version, or of a challenger. UNCOMMITTED_TTL_S until committed, then no expiry."""
+        """String: the weights of a version, a challenger, or a baseline that learns.
+
+        UNCOMMITTED_TTL_S until committed, then no expiry.
+        """
         return self._key(f"snapshot:{version}")
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import uuid4
 
 from google.protobuf.message import DecodeError
@@ -58,6 +59,20 @@ class Numbers:
     findings: Sequence[FeatureFinding]
 
 
+class Glance(NamedTuple):
+    """What serves of a placement, by the store.
+
+    Attributes:
+        record: Its spec; None where there is no such placement.
+        version: Of its policy; 0 before anything was learned.
+        baseline: The number that the weights of its control group's baseline are stored under; 0 where it has none.
+    """
+
+    record: PlacementRecord | None
+    version: int
+    baseline: int
+
+
 class Placements:
     """Reads and writes placements."""
 
@@ -93,10 +108,8 @@ class Placements:
             raise unknown_placement(name)
         return record
 
-    async def glance(
-        self, names: Iterable[str], *, at_new: bool = False
-    ) -> dict[str, tuple[PlacementRecord | None, int]]:
-        """Return spec and serving version of placements, in one round trip; None and 0 where there is none.
+    async def glance(self, names: Iterable[str], *, at_new: bool = False) -> dict[str, Glance]:
+        """Return what serves of placements, in one round trip; None and 0 where there is nothing.
 
         One that cannot be read is left out, and logged. The record of a placement whose spec has not changed since the
         last glance is the same object, which nobody may change.
@@ -111,14 +124,14 @@ class Placements:
             pipeline.smembers(PLACEMENTS)
         for keys in map(PlacementKeys, looked_at):
             pipeline.get(keys.spec)
-            pipeline.hmget(keys.head, "promoted", "version")
+            pipeline.hmget(keys.head, "promoted", "version", "baseline")
         async with self._store.reaching():
             answers = await pipeline.execute()
         new = set(_names(answers.pop(0))).difference(looked_at) if at_new else ()
-        seen: dict[str, tuple[PlacementRecord | None, int]] = {}
-        for name, spec, (promoted, newest) in zip(looked_at, answers[::2], answers[1::2], strict=True):
+        seen: dict[str, Glance] = {}
+        for name, spec, (promoted, newest, baseline) in zip(looked_at, answers[::2], answers[1::2], strict=True):
             try:
-                seen[name] = (self._record(name, spec), int(promoted or newest or 0))
+                seen[name] = Glance(self._record(name, spec), int(promoted or newest or 0), int(baseline or 0))
             except DecodeError:
                 _log.error('placement "%s": %d bytes in the store are no placement', name, len(spec))
         return seen | await self.glance(new) if new else seen

@@ -7,14 +7,24 @@ no entry.
 """
 
 import asyncio
+import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
 
 from attune.storage.v1.records_pb2 import SeenRecord
 from attune.store.client import Store
 from attune.store.decisions import Decisions
 from attune.store.keys import CUSTOMER_KEY_BYTES, CustomerKeys, PlacementKeys
+
+# So many histories are read together: each may have MOST_SEEN entries and more.
+_AT_ONCE = 32
+# Of more decisions of one customer, the whole history is read.
+_MOST_NAMES = 50
+
+_log = logging.getLogger(__name__)
 
 
 class Taken(NamedTuple):
@@ -65,21 +75,37 @@ class TakenOutcomes:
             decision = decisions.get(each.event_id)
             if decision is not None and len(decision.customer) == CUSTOMER_KEY_BYTES:
                 of_customer[decision.customer].append(each)
-        if of_customer:
-            await self._note(keys.name, of_customer)
+        customers = list(of_customer.items())
+        for i in range(0, len(customers), _AT_ONCE):
+            await self._note(keys.name, customers[i : i + _AT_ONCE])
 
-    async def _note(self, placement: str, of_customer: Mapping[bytes, Sequence[Taken]]) -> None:
-        histories = [CustomerKeys(customer).seen for customer in of_customer]
+    async def _note(self, placement: str, customers: Sequence[tuple[bytes, Sequence[Taken]]]) -> None:
+        histories = [CustomerKeys(customer).seen for customer, _ in customers]
         async with self._store.reaching():
             pipeline = self._store.redis.pipeline(transaction=False)
             for history in histories:
                 pipeline.lrange(history, 0, -1)
             found = await pipeline.execute()
-        calls = []
-        for history, values, taken in zip(histories, found, of_customer.values(), strict=True):
+        noted: list[tuple[str, list[bytes]]] = []
+        for history, values, (_, taken) in zip(histories, found, customers, strict=True):
             if entries := [part for entry in _entries(values, placement, taken) for part in entry]:
-                calls.append(self._store.run("customer_taken", [history], entries))
-        await asyncio.gather(*calls)
+                noted.append((history, entries))
+            await asyncio.sleep(0)  # others get their turn in between
+        await asyncio.gather(*[self._store.run("customer_taken", [history], entries) for history, entries in noted])
+
+
+def _named(values: Sequence[bytes], taken: Sequence[Taken]) -> Iterator[tuple[bytes, SeenRecord]]:
+    """Yield the entries of a history that decisions are named in, and perhaps others, each with its value.
+
+    Looking for a few names in bytes costs a hundredth of reading them.
+    """
+    names = {each.event_id.encode() for each in taken}
+    for value in values:
+        if len(names) > _MOST_NAMES or any(name in value for name in names):
+            try:
+                yield value, SeenRecord.FromString(value)
+            except DecodeError:
+                _log.error("an entry of a customer's history cannot be read: %d bytes are none", len(value))
 
 
 def _entries(values: Sequence[bytes], placement: str, taken: Sequence[Taken]) -> Iterator[tuple[bytes, bytes]]:
@@ -92,8 +118,7 @@ def _entries(values: Sequence[bytes], placement: str, taken: Sequence[Taken]) ->
     """
     shown: defaultdict[str, dict[str, SeenRecord]] = defaultdict(dict)
     known: dict[tuple[str, str, str], tuple[bytes, SeenRecord]] = {}
-    for value in values:
-        seen = SeenRecord.FromString(value)
+    for value, seen in _named(values, taken):
         if seen.placement == placement and seen.outcome:
             known[seen.event_id, seen.offer_id, seen.outcome] = value, seen
         elif seen.placement == placement:

@@ -46,7 +46,7 @@ class Extent:
     """How far a placement's log reaches.
 
     Attributes:
-        last: Position of the last entry of the log; `BEGINNING` when it has none.
+        last: Position of the last entry that the log has or had; `BEGINNING` when it never had any.
         last_late: The same for late outcomes.
         entries: Entries of both.
         trimmed: Position of the last entry that was trimmed; `BEGINNING` when none was.
@@ -85,12 +85,16 @@ class TrainingLog:
         async with self._store.reaching():
             pipeline = self._store.redis.pipeline(transaction=True)
             pipeline.xrevrange(keys.interactions, "+", "-", count=1).xrevrange(keys.late, "+", "-", count=1)
-            pipeline.xlen(keys.interactions).xlen(keys.late).hmget(keys.exported, "trimmed", "interactions")
-            last, last_late, entries, late, (trimmed, exported) = await pipeline.execute()
+            pipeline.xlen(keys.interactions).xlen(keys.late).hmget(
+                keys.exported, "trimmed", "interactions", "erased", "erased:late"
+            )
+            last, last_late, entries, late, noted = await pipeline.execute()
         first = BEGINNING.encode()
-        ends = [entry[0][0] if entry else first for entry in (last, last_late)]
-        positions = [position.decode() for position in (*ends, trimmed or first, exported or first)]
-        return Extent(positions[0], positions[1], entries + late, positions[2], positions[3])
+        trimmed, exported, erased, erased_late = ((position or first).decode() for position in noted)
+        ends = [(entry[0][0] if entry else first).decode() for entry in (last, last_late)]
+        # What was last in the log may have been erased: files that end there are of this log all the same.
+        end, end_late = max(ends[0], erased, key=order), max(ends[1], erased_late, key=order)
+        return Extent(end, end_late, entries + late, trimmed, exported)
 
     async def after(self, keys: PlacementKeys, position: str, most: int) -> tuple[list[LoggedInteraction], str]:
         """Read entries in order, and how far the log was trimmed at that moment.

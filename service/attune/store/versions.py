@@ -136,6 +136,15 @@ class Versions:
             value = await self._store.redis.hget(keys.versions, version) if version else None
         return VersionRecord.FromString(value) if value else None
 
+    async def baseline(self, keys: PlacementKeys) -> VersionRecord | None:
+        """Return what belongs to the weights of the control group's baseline; None before it has learned anything.
+
+        It is not a version of the placement, and its number is none of theirs.
+        """
+        async with self._store.reaching():
+            value = await self._store.redis.get(keys.baseline)
+        return VersionRecord.FromString(value) if value else None
+
     async def weights(self, keys: PlacementKeys, record: VersionRecord) -> bytes:
         """Read the weights of a version and check that they are what was committed.
 

@@ -195,10 +195,12 @@ class EraseCustomerRequest(_message.Message):
     def __init__(self, customer_id: _Optional[str] = ...) -> None: ...
 
 class EraseCustomerResponse(_message.Message):
-    __slots__ = ("receipt",)
+    __slots__ = ("receipt", "customers")
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMERS_FIELD_NUMBER: _ClassVar[int]
     receipt: ErasureReceipt
-    def __init__(self, receipt: _Optional[_Union[ErasureReceipt, _Mapping]] = ...) -> None: ...
+    customers: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, receipt: _Optional[_Union[ErasureReceipt, _Mapping]] = ..., customers: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetErasureRequest(_message.Message):
     __slots__ = ("receipt_id",)
@@ -229,13 +231,15 @@ class ErasureReceipt(_message.Message):
     def __init__(self, receipt_id: _Optional[str] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., profile: _Optional[bool] = ..., history_entries: _Optional[int] = ..., placements: _Optional[_Iterable[_Union[PlacementErasure, _Mapping]]] = ...) -> None: ...
 
 class PlacementErasure(_message.Message):
-    __slots__ = ("placement", "pending", "interactions", "rebuilt_version")
+    __slots__ = ("placement", "pending", "interactions", "rebuilt_version", "log_was_trimmed")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     PENDING_FIELD_NUMBER: _ClassVar[int]
     INTERACTIONS_FIELD_NUMBER: _ClassVar[int]
     REBUILT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    LOG_WAS_TRIMMED_FIELD_NUMBER: _ClassVar[int]
     placement: str
     pending: int
     interactions: int
     rebuilt_version: int
-    def __init__(self, placement: _Optional[str] = ..., pending: _Optional[int] = ..., interactions: _Optional[int] = ..., rebuilt_version: _Optional[int] = ...) -> None: ...
+    log_was_trimmed: bool
+    def __init__(self, placement: _Optional[str] = ..., pending: _Optional[int] = ..., interactions: _Optional[int] = ..., rebuilt_version: _Optional[int] = ..., log_was_trimmed: _Optional[bool] = ...) -> None: ...

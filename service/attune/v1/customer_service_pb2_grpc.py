@@ -120,7 +120,8 @@ class CustomerServiceServicer:
     def EraseCustomer(self, request, context):
         """Erases a customer: profile, history, consent, decisions and interactions; models are trained anew without them.
 
-        What is stored under the customer is gone when the call returns, the rest soon after: see the receipt.
+        What is stored under the customer is gone when the call returns, the rest soon after: see the receipt. It is removed by
+        the process that learns. What is decided within a few seconds of the call may be removed as well.
         Errors: INVALID_ARGUMENT, UNAVAILABLE (sending it again is safe).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

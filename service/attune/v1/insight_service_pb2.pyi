@@ -70,7 +70,7 @@ class GetReportResponse(_message.Message):
     def __init__(self, report: _Optional[_Union[Report, _Mapping]] = ...) -> None: ...
 
 class Report(_message.Message):
-    __slots__ = ("placement", "first_decision_at", "last_decision_at", "confidence", "decisions", "defaults", "imported", "refused", "withheld", "overall", "breakdowns", "sample_ratio", "money", "exploration", "offers", "pressure", "trend", "lift_curve", "remarks", "conversion_outcome", "revenue_outcome", "nps_outcome", "retention_days")
+    __slots__ = ("placement", "first_decision_at", "last_decision_at", "confidence", "decisions", "defaults", "imported", "refused", "withheld", "overall", "breakdowns", "sample_ratio", "money", "exploration", "offers", "pressure", "trend", "lift_curve", "remarks", "conversion_outcome", "revenue_outcome", "nps_outcome", "retention_days", "baseline")
     PLACEMENT_FIELD_NUMBER: _ClassVar[int]
     FIRST_DECISION_AT_FIELD_NUMBER: _ClassVar[int]
     LAST_DECISION_AT_FIELD_NUMBER: _ClassVar[int]
@@ -94,6 +94,7 @@ class Report(_message.Message):
     REVENUE_OUTCOME_FIELD_NUMBER: _ClassVar[int]
     NPS_OUTCOME_FIELD_NUMBER: _ClassVar[int]
     RETENTION_DAYS_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_FIELD_NUMBER: _ClassVar[int]
     placement: str
     first_decision_at: _timestamp_pb2.Timestamp
     last_decision_at: _timestamp_pb2.Timestamp
@@ -117,7 +118,8 @@ class Report(_message.Message):
     revenue_outcome: str
     nps_outcome: str
     retention_days: int
-    def __init__(self, placement: _Optional[str] = ..., first_decision_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_decision_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., confidence: _Optional[float] = ..., decisions: _Optional[int] = ..., defaults: _Optional[int] = ..., imported: _Optional[int] = ..., refused: _Optional[int] = ..., withheld: _Optional[int] = ..., overall: _Optional[_Union[Comparison, _Mapping]] = ..., breakdowns: _Optional[_Iterable[_Union[Breakdown, _Mapping]]] = ..., sample_ratio: _Optional[_Union[SampleRatio, _Mapping]] = ..., money: _Optional[_Union[Money, _Mapping]] = ..., exploration: _Optional[_Union[Exploration, _Mapping]] = ..., offers: _Optional[_Iterable[_Union[OfferReach, _Mapping]]] = ..., pressure: _Optional[_Iterable[_Union[Pressure, _Mapping]]] = ..., trend: _Optional[_Iterable[_Union[TrendPoint, _Mapping]]] = ..., lift_curve: _Optional[_Iterable[_Union[LiftPoint, _Mapping]]] = ..., remarks: _Optional[_Iterable[str]] = ..., conversion_outcome: _Optional[str] = ..., revenue_outcome: _Optional[str] = ..., nps_outcome: _Optional[str] = ..., retention_days: _Optional[int] = ...) -> None: ...
+    baseline: str
+    def __init__(self, placement: _Optional[str] = ..., first_decision_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_decision_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., confidence: _Optional[float] = ..., decisions: _Optional[int] = ..., defaults: _Optional[int] = ..., imported: _Optional[int] = ..., refused: _Optional[int] = ..., withheld: _Optional[int] = ..., overall: _Optional[_Union[Comparison, _Mapping]] = ..., breakdowns: _Optional[_Iterable[_Union[Breakdown, _Mapping]]] = ..., sample_ratio: _Optional[_Union[SampleRatio, _Mapping]] = ..., money: _Optional[_Union[Money, _Mapping]] = ..., exploration: _Optional[_Union[Exploration, _Mapping]] = ..., offers: _Optional[_Iterable[_Union[OfferReach, _Mapping]]] = ..., pressure: _Optional[_Iterable[_Union[Pressure, _Mapping]]] = ..., trend: _Optional[_Iterable[_Union[TrendPoint, _Mapping]]] = ..., lift_curve: _Optional[_Iterable[_Union[LiftPoint, _Mapping]]] = ..., remarks: _Optional[_Iterable[str]] = ..., conversion_outcome: _Optional[str] = ..., revenue_outcome: _Optional[str] = ..., nps_outcome: _Optional[str] = ..., retention_days: _Optional[int] = ..., baseline: _Optional[str] = ...) -> None: ...
 
 class Figure(_message.Message):
     __slots__ = ("value", "low", "high", "count")

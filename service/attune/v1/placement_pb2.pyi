@@ -477,14 +477,16 @@ class OutcomeRule(_message.Message):
     def __init__(self, name: _Optional[str] = ..., weight: _Optional[float] = ..., aggregation: _Optional[_Union[Aggregation, str]] = ...) -> None: ...
 
 class ControlSpec(_message.Message):
-    __slots__ = ("share", "uniform", "fixed")
+    __slots__ = ("share", "uniform", "fixed", "popularity")
     SHARE_FIELD_NUMBER: _ClassVar[int]
     UNIFORM_FIELD_NUMBER: _ClassVar[int]
     FIXED_FIELD_NUMBER: _ClassVar[int]
+    POPULARITY_FIELD_NUMBER: _ClassVar[int]
     share: float
     uniform: UniformSpec
     fixed: FixedSpec
-    def __init__(self, share: _Optional[float] = ..., uniform: _Optional[_Union[UniformSpec, _Mapping]] = ..., fixed: _Optional[_Union[FixedSpec, _Mapping]] = ...) -> None: ...
+    popularity: PopularitySpec
+    def __init__(self, share: _Optional[float] = ..., uniform: _Optional[_Union[UniformSpec, _Mapping]] = ..., fixed: _Optional[_Union[FixedSpec, _Mapping]] = ..., popularity: _Optional[_Union[PopularitySpec, _Mapping]] = ...) -> None: ...
 
 class PolicyVersion(_message.Message):
     __slots__ = ("version", "created_at", "policy", "interactions", "cursor", "sha256", "size_bytes", "serving", "promoted", "generation", "reward")

@@ -28,17 +28,17 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!attune/v1/placement_service.proto\x12\tattune.v1\x1a\x18\x61ttune/v1/features.proto\x1a\x19\x61ttune/v1/placement.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"+\n\x16ListChallengersRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\"\x83\x01\n\x17ListChallengersResponse\x12\x30\n\x0b\x63hallengers\x18\x01 \x03(\x0b\x32\x1b.attune.v1.ChallengerStatus\x12\x36\n\x0elast_promotion\x18\x02 \x01(\x0b\x32\x1e.attune.v1.ChallengerPromotion\"\xab\x02\n\x10\x43hallengerStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x06policy\x18\x02 \x01(\x0b\x32\x15.attune.v1.PolicySpec\x12\x14\n\x0cinteractions\x18\x03 \x01(\x03\x12\x10\n\x08measured\x18\x04 \x01(\x03\x12\'\n\x05value\x18\x05 \x01(\x0b\x32\x18.attune.v1.ValueEstimate\x12.\n\x0cpolicy_value\x18\x06 \x01(\x0b\x32\x18.attune.v1.ValueEstimate\x12,\n\ndifference\x18\x07 \x01(\x0b\x32\x18.attune.v1.ValueEstimate\x12#\n\x07verdict\x18\x08 \x01(\x0e\x32\x12.attune.v1.Verdict\x12\x0e\n\x06reason\x18\t \x01(\t\"M\n\rValueEstimate\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\x12\x12\n\nconfidence\x18\x04 \x01(\x01\"u\n\x13\x43hallengerPromotion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0bpromoted_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\"@\n\x15\x41pplyPlacementRequest\x12\'\n\tplacement\x18\x01 \x01(\x0b\x32\x14.attune.v1.Placement\"v\n\x16\x41pplyPlacementResponse\x12\'\n\tplacement\x18\x01 \x01(\x0b\x32\x14.attune.v1.Placement\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\x12\x10\n\x08warnings\x18\x04 \x03(\t\"(\n\x13GetPlacementRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\"}\n\x14GetPlacementResponse\x12\'\n\tplacement\x18\x01 \x01(\x0b\x32\x14.attune.v1.Placement\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12*\n\x06status\x18\x03 \x01(\x0b\x32\x1a.attune.v1.PlacementStatus\"\x17\n\x15ListPlacementsRequest\"M\n\x16ListPlacementsResponse\x12\x33\n\nplacements\x18\x01 \x03(\x0b\x32\x1f.attune.v1.GetPlacementResponse\"\x8f\x03\n\x0fPlacementStatus\x12\x11\n\tdecisions\x18\x01 \x01(\x03\x12\x0f\n\x07pending\x18\x02 \x01(\x03\x12\x10\n\x08outcomes\x18\x03 \x01(\x03\x12\x15\n\rlate_outcomes\x18\x04 \x01(\x03\x12\x14\n\x0cinteractions\x18\x05 \x01(\x03\x12\x0f\n\x07learned\x18\x06 \x01(\x03\x12\x16\n\x0epolicy_version\x18\x07 \x01(\x03\x12.\n\x0blearner_lag\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07learner\x18\t \x01(\t\x12+\n\x08\x66indings\x18\n \x03(\x0b\x32\x19.attune.v1.FeatureFinding\x12\x17\n\x0f\x63lipped_rewards\x18\x0b \x01(\x03\x12\x1c\n\x14refused_interactions\x18\x0c \x01(\x03\x12\x11\n\tset_aside\x18\r \x01(\x03\x12\x11\n\trevisions\x18\x0e \x01(\x03\x12%\n\x08training\x18\x0f \x01(\x0b\x32\x13.attune.v1.Training\",\n\x08Training\x12\x14\n\x0cinteractions\x18\x01 \x01(\x03\x12\n\n\x02of\x18\x02 \x01(\x03\"\x84\x01\n\x0e\x46\x65\x61tureFinding\x12(\n\x06source\x18\x01 \x01(\x0e\x32\x18.attune.v1.FeatureSource\x12\x0c\n\x04name\x18\x02 \x01(\t\x12*\n\x07problem\x18\x03 \x01(\x0e\x32\x19.attune.v1.FeatureProblem\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"+\n\x16\x44\x65letePlacementRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\"\x19\n\x17\x44\x65letePlacementResponse\".\n\x19ListPolicyVersionsRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\"H\n\x1aListPolicyVersionsResponse\x12*\n\x08versions\x18\x01 \x03(\x0b\x32\x18.attune.v1.PolicyVersion\"A\n\x1bPromotePolicyVersionRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\"I\n\x1cPromotePolicyVersionResponse\x12)\n\x07version\x18\x01 \x01(\x0b\x32\x18.attune.v1.PolicyVersion\"<\n\x14RebuildPolicyRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x11\n\twhole_log\x18\x02 \x01(\x08\"-\n\x15RebuildPolicyResponse\x12\x14\n\x0cinteractions\x18\x01 \x01(\x03\"\'\n\x12ResetPolicyRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\"@\n\x13ResetPolicyResponse\x12\x11\n\tset_aside\x18\x01 \x01(\x03\x12\x16\n\x0e\x66ormer_version\x18\x02 \x01(\x03*^\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n\rVERDICT_TRUST\x10\x01\x12\x13\n\x0fVERDICT_CAUTION\x10\x02\x12\x12\n\x0eVERDICT_REFUSE\x10\x03*\xcf\x01\n\x0e\x46\x65\x61tureProblem\x12\x1f\n\x1b\x46\x45\x41TURE_PROBLEM_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x46\x45\x41TURE_PROBLEM_VANISHED\x10\x01\x12 \n\x1c\x46\x45\x41TURE_PROBLEM_CHANGED_TYPE\x10\x02\x12\x1c\n\x18\x46\x45\x41TURE_PROBLEM_CONSTANT\x10\x03\x12!\n\x1d\x46\x45\x41TURE_PROBLEM_ALMOST_UNIQUE\x10\x04\x12\x1b\n\x17\x46\x45\x41TURE_PROBLEM_DRIFTED\x10\x05\x32\xb3\x06\n\x10PlacementService\x12U\n\x0e\x41pplyPlacement\x12 .attune.v1.ApplyPlacementRequest\x1a!.attune.v1.ApplyPlacementResponse\x12O\n\x0cGetPlacement\x12\x1e.attune.v1.GetPlacementRequest\x1a\x1f.attune.v1.GetPlacementResponse\x12U\n\x0eListPlacements\x12 .attune.v1.ListPlacementsRequest\x1a!.attune.v1.ListPlacementsResponse\x12X\n\x0f\x44\x65letePlacement\x12!.attune.v1.DeletePlacementRequest\x1a\".attune.v1.DeletePlacementResponse\x12\x61\n\x12ListPolicyVersions\x12$.attune.v1.ListPolicyVersionsRequest\x1a%.attune.v1.ListPolicyVersionsResponse\x12g\n\x14PromotePolicyVersion\x12&.attune.v1.PromotePolicyVersionRequest\x1a\'.attune.v1.PromotePolicyVersionResponse\x12R\n\rRebuildPolicy\x12\x1f.attune.v1.RebuildPolicyRequest\x1a .attune.v1.RebuildPolicyResponse\x12L\n\x0bResetPolicy\x12\x1d.attune.v1.ResetPolicyRequest\x1a\x1e.attune.v1.ResetPolicyResponse\x12X\n\x0fListChallengers\x12!.attune.v1.ListChallengersRequest\x1a\".attune.v1.ListChallengersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!attune/v1/placement_service.proto\x12\tattune.v1\x1a\x18\x61ttune/v1/features.proto\x1a\x19\x61ttune/v1/placement.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"+\n\x16ListChallengersRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\"\x83\x01\n\x17ListChallengersResponse\x12\x30\n\x0b\x63hallengers\x18\x01 \x03(\x0b\x32\x1b.attune.v1.ChallengerStatus\x12\x36\n\x0elast_promotion\x18\x02 \x01(\x0b\x32\x1e.attune.v1.ChallengerPromotion\"\xab\x02\n\x10\x43hallengerStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x06policy\x18\x02 \x01(\x0b\x32\x15.attune.v1.PolicySpec\x12\x14\n\x0cinteractions\x18\x03 \x01(\x03\x12\x10\n\x08measured\x18\x04 \x01(\x03\x12\'\n\x05value\x18\x05 \x01(\x0b\x32\x18.attune.v1.ValueEstimate\x12.\n\x0cpolicy_value\x18\x06 \x01(\x0b\x32\x18.attune.v1.ValueEstimate\x12,\n\ndifference\x18\x07 \x01(\x0b\x32\x18.attune.v1.ValueEstimate\x12#\n\x07verdict\x18\x08 \x01(\x0e\x32\x12.attune.v1.Verdict\x12\x0e\n\x06reason\x18\t \x01(\t\"M\n\rValueEstimate\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\x12\x12\n\nconfidence\x18\x04 \x01(\x01\"u\n\x13\x43hallengerPromotion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0bpromoted_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\"@\n\x15\x41pplyPlacementRequest\x12\'\n\tplacement\x18\x01 \x01(\x0b\x32\x14.attune.v1.Placement\"v\n\x16\x41pplyPlacementResponse\x12\'\n\tplacement\x18\x01 \x01(\x0b\x32\x14.attune.v1.Placement\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x08\x12\x10\n\x08warnings\x18\x04 \x03(\t\"(\n\x13GetPlacementRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\"}\n\x14GetPlacementResponse\x12\'\n\tplacement\x18\x01 \x01(\x0b\x32\x14.attune.v1.Placement\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12*\n\x06status\x18\x03 \x01(\x0b\x32\x1a.attune.v1.PlacementStatus\"\x17\n\x15ListPlacementsRequest\"M\n\x16ListPlacementsResponse\x12\x33\n\nplacements\x18\x01 \x03(\x0b\x32\x1f.attune.v1.GetPlacementResponse\"\xae\x03\n\x0fPlacementStatus\x12\x11\n\tdecisions\x18\x01 \x01(\x03\x12\x0f\n\x07pending\x18\x02 \x01(\x03\x12\x10\n\x08outcomes\x18\x03 \x01(\x03\x12\x15\n\rlate_outcomes\x18\x04 \x01(\x03\x12\x14\n\x0cinteractions\x18\x05 \x01(\x03\x12\x0f\n\x07learned\x18\x06 \x01(\x03\x12\x16\n\x0epolicy_version\x18\x07 \x01(\x03\x12.\n\x0blearner_lag\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07learner\x18\t \x01(\t\x12+\n\x08\x66indings\x18\n \x03(\x0b\x32\x19.attune.v1.FeatureFinding\x12\x17\n\x0f\x63lipped_rewards\x18\x0b \x01(\x03\x12\x1c\n\x14refused_interactions\x18\x0c \x01(\x03\x12\x11\n\tset_aside\x18\r \x01(\x03\x12\x11\n\trevisions\x18\x0e \x01(\x03\x12%\n\x08training\x18\x0f \x01(\x0b\x32\x13.attune.v1.Training\x12\x1d\n\x15withheld_interactions\x18\x10 \x01(\x03\",\n\x08Training\x12\x14\n\x0cinteractions\x18\x01 \x01(\x03\x12\n\n\x02of\x18\x02 \x01(\x03\"\x84\x01\n\x0e\x46\x65\x61tureFinding\x12(\n\x06source\x18\x01 \x01(\x0e\x32\x18.attune.v1.FeatureSource\x12\x0c\n\x04name\x18\x02 \x01(\t\x12*\n\x07problem\x18\x03 \x01(\x0e\x32\x19.attune.v1.FeatureProblem\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"+\n\x16\x44\x65letePlacementRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\"\x19\n\x17\x44\x65letePlacementResponse\".\n\x19ListPolicyVersionsRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\"H\n\x1aListPolicyVersionsResponse\x12*\n\x08versions\x18\x01 \x03(\x0b\x32\x18.attune.v1.PolicyVersion\"A\n\x1bPromotePolicyVersionRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\"I\n\x1cPromotePolicyVersionResponse\x12)\n\x07version\x18\x01 \x01(\x0b\x32\x18.attune.v1.PolicyVersion\"<\n\x14RebuildPolicyRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\x12\x11\n\twhole_log\x18\x02 \x01(\x08\"-\n\x15RebuildPolicyResponse\x12\x14\n\x0cinteractions\x18\x01 \x01(\x03\"\'\n\x12ResetPolicyRequest\x12\x11\n\tplacement\x18\x01 \x01(\t\"@\n\x13ResetPolicyResponse\x12\x11\n\tset_aside\x18\x01 \x01(\x03\x12\x16\n\x0e\x66ormer_version\x18\x02 \x01(\x03*^\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x11\n\rVERDICT_TRUST\x10\x01\x12\x13\n\x0fVERDICT_CAUTION\x10\x02\x12\x12\n\x0eVERDICT_REFUSE\x10\x03*\xcf\x01\n\x0e\x46\x65\x61tureProblem\x12\x1f\n\x1b\x46\x45\x41TURE_PROBLEM_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x46\x45\x41TURE_PROBLEM_VANISHED\x10\x01\x12 \n\x1c\x46\x45\x41TURE_PROBLEM_CHANGED_TYPE\x10\x02\x12\x1c\n\x18\x46\x45\x41TURE_PROBLEM_CONSTANT\x10\x03\x12!\n\x1d\x46\x45\x41TURE_PROBLEM_ALMOST_UNIQUE\x10\x04\x12\x1b\n\x17\x46\x45\x41TURE_PROBLEM_DRIFTED\x10\x05\x32\xb3\x06\n\x10PlacementService\x12U\n\x0e\x41pplyPlacement\x12 .attune.v1.ApplyPlacementRequest\x1a!.attune.v1.ApplyPlacementResponse\x12O\n\x0cGetPlacement\x12\x1e.attune.v1.GetPlacementRequest\x1a\x1f.attune.v1.GetPlacementResponse\x12U\n\x0eListPlacements\x12 .attune.v1.ListPlacementsRequest\x1a!.attune.v1.ListPlacementsResponse\x12X\n\x0f\x44\x65letePlacement\x12!.attune.v1.DeletePlacementRequest\x1a\".attune.v1.DeletePlacementResponse\x12\x61\n\x12ListPolicyVersions\x12$.attune.v1.ListPolicyVersionsRequest\x1a%.attune.v1.ListPolicyVersionsResponse\x12g\n\x14PromotePolicyVersion\x12&.attune.v1.PromotePolicyVersionRequest\x1a\'.attune.v1.PromotePolicyVersionResponse\x12R\n\rRebuildPolicy\x12\x1f.attune.v1.RebuildPolicyRequest\x1a .attune.v1.RebuildPolicyResponse\x12L\n\x0bResetPolicy\x12\x1d.attune.v1.ResetPolicyRequest\x1a\x1e.attune.v1.ResetPolicyResponse\x12X\n\x0fListChallengers\x12!.attune.v1.ListChallengersRequest\x1a\".attune.v1.ListChallengersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'attune.v1.placement_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VERDICT']._serialized_start=2439
-  _globals['_VERDICT']._serialized_end=2533
-  _globals['_FEATUREPROBLEM']._serialized_start=2536
-  _globals['_FEATUREPROBLEM']._serialized_end=2743
+  _globals['_VERDICT']._serialized_start=2470
+  _globals['_VERDICT']._serialized_end=2564
+  _globals['_FEATUREPROBLEM']._serialized_start=2567
+  _globals['_FEATUREPROBLEM']._serialized_end=2774
   _globals['_LISTCHALLENGERSREQUEST']._serialized_start=166
   _globals['_LISTCHALLENGERSREQUEST']._serialized_end=209
   _globals['_LISTCHALLENGERSRESPONSE']._serialized_start=212
@@ -62,31 +62,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPLACEMENTSRESPONSE']._serialized_start=1225
   _globals['_LISTPLACEMENTSRESPONSE']._serialized_end=1302
   _globals['_PLACEMENTSTATUS']._serialized_start=1305
-  _globals['_PLACEMENTSTATUS']._serialized_end=1704
-  _globals['_TRAINING']._serialized_start=1706
-  _globals['_TRAINING']._serialized_end=1750
-  _globals['_FEATUREFINDING']._serialized_start=1753
-  _globals['_FEATUREFINDING']._serialized_end=1885
-  _globals['_DELETEPLACEMENTREQUEST']._serialized_start=1887
-  _globals['_DELETEPLACEMENTREQUEST']._serialized_end=1930
-  _globals['_DELETEPLACEMENTRESPONSE']._serialized_start=1932
-  _globals['_DELETEPLACEMENTRESPONSE']._serialized_end=1957
-  _globals['_LISTPOLICYVERSIONSREQUEST']._serialized_start=1959
-  _globals['_LISTPOLICYVERSIONSREQUEST']._serialized_end=2005
-  _globals['_LISTPOLICYVERSIONSRESPONSE']._serialized_start=2007
-  _globals['_LISTPOLICYVERSIONSRESPONSE']._serialized_end=2079
-  _globals['_PROMOTEPOLICYVERSIONREQUEST']._serialized_start=2081
-  _globals['_PROMOTEPOLICYVERSIONREQUEST']._serialized_end=2146
-  _globals['_PROMOTEPOLICYVERSIONRESPONSE']._serialized_start=2148
-  _globals['_PROMOTEPOLICYVERSIONRESPONSE']._serialized_end=2221
-  _globals['_REBUILDPOLICYREQUEST']._serialized_start=2223
-  _globals['_REBUILDPOLICYREQUEST']._serialized_end=2283
-  _globals['_REBUILDPOLICYRESPONSE']._serialized_start=2285
-  _globals['_REBUILDPOLICYRESPONSE']._serialized_end=2330
-  _globals['_RESETPOLICYREQUEST']._serialized_start=2332
-  _globals['_RESETPOLICYREQUEST']._serialized_end=2371
-  _globals['_RESETPOLICYRESPONSE']._serialized_start=2373
-  _globals['_RESETPOLICYRESPONSE']._serialized_end=2437
-  _globals['_PLACEMENTSERVICE']._serialized_start=2746
-  _globals['_PLACEMENTSERVICE']._serialized_end=3565
+  _globals['_PLACEMENTSTATUS']._serialized_end=1735
+  _globals['_TRAINING']._serialized_start=1737
+  _globals['_TRAINING']._serialized_end=1781
+  _globals['_FEATUREFINDING']._serialized_start=1784
+  _globals['_FEATUREFINDING']._serialized_end=1916
+  _globals['_DELETEPLACEMENTREQUEST']._serialized_start=1918
+  _globals['_DELETEPLACEMENTREQUEST']._serialized_end=1961
+  _globals['_DELETEPLACEMENTRESPONSE']._serialized_start=1963
+  _globals['_DELETEPLACEMENTRESPONSE']._serialized_end=1988
+  _globals['_LISTPOLICYVERSIONSREQUEST']._serialized_start=1990
+  _globals['_LISTPOLICYVERSIONSREQUEST']._serialized_end=2036
+  _globals['_LISTPOLICYVERSIONSRESPONSE']._serialized_start=2038
+  _globals['_LISTPOLICYVERSIONSRESPONSE']._serialized_end=2110
+  _globals['_PROMOTEPOLICYVERSIONREQUEST']._serialized_start=2112
+  _globals['_PROMOTEPOLICYVERSIONREQUEST']._serialized_end=2177
+  _globals['_PROMOTEPOLICYVERSIONRESPONSE']._serialized_start=2179
+  _globals['_PROMOTEPOLICYVERSIONRESPONSE']._serialized_end=2252
+  _globals['_REBUILDPOLICYREQUEST']._serialized_start=2254
+  _globals['_REBUILDPOLICYREQUEST']._serialized_end=2314
+  _globals['_REBUILDPOLICYRESPONSE']._serialized_start=2316
+  _globals['_REBUILDPOLICYRESPONSE']._serialized_end=2361
+  _globals['_RESETPOLICYREQUEST']._serialized_start=2363
+  _globals['_RESETPOLICYREQUEST']._serialized_end=2402
+  _globals['_RESETPOLICYRESPONSE']._serialized_start=2404
+  _globals['_RESETPOLICYRESPONSE']._serialized_end=2468
+  _globals['_PLACEMENTSERVICE']._serialized_start=2777
+  _globals['_PLACEMENTSERVICE']._serialized_end=3596
 # @@protoc_insertion_point(module_scope)

@@ -144,7 +144,7 @@ class ListPlacementsResponse(_message.Message):
     def __init__(self, placements: _Optional[_Iterable[_Union[GetPlacementResponse, _Mapping]]] = ...) -> None: ...
 
 class PlacementStatus(_message.Message):
-    __slots__ = ("decisions", "pending", "outcomes", "late_outcomes", "interactions", "learned", "policy_version", "learner_lag", "learner", "findings", "clipped_rewards", "refused_interactions", "set_aside", "revisions", "training")
+    __slots__ = ("decisions", "pending", "outcomes", "late_outcomes", "interactions", "learned", "policy_version", "learner_lag", "learner", "findings", "clipped_rewards", "refused_interactions", "set_aside", "revisions", "training", "withheld_interactions")
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
     PENDING_FIELD_NUMBER: _ClassVar[int]
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
@@ -160,6 +160,7 @@ class PlacementStatus(_message.Message):
     SET_ASIDE_FIELD_NUMBER: _ClassVar[int]
     REVISIONS_FIELD_NUMBER: _ClassVar[int]
     TRAINING_FIELD_NUMBER: _ClassVar[int]
+    WITHHELD_INTERACTIONS_FIELD_NUMBER: _ClassVar[int]
     decisions: int
     pending: int
     outcomes: int
@@ -175,7 +176,8 @@ class PlacementStatus(_message.Message):
     set_aside: int
     revisions: int
     training: Training
-    def __init__(self, decisions: _Optional[int] = ..., pending: _Optional[int] = ..., outcomes: _Optional[int] = ..., late_outcomes: _Optional[int] = ..., interactions: _Optional[int] = ..., learned: _Optional[int] = ..., policy_version: _Optional[int] = ..., learner_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., learner: _Optional[str] = ..., findings: _Optional[_Iterable[_Union[FeatureFinding, _Mapping]]] = ..., clipped_rewards: _Optional[int] = ..., refused_interactions: _Optional[int] = ..., set_aside: _Optional[int] = ..., revisions: _Optional[int] = ..., training: _Optional[_Union[Training, _Mapping]] = ...) -> None: ...
+    withheld_interactions: int
+    def __init__(self, decisions: _Optional[int] = ..., pending: _Optional[int] = ..., outcomes: _Optional[int] = ..., late_outcomes: _Optional[int] = ..., interactions: _Optional[int] = ..., learned: _Optional[int] = ..., policy_version: _Optional[int] = ..., learner_lag: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., learner: _Optional[str] = ..., findings: _Optional[_Iterable[_Union[FeatureFinding, _Mapping]]] = ..., clipped_rewards: _Optional[int] = ..., refused_interactions: _Optional[int] = ..., set_aside: _Optional[int] = ..., revisions: _Optional[int] = ..., training: _Optional[_Union[Training, _Mapping]] = ..., withheld_interactions: _Optional[int] = ...) -> None: ...
 
 class Training(_message.Message):
     __slots__ = ("interactions", "of")

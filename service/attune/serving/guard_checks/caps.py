@@ -18,6 +18,9 @@ from attune.serving.terms import OfferTerms, Terms
 from attune.storage.v1.records_pb2 import SeenRecord
 from attune.v1.placement_pb2 import FrequencyCap
 
+# Stands for a channel that is not named anywhere.
+_SOME_CHANNEL = "\0"
+
 
 @dataclass(frozen=True, slots=True)
 class Cap:
@@ -71,9 +74,12 @@ class Cap:
             terms: Of each offer.
         """
         counted = self._counted(history, circumstances)
-        key = (self, circumstances.channel)
-        for group, positions in terms.once(key, lambda: self._grouped(circumstances, terms)).items():
-            if 0 < (room := self.impressions - counted[group]) < len(positions):
+        said = circumstances.channel
+        # Callers may make channels up: what is kept is the same for all that nobody names.
+        place = said if not said or self.selector.names_channel(said) else _SOME_CHANNEL
+        for group, positions in terms.once((self, place), lambda: self._grouped(circumstances, place, terms)).items():
+            named = said if self.scope.is_of_channels and group == place else group
+            if 0 < (room := self.impressions - counted[named]) < len(positions):
                 yield AtMost(positions, room)
 
     def _full(self, history: History, circumstances: Circumstances) -> set[str]:
@@ -99,11 +105,11 @@ class Cap:
         shown = history.noted_since(circumstances.now_ms - self.window_ms)
         return shown if self.selector.takes_all else [each for each in shown if self.selector.takes(each, each.channel)]
 
-    def _grouped(self, circumstances: Circumstances, terms: Terms) -> dict[str, list[int]]:
-        """Return the offers that it is about, by group."""
+    def _grouped(self, circumstances: Circumstances, place: str, terms: Terms) -> dict[str, list[int]]:
+        """Return the offers that it is about, by group, where they are shown on a channel unless they name one."""
         grouped: dict[str, list[int]] = {}
         for position, offer in enumerate(terms):
-            channel = offer.channel or circumstances.channel
+            channel = offer.channel or place
             if self.selector.takes_all or self.selector.takes(offer, channel):
                 for group in filter(None, self.scope.groups([_as_seen(offer, channel, circumstances)], circumstances)):
                     grouped.setdefault(group, []).append(position)

@@ -1,7 +1,7 @@
 """Cool-downs: what a customer has dismissed, or bought, rests for a while.
 
 Outcomes that a cool-down of some placement names are noted in the customer's history when they are recorded
-(`attune.serving.reactions`). One counts from when it happened, wherever the offer was shown. Looked at by
+(`attune.store.taken`). One counts from when it happened, wherever the offer was shown. Looked at by
 `attune.serving.guard_checks.history`.
 """
 

@@ -29,6 +29,11 @@ class Scope:
         """Take one of the contract's."""
         self._scope = scope
 
+    @property
+    def is_of_channels(self) -> bool:
+        """Whether groups are channels."""
+        return self._scope == CAP_SCOPE_CHANNEL
+
     def groups(self, seen: Collection[SeenRecord], circumstances: Circumstances) -> Sequence[str]:
         """Return the group of each of what was seen; empty where it is in none.
 

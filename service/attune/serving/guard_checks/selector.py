@@ -18,6 +18,10 @@ class Selector:
         self._channels = frozenset(selector.channels)
         self.takes_all = not (self._ids or self._tags or self._categories or self._channels)
 
+    def names_channel(self, channel: str) -> bool:
+        """Tell whether a channel is among those that are named: all others are the same to it."""
+        return channel in self._channels
+
     def takes(self, offer: OfferTerms | SeenRecord, channel: str) -> bool:
         """Tell whether an offer is selected: it meets every field that is set.
 

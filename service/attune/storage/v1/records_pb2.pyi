@@ -188,6 +188,28 @@ class SeenRecord(_message.Message):
     tags: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, at_ms: _Optional[int] = ..., placement: _Optional[str] = ..., event_id: _Optional[str] = ..., offer_id: _Optional[str] = ..., category: _Optional[str] = ..., channel: _Optional[str] = ..., outcome: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class ErasureRecord(_message.Message):
+    __slots__ = ("receipt", "customers", "decisions", "forgotten", "batch")
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMERS_FIELD_NUMBER: _ClassVar[int]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    receipt: _customer_service_pb2.ErasureReceipt
+    customers: _containers.RepeatedScalarFieldContainer[bytes]
+    decisions: _containers.RepeatedCompositeFieldContainer[NamedDecision]
+    forgotten: bool
+    batch: str
+    def __init__(self, receipt: _Optional[_Union[_customer_service_pb2.ErasureReceipt, _Mapping]] = ..., customers: _Optional[_Iterable[bytes]] = ..., decisions: _Optional[_Iterable[_Union[NamedDecision, _Mapping]]] = ..., forgotten: _Optional[bool] = ..., batch: _Optional[str] = ...) -> None: ...
+
+class NamedDecision(_message.Message):
+    __slots__ = ("placement", "event_id")
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    placement: str
+    event_id: str
+    def __init__(self, placement: _Optional[str] = ..., event_id: _Optional[str] = ...) -> None: ...
+
 class OfferSetRecord(_message.Message):
     __slots__ = ("offers", "parts")
     OFFERS_FIELD_NUMBER: _ClassVar[int]

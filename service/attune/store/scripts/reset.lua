@@ -6,7 +6,7 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0
 end
 redis.call('SET', KEYS[1], ARGV[2])
-redis.call('HDEL', KEYS[2], 'version', 'promoted', 'training')
+redis.call('HDEL', KEYS[2], 'version', 'promoted', 'training', 'baseline')
 -- See acquire.lua. The lease goes, too: nobody has to wait until it runs out.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
