@@ -27,6 +27,11 @@ class Seen(Sequence[SeenRecord]):
         """Return whether there is anything to look at."""
         return bool(self._serialised or self._records)
 
+    @property
+    def at_most(self) -> int:
+        """How many there are at most: that needs no decoding."""
+        return len(self._serialised if self._records is None else self._records)
+
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._decoded())

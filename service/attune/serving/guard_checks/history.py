@@ -10,7 +10,9 @@ from attune.serving.guard import AtMost, Exclusion
 from attune.serving.guard_checks.caps import Cap
 from attune.serving.guard_checks.cool_downs import Rest
 from attune.serving.guard_checks.seen import History
+from attune.serving.seen import Seen
 from attune.serving.terms import OfferTerms, Terms
+from attune.storage.v1.records_pb2 import SeenRecord
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CAP, EXCLUSION_REASON_COOL_DOWN, ExclusionReason
 from attune.v1.placement_pb2 import CoolDown, FrequencyCap
 
@@ -23,13 +25,14 @@ class HistoryCheck:
         self._caps = [Cap.of(each) for each in caps]
         self._rests = [Rest.of(each) for each in cool_downs]
         self._shown_ms = max((cap.window_ms for cap in self._caps), default=0)
+        self._fewest = min((cap.impressions for cap in self._caps), default=0)
         self._taken_ms = max((rest.duration_ms for rest in self._rests), default=0)
 
     def __call__(
         self, circumstances: Circumstances, terms: Sequence[OfferTerms], positions: Sequence[int]
     ) -> Sequence[Exclusion]:
         """Return what was seen often enough, and what rests: see `attune.serving.guard.Check`."""
-        if circumstances.customer is None or not circumstances.customer.seen:
+        if circumstances.customer is None or self._has_room(circumstances.customer.seen):
             return ()
         history = self._history(circumstances, circumstances.customer)
         exclusions: list[Exclusion] = []
@@ -47,6 +50,11 @@ class HistoryCheck:
             return ()
         history = self._history(circumstances, circumstances.customer)
         return [limit for cap in self._caps for limit in cap.limits(history, circumstances, terms)]
+
+    def _has_room(self, seen: Sequence[SeenRecord]) -> bool:
+        """Tell whether so little was seen that nothing can be held back."""
+        n_seen = seen.at_most if isinstance(seen, Seen) else len(seen)
+        return n_seen == 0 or (not self._rests and n_seen < self._fewest)
 
     def _history(self, circumstances: Circumstances, customer: KnownCustomer) -> History:
         shown_ms, taken_ms = circumstances.now_ms - self._shown_ms, circumstances.now_ms - self._taken_ms
