@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from tests.support.live_offers import live_offers, live_on
 
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.serving.drawing import Draft, draft, draw_all
+from attune.serving.drawing import Draft, draft
+from attune.serving.drawing_alike import draw_all
 from attune.serving.guard import NO_GUARD
 from attune.serving.live import LivePlacement
 from attune.serving.specs import with_defaults

@@ -9,38 +9,30 @@ the history while the decision goes into the journal. Decisions without one do n
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from attune.errors import (
     ExpectedError,
-    NotFoundError,
     NothingEligibleError,
     StoreUnavailableError,
 )
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.budgets import Budgets
 from attune.serving.circumstances import Visitor
-from attune.serving.decided import Decided, repeated, unlogged, written
-from attune.serving.drawing import Draft, draft, draw_all
+from attune.serving.decided import Decided, unlogged, written
+from attune.serving.decision_steps import Steps
+from attune.serving.drawing import Draft
+from attune.serving.drawing_alike import draw_all
 from attune.serving.identity import new_event_id
 from attune.serving.impressions import impressions
-from attune.serving.joining import circumstances_of
 from attune.serving.live import LivePlacement, LivePlacements
 from attune.serving.live_offers import LiveOffers
-from attune.serving.profile import ProfileRules
 from attune.serving.visitors import Visitors
-from attune.storage.v1.records_pb2 import DecisionRecord
+from attune.serving.waves import waves_of
 from attune.store.decisions import Decisions
 from attune.store.history import Adding
 from attune.store.journal import DEFERRED, Entry, Journal
-from attune.v1.decision_service_pb2 import MODE_EMPTY
-from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE
-
-# Other calls get their turn after so many decisions of a batch: a millisecond or two.
-_DECISIONS_PER_TURN = 64
-_NO_RULES = ProfileRules()
-_NO_KEYS = (b"",)
 
 
 class Decider:
@@ -66,13 +58,10 @@ class Decider:
             visitors: Knows customers; None where nothing is kept of them.
             budgets: What is left of the budgets of offers; None where nobody counts them.
         """
-        self._budgets = budgets
         self._visitors = visitors
-        self._keys = _NO_KEYS if visitors is None else visitors.keys
         self._live = live
-        self._offers = offers
         self._journal = journal
-        self._decisions = decisions
+        self._steps = Steps(offers, decisions, visitors, budgets, journal.timeout_s)
         self._random = Random()  # noqa: S311 - event ids have to be unique, not secret
 
     async def decide(self, request: DecideEnvelope) -> Decided:
@@ -101,40 +90,19 @@ class Decider:
         now_ms = time.time_ns() // 1_000_000
         event_id = request.event_id or new_event_id(now_ms, self._random)
         try:
-            drawn = self._draft(request, live, event_id, now_ms, visitor)
+            drawn = self._steps.draft(request, live, event_id, now_ms, visitor)
         except NothingEligibleError as error:
-            return await self._nothing(request, live, event_id, error)
-        await self._draw(drawn, now_ms)
-        adding = self._note(drawn)
+            return await self._steps.nothing(request, live, event_id, error)
+        await self._steps.draw(drawn, now_ms)
+        adding = self._steps.note(drawn)
         try:
             decided = await self._journaled(drawn, adding)
         except ExpectedError as error:
-            await self._settle(drawn, adding, error)
+            await self._steps.settle(drawn, adding, error)
             raise
         if adding is not None or drawn.charge is not None:
-            await self._settle(drawn, adding, decided)
+            await self._steps.settle(drawn, adding, decided)
         return decided
-
-    async def _draw(self, drawn: Draft, now_ms: int) -> None:
-        """Draw for every slot, and use what is shown of the budgets."""
-        drawn.draw(drawn.pmf_of(drawn.eligible.situation), now_ms)
-        if drawn.n_slots > 1:
-            await drawn.draw_later_slots()
-        if self._budgets is not None and drawn.is_budgeted:
-            drawn.charge = self._budgets.charge(drawn.shown, now_ms)
-
-    async def _settle(self, drawn: Draft, adding: Adding | None, result: Decided | ExpectedError) -> None:
-        """Wait until what a decision shows is in the history, and counted; or take it back, where it is not shown."""
-        is_shown = isinstance(result, Decided) and result.record is drawn
-        if adding is not None:
-            await (adding.done() if is_shown else adding.take_back())
-        if drawn.charge is None or self._budgets is None:
-            return
-        if is_shown:
-            await drawn.charge.counted()
-        elif not isinstance(result, StoreUnavailableError):
-            # Where the store did not answer, it may have the decision, and a repeated request is going to show it.
-            self._budgets.give_back(drawn.charge)
 
     async def _journaled(self, drawn: Draft, adding: Adding | None) -> Decided:
         keys, record, offer_set = drawn.live.keys, drawn.serialised(), drawn.eligible.offer_set
@@ -143,30 +111,7 @@ class Decider:
             found = await self._journal.append(keys, drawn.window_ms, drawn.event_id, record, offer_set, along=along)
         except StoreUnavailableError as error:
             return unlogged(drawn, error)
-        return written(drawn) if found is None else await self._first(drawn, found)
-
-    def _draft(
-        self, request: DecideEnvelope, live: LivePlacement, event_id: str, now_ms: int, visitor: Visitor | None
-    ) -> Draft:
-        """Begin a decision; where somebody looks at that, with what it is made under."""
-        offers = self._offers(live)
-        if visitor is None:
-            terms = None if offers is None or request.offers else offers.terms
-            if not live.guard.looks_at(terms, None):
-                return draft(request, live, offers, event_id, digest_key=self._keys[0])
-        rules = _NO_RULES if self._visitors is None else self._visitors.rules
-        circumstances = circumstances_of(request, now_ms, visitor, rules)
-        drawn = draft(request, live, offers, event_id, circumstances, digest_key=self._keys[0])
-        drawn.visitor = visitor
-        return drawn
-
-    def _note(self, drawn: Draft) -> Adding | None:
-        """Prepare to add to the customer's history what was drawn, where there is one, and it will be shown now."""
-        visitor = drawn.visitor
-        if self._visitors is None or visitor is None or not visitor.key or drawn.window_ms == DEFERRED:
-            return None
-        shown = impressions(drawn)
-        return self._visitors.note(visitor, shown) if shown else None
+        return written(drawn) if found is None else await self._steps.first(drawn, found)
 
     async def decide_many(self, requests: Sequence[DecideEnvelope | ExpectedError]) -> list[Decided | ExpectedError]:
         """Make many decisions, and write those of a placement together.
@@ -199,7 +144,7 @@ class Decider:
         visitors: Mapping[int, Visitor | ExpectedError],
     ) -> list[Decided | ExpectedError]:
         drawn: dict[int, Decided | ExpectedError | Draft] = {}
-        for positions in _together(len(requests), visitors):
+        for positions in waves_of(len(requests), visitors):
             begun = await self._drawn([(requests[i], visitors.get(i)) for i in positions])
             drawn.update(zip(positions, begun, strict=True))
             await asyncio.sleep(0)
@@ -225,7 +170,7 @@ class Decider:
                 quickly = self._begun(request, now_ms, visitor)
                 begun.append(each := quickly or await self._begun_slowly(request, now_ms, visitor))
                 if isinstance(each, Draft) and each.is_budgeted:
-                    await self._draw(each, now_ms)  # before the next one looks at what is left
+                    await self._steps.draw(each, now_ms)  # before the next one looks at what is left
         drafts = [each for each in begun if isinstance(each, Draft)]
         draw_all((each for each in drafts if not each.is_budgeted), now_ms)
         for each in drafts:
@@ -242,7 +187,7 @@ class Decider:
             return None
         try:
             event_id = request.event_id or new_event_id(now_ms, self._random)
-            return self._draft(request, live, event_id, now_ms, visitor)
+            return self._steps.draft(request, live, event_id, now_ms, visitor)
         except NothingEligibleError:
             return None
         except ExpectedError as error:
@@ -255,16 +200,16 @@ class Decider:
         try:
             live = await self._live.get(request.placement)
             try:
-                return self._draft(request, live, event_id, now_ms, visitor)
+                return self._steps.draft(request, live, event_id, now_ms, visitor)
             except NothingEligibleError as error:
-                return await self._nothing(request, live, event_id, error)
+                return await self._steps.nothing(request, live, event_id, error)
         except ExpectedError as error:
             return error
 
     async def _write(self, results: list[Decided | ExpectedError | Draft], group: Sequence[int]) -> None:
         """Write decisions of one placement and reward window; what becomes of each takes its place."""
         drafts = [each for i in group if isinstance(each := results[i], Draft)]
-        added = [self._note(each) for each in drafts]
+        added = [self._steps.note(each) for each in drafts]
         entries = [
             Entry(each.event_id, each.serialised(), each.eligible.offer_set, None if adding is None else adding.send)
             for each, adding in zip(drafts, added, strict=True)
@@ -272,59 +217,14 @@ class Decider:
         found = await self._journal.append_many(drafts[0].live.keys, drafts[0].window_ms, entries)
         for i, each, value, adding in zip(group, drafts, found, added, strict=True):
             result = results[i] = written(each) if value is None else await self._otherwise(each, value)
-            await self._settle(each, adding, result)
+            await self._steps.settle(each, adding, result)
 
     async def _otherwise(self, drawn: Draft, found: bytes | Exception) -> Decided | ExpectedError:
         try:
             if isinstance(found, bytes):
-                return await self._first(drawn, found)
+                return await self._steps.first(drawn, found)
             if isinstance(found, StoreUnavailableError):
                 return unlogged(drawn, found)
             raise found
         except ExpectedError as error:
             return error
-
-    async def _nothing(
-        self, request: DecideEnvelope, live: LivePlacement, event_id: str, error: NothingEligibleError
-    ) -> Decided:
-        """Return what was decided for a request when something was eligible, or what is answered without anything."""
-        if request.event_id and (first := await self._made_before(request, live)) is not None:
-            return repeated(first, request, self._keys)
-        if error.shows_nothing or live.placement.when_nothing_eligible.HasField("empty"):
-            return Decided(DecisionRecord(event_id=event_id, mode=MODE_EMPTY), (), logged=False)
-        raise error
-
-    async def _made_before(self, request: DecideEnvelope, live: LivePlacement) -> DecisionRecord | None:
-        """Return what is in the store under a request's event_id, waiting for it no longer than a decision may."""
-        try:
-            async with asyncio.timeout(self._journal.timeout_s):
-                return (await self._decisions.get(live.keys, request.event_id)).record
-        except NotFoundError:
-            return None
-        except (StoreUnavailableError, TimeoutError) as error:
-            if live.placement.store_failure != STORE_FAILURE_REFUSE:
-                return None
-            raise StoreUnavailableError(
-                f"it is not known what was decided before: {str(error) or 'no answer in time'}"
-            ) from error
-
-    async def _first(self, drawn: Draft, found: bytes) -> Decided:
-        """Return the decision that was in the store before, if it is of the same request."""
-        # Where it cannot be read, nothing may be answered in its place, whatever the placement says: what was drawn now
-        # may be another offer, and outcomes would be taken for those of the first.
-        return repeated(await self._decisions.found(drawn.live.keys, found), drawn.request, self._keys)
-
-
-def _together(n_requests: int, visitors: Mapping[int, Visitor | ExpectedError]) -> Iterator[Sequence[int]]:
-    """Yield which requests of a batch are decided together: of a customer who takes turns, one after the other."""
-    waves: list[list[int]] = [[]]
-    n_before: defaultdict[bytes, int] = defaultdict(int)
-    for i in range(n_requests):
-        visitor, wave = visitors.get(i), 0
-        if isinstance(visitor, Visitor) and visitor.in_turn:
-            wave = n_before[visitor.key]
-            n_before[visitor.key] += 1
-            waves[wave:] = waves[wave:] or [[]]
-        waves[wave].append(i)
-    for each in waves:
-        yield from (each[begin : begin + _DECISIONS_PER_TURN] for begin in range(0, len(each), _DECISIONS_PER_TURN))
