@@ -74,6 +74,11 @@ class ContextFactors:
     def _found(self, names: str) -> Found:
         # Behind a number at the end there is nothing: that is no token.
         tokens = names.split()
+        if self._pairs and "c" in self.crossed:
+            # As what follows would have it, for the policies that there are most of.
+            words = [token for token in tokens if token[-1] != ":"]
+            numbered = [token[:-1] for token in tokens if token[-1] == ":"]
+            return Found(words + [f"p {pair}" for pair in pairs_of(words)], numbered, None)
         with_numbers = [i for i, token in enumerate(tokens) if token.endswith(":")]
         number_of = {token: number for number, token in enumerate(with_numbers)}
         factors = [
