@@ -169,9 +169,3 @@ def test_a_key_is_taken(key: str) -> None:
 )
 def test_settings_of_customers_that_cannot_be(name: str, value: str, expected: str) -> None:
     assert expected in message(environment={f"ATTUNE__CUSTOMERS__{name}": value})
-
-
-def test_lists_are_read() -> None:
-    assert config.days_of("1, 7,30") == (1.0, 7.0, 30.0)
-    assert config.names_of(" phone,, name ") == {"phone", "name"}
-    assert config.names_of("") == set()
