@@ -253,6 +253,20 @@ async def test_profile_and_history_go_at_once_under_both_keys(store: Store) -> N
         await Erasures(store).receipt("another")
 
 
+async def test_what_a_clock_ahead_of_the_stores_has_dated_goes_too(
+    store: Store, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, anna = await applied(store, "home"), Told(1, Random(1))
+    ahead_ms = await Erasures(store).now_ms() + 300
+    anna.record.decided_at_ms = ahead_ms - 1
+    await Journal(pipe).append(home, WINDOW_MS, anna.event_id, anna.record.SerializeToString())
+    with monkeypatch.context() as patched:
+        patched.setattr("attune.serving.erasures.time.time_ns", lambda: ahead_ms * 1_000_000)
+        await erasures(store).erase(anna.id)
+    await done(store)
+    assert await every_key_of(store, home.event("*")) == []
+
+
 async def test_who_was_all_there_was_leaves_a_policy_that_knows_nothing(store: Store, pipe: Pipe) -> None:
     home, anna = await applied(store, "home"), Told(1, Random(1))
     async with learning(store):
