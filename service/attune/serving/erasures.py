@@ -46,7 +46,7 @@ class CustomerErasures:
         """
         hashes = self._known.known_as(customer_id).every
         record = ErasureRecord(receipt=ErasureReceipt(receipt_id=uuid4().hex), customers=hashes)
-        # Decisions have the time of the server: where its clock is ahead of the store's, theirs would be later than this.
+        # Decisions have the server's time: where its clock is ahead of the store's, theirs would be later than this.
         now_ms = max(await self._erasures.now_ms(), time.time_ns() // 1_000_000)
         record.receipt.requested_at.FromMilliseconds(now_ms)
         for customer in hashes:
