@@ -62,6 +62,15 @@ class Duplicates:
         seen = int(self._times.sum())
         return (seen - len(self._times)) / seen if seen else 0.0
 
+    def distinct(self, level: int) -> int:
+        """Return how many different ids there are in the sample of a level.
+
+        Args:
+            level: At least that of this one.
+        """
+        self._sort_in()
+        return int(np.count_nonzero(self._hashes & ((1 << level) - 1) == 0))
+
     def array(self) -> FloatArray:
         """Return what is remembered: float64, shape (n_ids, 2); hashes, rising, and how often each came."""
         self._sort_in()

@@ -9,6 +9,7 @@ What is sent with a request, or put into the catalogue, has no schema; of those 
 """
 
 import re
+import sys
 from collections.abc import Collection, Sequence
 from datetime import date
 from difflib import get_close_matches
@@ -16,6 +17,7 @@ from enum import Flag, auto
 
 from attune_models.comparisons import Comparison, ComparisonError, Operator
 from attune_models.facts import CHANNEL, DATE, HOUR, OFFER_PREFIX, WEEKDAY
+from attune_models.features import MAX_NUMBER
 
 TIME_PREFIX, CUSTOMER_PREFIX, SAID_PREFIX = "time.", "customer.", "said."
 
@@ -77,9 +79,14 @@ def whole_numbers_of(feature: str) -> Sequence[int] | None:
 
 
 def least_of(feature: str) -> float:
-    """Return the number below which a feature cannot be; minus infinity where there is none."""
+    """Return the number below which a feature cannot be."""
     counted = feature.startswith(CUSTOMER_PREFIX) and not feature.endswith(".sum")
-    return 0.0 if counted else float("-inf")
+    return 0.0 if counted else -most_of(feature)
+
+
+def most_of(feature: str) -> float:
+    """Return the number above which a feature cannot be: what was added up in a profile goes beyond what is sent."""
+    return sys.float_info.max if feature.startswith(CUSTOMER_PREFIX) else MAX_NUMBER
 
 
 def check_names(comparison: Comparison) -> None:

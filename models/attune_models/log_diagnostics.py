@@ -17,10 +17,11 @@ from attune_models.calibration import N_BINS, Calibration, CalibrationBin
 from attune_models.drift import N_TOTALS, N_WINDOWS, Change, Drift
 from attune_models.duplicates import MOST_IDS, Duplicates
 from attune_models.rounds import LARGEST_WEIGHT, FloatArray
+from attune_models.split import Split
 from attune_models.state import check_not_negative, check_shapes, pack, refusing, unpack
 from attune_models.types import Interaction, Pmf
 
-_KIND = "log-diagnostics-1"
+_KIND = "log-diagnostics-2"
 
 
 class LoggedDecision(Protocol):
@@ -37,6 +38,11 @@ class LoggedDecision(Protocol):
         ...
 
     @property
+    def customer(self) -> str:
+        """Tells the customer from others; empty where the log does not know."""
+        ...
+
+    @property
     def slots(self) -> Sequence[Interaction]:
         """What was drawn for each slot, at least one."""
         ...
@@ -49,12 +55,12 @@ class LoggedDecision(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SampleRatio:
-    """How the decisions are split between control and policy.
+    """How customers, and decisions without one, are split between control and policy.
 
     Attributes:
         expected: The share of control that was asked for, 0 to 1.
-        control: How many were decided by control.
-        others: How many were not.
+        control: How many are in the control group.
+        others: How many are not.
     """
 
     expected: float
@@ -117,11 +123,13 @@ class LogDiagnostics:
         """Start.
 
         Args:
-            control_share: Share of decisions that control was to have, 0 to 1; None where nobody knows.
+            control_share: Share that control was to have, 0 to 1; None where nobody knows.
             most_ids: How many ids are remembered at most, to find duplicates: 16 bytes each, in memory and in `dumps`.
+                As many customers are, of each group.
         """
         self._control_share = control_share
-        self._rows = self._calibrated = self._control = self._others = 0
+        self._rows = self._calibrated = 0
+        self._split = Split(most_ids)
         self.calibration = Calibration()
         self._drift = Drift()
         self._duplicates = Duplicates(most_ids)
@@ -140,20 +148,16 @@ class LogDiagnostics:
         self._drift.add(reward, weight)
         self.calibration.add([pmf for pmf, _ in draws], [slot.chosen for _, slot in draws])
         self._duplicates.add([each.event_id for each in batch])
-        self._count_modes([each.mode for each in batch])
+        if self._control_share is not None:
+            # What was decided while the model was away had been given to the policy's group.
+            self._split.add([each.mode for each in batch], [each.customer for each in batch])
         self._rows += len(batch)
         self._calibrated += len(draws)
-
-    def _count_modes(self, modes: Sequence[str]) -> None:
-        # What was decided while the model was away had been given to the policy's group.
-        control, known = modes.count("control"), sum(map(bool, modes))
-        self._control += control
-        self._others += known - control
 
     def figures(self) -> LogFigures:
         """Return what was found so far."""
         share = self._control_share
-        counted = self._control + self._others
+        control, others = self._split.counts()
         return LogFigures(
             rows=self._rows,
             calibrated=self._calibrated,
@@ -162,20 +166,22 @@ class LogDiagnostics:
             uniform=self._drift.uniform(),
             duplicate_share=self._duplicates.share,
             duplicates_sampled=0.5**self._duplicates.level,
-            sample_ratio=SampleRatio(share, self._control, self._others) if share is not None and counted else None,
+            sample_ratio=SampleRatio(share, control, others) if share is not None and control + others else None,
         )
 
     def dumps(self) -> bytes:
         """Return the state; equal counts give equal bytes."""
         facts = {
             "control_share": self._control_share,
-            "counts": [self._rows, self._calibrated, self._control, self._others, self._drift.rows],
+            "counts": [self._rows, self._calibrated, self._drift.rows],
+            "split": self._split.facts(),
             "ids": [self._duplicates.most_ids, self._duplicates.level],
         }
         arrays = {
             "bins": self.calibration.counts,
             "windows": self._drift.windows,
             "ids": self._duplicates.array(),
+            **self._split.arrays(),
         }
         return pack(_KIND, facts, arrays)
 
@@ -191,10 +197,13 @@ class LogDiagnostics:
             most_ids, level = map(int, facts["ids"])
             loaded = cls(facts["control_share"], most_ids)
             counts = [int(count) for count in facts["counts"]]
-            loaded._rows, loaded._calibrated, loaded._control, loaded._others, rows = counts
-            n_ids = len(arrays["ids"])
-        check_not_negative(_KIND, *counts, level)
-        check_shapes(arrays, {"bins": (N_BINS, 3), "windows": (N_WINDOWS, N_TOTALS), "ids": (n_ids, 2)})
+            loaded._rows, loaded._calibrated, rows = counts
+            split = [[int(count) for count in each] for each in facts["split"]]
+            named = {name: (len(arrays[name]), 2) for name in ("ids", *loaded._split.arrays())}
+        check_not_negative(_KIND, *counts, level, *(count for each in split for count in each))
+        check_shapes(arrays, {"bins": (N_BINS, 3), "windows": (N_WINDOWS, N_TOTALS), **named})
+        with refusing(_KIND):
+            loaded._split = Split.of(most_ids, split, [arrays[name] for name in loaded._split.arrays()])
         loaded.calibration = Calibration(arrays["bins"])
         loaded._drift = Drift(rows, arrays["windows"])
         loaded._duplicates = Duplicates.of(most_ids, level, arrays["ids"])

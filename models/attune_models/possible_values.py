@@ -14,8 +14,7 @@ from typing import NamedTuple
 from attune_models.comparison_tests import ORDER_TESTS
 from attune_models.comparisons import ORDERS, Comparison, Constant, Operator
 from attune_models.facts import DATE
-from attune_models.features import MAX_NUMBER
-from attune_models.known_names import Kinds, kinds_of, least_of, whole_numbers_of
+from attune_models.known_names import Kinds, kinds_of, least_of, most_of, whole_numbers_of
 
 _PRESENCE = frozenset({Operator.EXISTS, Operator.MISSING})
 _NEGATIVE = frozenset({Operator.UNEQUAL, Operator.NOT_AMONG})
@@ -103,8 +102,8 @@ def _numbers(feature: str, constants: Sequence[float]) -> Iterator[float]:
         return
     between = (low / 2 + high / 2 for low, high in pairwise(constants))
     beyond = (nextafter(constants[0], -inf), nextafter(constants[-1], inf)) if constants else (1.0,)
-    least = max(least_of(feature), -MAX_NUMBER)
-    yield from (number for number in (*constants, *between, *beyond) if least <= number <= MAX_NUMBER)
+    least, most = least_of(feature), most_of(feature)
+    yield from (number for number in (*constants, *between, *beyond) if least <= number <= most)
 
 
 def _number_holds(literal: Literal, number: float) -> bool:

@@ -23,6 +23,7 @@ from attune.storage.v1.records_pb2 import ChallengerRecord, CustomerRecord, Deci
 from attune.store.challengers import Challengers
 from attune.store.client import Store
 from attune.store.customers import Customers
+from attune.store.erasing import PlacementErasing
 from attune.store.erasures import Erasures, rewrite
 from attune.store.generations import Generations
 from attune.store.journal import Journal
@@ -252,6 +253,20 @@ async def test_profile_and_history_go_at_once_under_both_keys(store: Store) -> N
         await Erasures(store).receipt("another")
 
 
+async def test_what_a_clock_ahead_of_the_stores_has_dated_goes_too(
+    store: Store, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, anna = await applied(store, "home"), Told(1, Random(1))
+    ahead_ms = await Erasures(store).now_ms() + 300
+    anna.record.decided_at_ms = ahead_ms - 1
+    await Journal(pipe).append(home, WINDOW_MS, anna.event_id, anna.record.SerializeToString())
+    with monkeypatch.context() as patched:
+        patched.setattr("attune.serving.erasures.time.time_ns", lambda: ahead_ms * 1_000_000)
+        await erasures(store).erase(anna.id)
+    await done(store)
+    assert await every_key_of(store, home.event("*")) == []
+
+
 async def test_who_was_all_there_was_leaves_a_policy_that_knows_nothing(store: Store, pipe: Pipe) -> None:
     home, anna = await applied(store, "home"), Told(1, Random(1))
     async with learning(store):
@@ -314,6 +329,42 @@ async def test_a_customer_whose_decisions_were_trimmed_is_trained_away(store: St
     [removed] = (await Erasures(store).receipt(receipt.receipt_id)).placements
     assert (removed.interactions, removed.log_was_trimmed) == (0, True)
     assert await every_key_of(store, f"*{anna.event_id}*") == []
+
+
+async def test_a_decision_of_somebody_else_stays_whatever_a_history_names(store: Store, pipe: Pipe) -> None:
+    """Its id was sent again for anna, and the server died before it could take that out of her history."""
+    home, told = await applied(store, "home"), [Told(number, Random(number)) for number in range(3)]
+    anna, logged, pending = told
+    shown = [SeenRecord(at_ms=1, placement="home", event_id=each.event_id).SerializeToString() for each in told]
+    async with learning(store):
+        await live(store, pipe, home, [anna, logged])
+        await learned(store, home, 2)
+        await Journal(pipe).append(home, WINDOW_MS, pending.event_id, pending.record.SerializeToString())
+        await Outcomes(store).record(home, [answer(pending, "now")])
+        await store.redis.rpush(CustomerKeys(IDS.of(anna.id).key).seen, *shown)
+        receipt = (await erasures(store).erase(anna.id)).receipt
+        await done(store)
+    assert await every_key_of(store, home.event("*")) == [home.event(each.event_id) for each in (logged, pending)]
+    assert await store.redis.exists(home.outcomes(pending.event_id))
+    [removed] = (await Erasures(store).receipt(receipt.receipt_id)).placements
+    assert (removed.pending, removed.interactions, removed.log_was_trimmed) == (0, 1, False)
+
+
+async def test_who_was_overtaken_does_not_end_what_came_after(store: Store, pipe: Pipe) -> None:
+    """A process was slower than its lease: another one finished its batch, and has begun the next."""
+    home, told = await applied(store, "home"), [Told(number, Random(number)) for number in range(20)]
+    async with learning(store):
+        await live(store, pipe, home, told)
+        former = await learned(store, home, 20)
+    receipt = (await erasures(store).erase(told[0].id)).receipt
+    await eraser(store).look()  # removed; nobody trains yet
+    await PlacementErasing(store, "home", "an earlier batch").end(["an earlier receipt"])
+    async with learning(store):
+        await done(store)
+        assert await learned(store, home, 19, generation=1) != former
+    [removed] = (await Erasures(store).receipt(receipt.receipt_id)).placements
+    assert (removed.interactions, removed.rebuilt_version > 0) == (1, True)
+    assert await every_key_of(store, home.erasing) == await every_key_of(store, home.erased) == []
 
 
 @pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.long)])

@@ -12,6 +12,7 @@ import redis
 from pyarrow import parquet
 
 from attune.cli import app
+from attune.cli.failures import BAD_SETTING
 from attune.serving.customer_ids import CustomerIds
 from attune.store.data_dir import running_url
 from attune.v1.customer_service_pb2 import (
@@ -157,6 +158,10 @@ def test_receipts_are_found_by_their_ids(client: Client) -> None:
 
 def test_the_command_line_shows_a_receipt(own: RunningService, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
+    # What cannot be done with the files is said before anything is gone.
+    assert app.run(["customers", "erase", "nobody", "--exports=nowhere", "--address", own.address]) == BAD_SETTING
+    captured = capsys.readouterr()
+    assert (captured.out, "nowhere" in captured.err) == ("", True)
     assert app.run(["customers", "erase", "nobody", "--address", own.address]) == 0
     first, *rest = capsys.readouterr().out.splitlines()
     assert rest == ["the rest is being removed by the process that learns"]

@@ -16,6 +16,7 @@ class Logged:
     mode: str = ""
     slots: Sequence[Interaction] = ()
     pmfs: Sequence[Pmf] = field(default_factory=list)
+    customer: str = ""
 
 
 def situation(n_actions: int) -> Situation:

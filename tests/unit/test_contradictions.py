@@ -56,6 +56,8 @@ POSSIBLE = [
     AllOf((Negation(parse("x != tr")), Negation(parse("x == tr")))),
     AnyOf((both("x > 1", "x < 1"), parse("y exists"))),
     both("customer.purchase.amount.sum < 0"),  # money that was paid back
+    both("customer.purchase.amount.sum > 2000000"),  # three times 900,000, which may be sent
+    both("customer.page_view.count > 1000000", "customer.page_view.count < 1e300"),
     both("time.hour >= 7", "time.hour < 8"),
     both("time.date >= 2026-12-24", "time.date < 2026-12-25"),
     AllOf((Reference("loyal", lambda _: False), parse("x > 1"))),  # what is kept elsewhere may change

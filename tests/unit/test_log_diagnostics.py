@@ -53,6 +53,33 @@ def test_what_was_decided_while_the_model_was_away_was_not_in_control() -> None:
     assert figures_of(log, 0.2).sample_ratio == SampleRatio(0.2, control=2, others=8)
 
 
+def test_a_customer_counts_once_however_often_they_come() -> None:
+    """Groups are drawn by customer: ten of a hundred are in control, and come back twenty times as often."""
+    log = [
+        Logged(f"e{n}", "control" if n % 10 == 0 else "learned", LOG[0].slots, LOG[0].pmfs, f"c{n}")
+        for n in range(100)
+        for _ in range(20 if n % 10 == 0 else 1)
+    ]
+    ratio = figures_of([*log, decision(0, [1.0], 0, 0.0, "learned")], 0.1).sample_ratio
+    assert ratio == SampleRatio(0.1, control=10, others=91)
+
+
+def test_of_more_customers_than_there_is_room_for_an_even_sample_counts() -> None:
+    log = [
+        Logged(f"e{n}", "control" if n % 4 == 0 else "learned", LOG[0].slots, LOG[0].pmfs, f"c{n}") for n in range(8000)
+    ]
+    whole, cut = LogDiagnostics(0.25, most_ids=512), LogDiagnostics(0.25, most_ids=512)
+    whole.add(log)
+    for start in range(0, len(log), 2000):
+        cut.add(log[start : start + 2000])
+        cut = LogDiagnostics.loads(cut.dumps())
+    ratio = whole.figures().sample_ratio
+    assert cut.figures().sample_ratio == ratio
+    assert ratio is not None
+    assert 256 < ratio.control + ratio.others < 2 * 512
+    assert abs(ratio.z) < 4.0
+
+
 def test_where_nobody_says_who_decided_there_is_no_sample_ratio() -> None:
     assert figures_of([decision(0, [1.0], 0, 0.0, "")], 0.2).sample_ratio is None
 
@@ -111,5 +138,5 @@ def test_a_state_has_a_size_that_is_known_beforehand() -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"x", LogDiagnostics().dumps()[:-1]])
 def test_a_damaged_state_is_refused(damage: bytes) -> None:
-    with pytest.raises(PolicyError, match="log-diagnostics-1"):
+    with pytest.raises(PolicyError, match="log-diagnostics-2"):
         LogDiagnostics.loads(damage)

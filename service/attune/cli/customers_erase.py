@@ -11,6 +11,7 @@ import typer
 
 from attune.cli import client
 from attune.cli.output import as_dict
+from attune.errors import ExpectedError
 from attune.v1.customer_service_pb2 import (
     EraseCustomerRequest,
     EraseCustomerResponse,
@@ -46,6 +47,8 @@ def erase(
     What is stored under the customer is gone at once, the rest is removed by the process that learns. The receipt says
     what was removed and when; ask for it again with `attune customers erasure RECEIPT`.
     """
+    if exports:
+        _check(exports)  # before anything is gone
     with client.connect(address) as service:
         reply: EraseCustomerResponse = service.call(
             CustomerServiceStub(service.channel).EraseCustomer, EraseCustomerRequest(customer_id=customer_id)
@@ -54,7 +57,12 @@ def erase(
         while (wait or exports) and not receipt.HasField("completed_at"):
             time.sleep(_LOOK_S)
             receipt = _receipt(service, receipt.receipt_id)
-    _say(receipt, _removed(exports or [], reply.customers), as_json=as_json)
+    try:
+        removed = _removed(exports or [], reply.customers)
+    except ExpectedError:
+        _say(receipt, {}, as_json=as_json)  # what the service has done is done
+        raise
+    _say(receipt, removed, as_json=as_json)
 
 
 def erasure(
@@ -73,6 +81,13 @@ def _receipt(service: client.Service, receipt_id: str) -> ErasureReceipt:
         CustomerServiceStub(service.channel).GetErasure, GetErasureRequest(receipt_id=receipt_id)
     )
     return reply.receipt
+
+
+def _check(exports: Sequence[Path]) -> None:
+    from attune.logs import erasing  # noqa: PLC0415 - `--help` does not wait for it
+
+    for directory in exports:
+        erasing.check(directory)
 
 
 def _removed(exports: Sequence[Path], customers: Sequence[str]) -> dict[str, "Removed"]:

@@ -106,7 +106,7 @@ class Eraser:
                     await placement.drop_former()
             await self._note(waiting, at)
         for placement in at:
-            await placement.end()
+            await placement.end(record.receipt.receipt_id for record in batch)
         await self._finish(batch)
 
     async def _remove(self, records: Sequence[ErasureRecord], at: Iterable[PlacementErasing]) -> None:

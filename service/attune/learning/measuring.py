@@ -35,6 +35,7 @@ class Measured:
         reward: What its slots earned on average, between the bounds of the reward spec: their sum would have no bounds
             that hold for any number of slots, and cut to those of one slot, more slots would not earn more.
         unsupported: Probability that the challenger draws, in any slot, what could not have been drawn.
+        customer: Empty: the policy decided all of them, so nobody asks how customers were split.
     """
 
     event_id: str
@@ -44,6 +45,7 @@ class Measured:
     weight: float
     reward: float
     unsupported: float
+    customer: str = ""
 
 
 def is_known(position: str, at: str, lag_ms: int) -> bool:

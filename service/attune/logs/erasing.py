@@ -58,11 +58,21 @@ def erase(directory: Path, customers: Collection[str]) -> Removed:
         SettingError: It is not the directory of an export, cannot be written to, or somebody else writes to it. Or it
             has Parquet files, and the library for them is not installed.
     """
-    if not (directory / "interactions").is_dir():
-        raise SettingError(f"--exports: expected a directory that attune export has written, got {directory}")
+    check(directory)
     with destination.held(directory, "--exports"):
         done = [_erase(destination.files(directory, suffix), form(), customers) for suffix, form in _forms(directory)]
     return Removed(*(sum(numbers) for numbers in zip(*done, strict=True))) if done else Removed(0, 0, 0, 0)
+
+
+def check(directory: Path) -> None:
+    """Check that customers can be removed from an export.
+
+    Raises:
+        SettingError: It is not the directory of one, or has Parquet files, and the library for them is not installed.
+    """
+    if not (directory / "interactions").is_dir():
+        raise SettingError(f"--exports: expected a directory that attune export has written, got {directory}")
+    list(_forms(directory))
 
 
 def _forms(directory: Path) -> Iterable[tuple[str, Callable[[], _Form]]]:

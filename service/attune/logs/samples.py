@@ -29,6 +29,7 @@ class Sample:
             they drew.
         pmfs: For each slot, the probability of each of its actions when it was logged; empty where the log has only
             the propensity.
+        customer: The keyed hash of the customer, hexadecimal; empty where the log does not know.
     """
 
     where: str
@@ -39,6 +40,7 @@ class Sample:
     context: Features
     slots: Sequence[Interaction]
     pmfs: Sequence[Pmf]
+    customer: str = ""
 
 
 Found: TypeAlias = Sample | LeftOut | Refused

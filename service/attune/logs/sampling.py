@@ -43,7 +43,10 @@ def sample_of(where: str, entry: LoggedInteraction, reward: RewardSpec) -> Found
     mode, pmfs = MODES.get(decision.mode, ""), _pmfs(decision)
     if decision.mode == MODE_CONTROL and any(max(pmf) == 1.0 and len(pmf) > 1 for pmf in pmfs):
         return LeftOut(Reason.CONTROL_WITHOUT_A_DRAW)
-    return Sample(where, decision.event_id, decision.decided_at_ms, mode, entry.position, context, slots, pmfs)
+    customer = decision.customer.hex()
+    return Sample(
+        where, decision.event_id, decision.decided_at_ms, mode, entry.position, context, slots, pmfs, customer
+    )
 
 
 def _pmfs(decision: DecisionRecord) -> Sequence[Pmf]:

@@ -199,14 +199,17 @@ class PlacementErasing:
                 )
         return found
 
-    async def end(self) -> None:
-        """Forget what was removed.
+    async def end(self, receipt_ids: Iterable[str]) -> None:
+        """Forget what was removed in this batch; what another one has noted since stays.
+
+        Args:
+            receipt_ids: Those of the batch.
 
         Raises:
             StoreUnavailableError: The store did not answer in time; do it again.
         """
-        async with self._store.reaching():
-            await self._store.redis.delete(self._keys.erasing, self._keys.erased)
+        touched = [self._keys.erasing, self._keys.erased]
+        await self._store.run("erase_end", touched, [self._batch, *receipt_ids])
 
     async def _noted(self) -> dict[str, int]:
         async with self._store.reaching():
@@ -248,7 +251,7 @@ class PlacementErasing:
         keys = self._keys
         for chunk in _chunks([_Found(*each) for each in named], _REMOVED_PER_CALL):
             args = [word for each in chunk for word in (each.event_id, each.receipt_id)]
-            touched = [keys.spec, keys.erasing, keys.erased, *self._of(chunk)]
+            touched = [keys.spec, keys.interactions, keys.erasing, keys.erased, *self._of(chunk)]
             await self._store.run("erase_trimmed", touched, [self._batch, *args])
 
     async def _remove_late(self) -> None:
