@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b, sha1
+from random import uniform
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
@@ -25,8 +26,11 @@ ACTIVITY_IDS_KEPT_S = 7 * 24 * 3600
 MOST_ACTIVITY_IDS = 10_000
 """Most activities of a customer that are known by their ids."""
 
-# Of several processes that change the same customer all the time, one succeeds each time.
+# Of several processes that change the same customer all the time, one succeeds each time. Those that do not wait for a
+# while that is drawn anew each time, longer with each attempt: in step with each other, the same would always be first.
 _ATTEMPTS = 64
+_FIRST_WAIT_S = 0.002
+_LONGEST_WAIT_S = 0.05
 _DAY_S = 24 * 3600
 
 T = TypeVar("T")
@@ -140,7 +144,9 @@ class Customers:
         async with lock:
             if former is not None:
                 await self.read(customer, former, 1)
-            for _ in range(_ATTEMPTS):
+            for attempt in range(_ATTEMPTS):
+                if attempt:
+                    await asyncio.sleep(uniform(0.0, min(attempt * _FIRST_WAIT_S, _LONGEST_WAIT_S)))  # noqa: S311 - no secret
                 read = await self._read(customer, 0, activity_ids)
                 profile, consent, _, known = read
                 record = _record(profile, consent) or CustomerRecord()

@@ -7,18 +7,13 @@
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return redis.error_reply('NOPLACEMENT')
 end
-local function is_anothers(event)
-  local found = redis.call('GET', event)
-  if not found then
-    return false
-  end
-  local position = string.match(found, '^@(%d+%-%d+)$')
-  return not position or #redis.call('XRANGE', KEYS[2], position, position) > 0
-end
 local removed = 0
 for i = 5, #KEYS, 2 do
   local event_id, receipt = ARGV[i - 3], ARGV[i - 2]
-  if not is_anothers(KEYS[i]) and redis.call('DEL', KEYS[i], KEYS[i + 1]) > 0 then
+  local found = redis.call('GET', KEYS[i])
+  local position = found and string.match(found, '^@(%d+%-%d+)$')
+  local is_anothers = found and (not position or #redis.call('XRANGE', KEYS[2], position, position) > 0)
+  if not is_anothers and redis.call('DEL', KEYS[i], KEYS[i + 1]) > 0 then
     redis.call('SADD', KEYS[4], event_id)
     redis.call('HINCRBY', KEYS[3], receipt .. ':trimmed', 1)
     redis.call('HSET', KEYS[3], ARGV[1] .. ':removed', 1, ARGV[1] .. ':learned', 1)
