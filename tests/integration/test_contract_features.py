@@ -32,7 +32,7 @@ EXTREMES = (0.0, -0.0, 1.0, -1.0, 5e-324, -1e-45, 0.1, 1e6, -1e6, 3.4e5, 1e-30)
 NEAR_ZERO = (2.3452504751845215e-198, 2e-150)
 # The same examples in every run; no shrinking, which would take minutes over a real service.
 SEARCH = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     database=None,

@@ -260,8 +260,8 @@ def assert_starts_from_nothing(client: Client, name: str) -> None:
     assert [version.interactions for version in client.versions(name)] == [1]
 
 
-def test_sixty_placements_learn_side_by_side(client: Client) -> None:
-    names = [f"many-{i}" for i in range(60)]
+def test_thirty_placements_learn_side_by_side(client: Client) -> None:
+    names = [f"many-{i}" for i in range(30)]
     for name in names:
         client.apply(name, reward=reward(1))
     answers = client.decide_all(decide(name, "only", offers(*OFFERS)) for name in names)

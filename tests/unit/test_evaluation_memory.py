@@ -17,7 +17,7 @@ from attune.logs.samples import Sample
 from attune.v1.features_pb2 import Features
 from sampled import sample
 
-SHORT, LONG = 2_000, 10_000
+SHORT, LONG = 2_000, 6_000
 # A decision that is kept takes about 2 kB: 8,000 more of them 16 MB. What may grow are the ids that duplicates are
 # looked for among (16 bytes each) and what the allocator does not give back.
 MOST_MB = 5.0

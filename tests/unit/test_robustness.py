@@ -152,7 +152,7 @@ lessons = st.tuples(numbers, numbers, numbers, st.integers(0, 2), st.floats(1e-1
 
 
 @every_kind
-@settings(deadline=None, max_examples=8, derandomize=True)
+@settings(deadline=None, max_examples=4, derandomize=True)
 @given(rounds=st.lists(lessons, min_size=1, max_size=8))
 def test_no_legal_number_breaks_it(kind: KindSpec, rounds: list[tuple[float, float, float, int, float]]) -> None:
     policy = new(kind)
