@@ -10,7 +10,7 @@ OFFERS = 34
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("n_rows", [120, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("n_rows", [250, pytest.param(10_000, marks=pytest.mark.long)])
 async def test_a_restart_keeps_what_was_decided_heard_and_learned(
     reference_data: Path, tmp_path: Path, n_rows: int
 ) -> None:
