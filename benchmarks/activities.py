@@ -82,6 +82,7 @@ def measure(service: RunningService, turn: int, shape: tuple[int, int | None], s
     started_s = time.monotonic()
 
     def client(i: int) -> None:
+        """Sends calls until the time is over."""
         accepted[i] = send(service.address, turn * CLIENTS + i + 1, shape, started_s + seconds)
 
     threads = [threading.Thread(target=client, args=[i]) for i in range(CLIENTS)]

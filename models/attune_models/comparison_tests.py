@@ -58,6 +58,7 @@ def _is_not_among(feature: str, values: tuple[Constant, ...]) -> Test:
 
 def _among(words_in: WordsOf, allowed: frozenset[str]) -> Test:
     def holds(facts: Facts) -> bool:
+        """Tell whether one of the words is allowed."""
         words = words_in(facts)
         return words is not None and not allowed.isdisjoint(words)
 
@@ -66,6 +67,7 @@ def _among(words_in: WordsOf, allowed: frozenset[str]) -> Test:
 
 def _apart(words_in: WordsOf, refused: frozenset[str]) -> Test:
     def holds(facts: Facts) -> bool:
+        """Tell whether the feature is there and none of its words is refused."""
         words = words_in(facts)
         return words is not None and refused.isdisjoint(words)
 
@@ -78,6 +80,7 @@ def _ordered(feature: str, order: Operator, value: Constant) -> Test:
     number_in, compare = number_of(feature), ORDER_TESTS[order]
 
     def holds(facts: Facts) -> bool:
+        """Tell whether the number is there and in this order with the value."""
         number = number_in(facts)
         return number is not None and compare(number, value)
 
@@ -89,6 +92,7 @@ def _date_ordered(feature: str, order: Operator, value: str) -> Test:
     words_in, compare = words_of(feature), ORDER_TESTS[order]
 
     def holds(facts: Facts) -> bool:
+        """Tell whether the date is there and in this order with the value."""
         words = words_in(facts)
         return words is not None and compare(words[0], value)
 

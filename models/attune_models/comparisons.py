@@ -120,6 +120,7 @@ class _Token(NamedTuple):
 
     @property
     def said(self) -> str:
+        """What a message calls it: its text, cut short, or that it is the end."""
         return f"`{self.text[:40]}`" if self.kind != "end" else "the end"
 
 
@@ -146,6 +147,11 @@ class _Parser:
         self._next = 0
 
     def comparison(self) -> Comparison:
+        """Read a comparison, and nothing after it.
+
+        Raises:
+            ComparisonError: It is none, or more than one.
+        """
         name = self._take()
         if name.kind not in {"bare", "quoted"}:
             raise _unexpected("the name of a feature", name)

@@ -140,6 +140,7 @@ def leaves_of(condition: Condition) -> Iterator[Comparison | Reference]:
 
 def _unless_unknown(test: Test) -> Test:
     def holds(facts: Facts) -> bool:
+        """Tell whether it holds; while a reference stands for nothing, it does not."""
         try:
             return test(facts)
         except UnknownReferenceError:
@@ -190,6 +191,7 @@ def _test(condition: Condition) -> Test:
 
 def _all_of(tests: tuple[Test, ...]) -> Test:
     def holds(facts: Facts) -> bool:
+        """Tell whether every part holds."""
         for test in tests:  # noqa: SIM110 - a generator for all() would cost more than the tests
             if not test(facts):
                 return False
@@ -200,6 +202,7 @@ def _all_of(tests: tuple[Test, ...]) -> Test:
 
 def _any_of(tests: tuple[Test, ...]) -> Test:
     def holds(facts: Facts) -> bool:
+        """Tell whether some part holds."""
         for test in tests:  # noqa: SIM110 - as above
             if test(facts):
                 return True

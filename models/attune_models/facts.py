@@ -80,6 +80,7 @@ def number_of(feature: str) -> NumberOf:
         return lambda facts: facts.offer.numeric.get(name)
 
     def number(facts: Facts) -> float | None:
+        """Return the number of a feature of the context; None where it is absent."""
         numbers = facts.numeric
         return numbers[feature] if feature in numbers else None  # noqa: SIM401 - get() of a message takes twice as long
 
@@ -99,6 +100,7 @@ def words_of(feature: str) -> WordsOf:
         return lambda facts: _words(name, facts.offer.categorical, facts.offer.tags)
 
     def words(facts: Facts) -> Sequence[str] | None:
+        """Return the word and the tags of a feature of the context; None where it is absent."""
         # As `_words` says; most features are words, and most that are asked for have no tags.
         categorical = facts.categorical
         if feature in facts.tags or feature not in categorical:

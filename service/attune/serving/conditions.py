@@ -79,6 +79,7 @@ def local_clock(now_ms: int, time_zone: str) -> Callable[[], datetime]:
     known: list[datetime] = []
 
     def clock() -> datetime:
+        """Tell the time, the same one each time."""
         if not known:
             known.append(datetime.fromtimestamp(now_ms / 1000, _zone(time_zone)))
         return known[0]
@@ -124,6 +125,7 @@ def _reference(name: str, segments: Conditions) -> Reference:
     known: tuple[condition_pb2.Condition, Predicate] | None = None
 
     def holds(facts: Facts) -> bool:
+        """Tell whether the segment's condition holds; it is compiled anew where it has changed."""
         nonlocal known
         try:
             now = segments[name]

@@ -121,6 +121,7 @@ class KnownCustomers:
         ids = list(dict.fromkeys(activity.activity_id for activity, _ in done if activity.activity_id))
 
         def change(record: CustomerRecord, known: Sequence[bool]) -> Change[list[Folded]]:
+            """Fold what is not known yet into the profile."""
             there = {activity_id for activity_id, is_known in zip(ids, known, strict=True) if is_known}
             return self._folded(record, done, there, now_ms)
 
@@ -138,6 +139,7 @@ class KnownCustomers:
         key, former = self.known_as(customer_id)
 
         def change(record: CustomerRecord, _: Sequence[bool]) -> Change[None]:
+            """Replace the preferences, where they may be kept."""
             if not self.rules.consent.personalizes(record):
                 raise NoConsentError("customer_id: expected a customer who has allowed PURPOSE_PERSONALIZATION")
             record.preferences.CopyFrom(preferences)
@@ -164,6 +166,7 @@ class KnownCustomers:
         key, former = self.known_as(customer_id)
 
         def change(record: CustomerRecord, _: Sequence[bool]) -> Change[list[Consent]]:
+            """Note the consents; keep nothing else where personalization is refused."""
             for consent in consents:
                 note(record, consent)
             said = [Consent.FromString(consent.SerializeToString()) for consent in record.consents]

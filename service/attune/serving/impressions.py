@@ -29,6 +29,7 @@ def impressions_of(record: DecisionRecord, placement: str, offers: LiveOffers | 
     """
 
     def terms_of(position: int) -> OfferTerms:
+        """Return the catalogue's terms of an offer, or what its id alone says."""
         name = Offer.FromString(record.offers[position]).id
         known = offers.position_of.get(name) if offers is not None and record.offer_set else None
         if offers is None or known is None:
