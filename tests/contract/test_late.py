@@ -1,37 +1,28 @@
 """Late outcomes on a real store: kept, folded into what is trained from the log, and revised where that is wanted."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 
 import oracle
 from attune.learning import final_rewards
 from attune.learning.final_rewards import FinalRewards
-from attune.learning.learners import Learners
 from attune.learning.trainee import Start, Trainee, start_of
-from attune.serving.live import LivePlacements
 from attune.serving.specs import with_defaults
-from attune.settings import LearnerSettings
-from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, VersionRecord
+from attune.storage.v1.records_pb2 import DecisionRecord, VersionRecord
 from attune.store.client import Store
-from attune.store.decisions import LoggedInteraction, interaction_of
+from attune.store.decisions import interaction_of
 from attune.store.generations import Generations
-from attune.store.interactions import BEGINNING, Interactions
+from attune.store.interactions import BEGINNING
 from attune.store.journal import Journal
 from attune.store.keys import PlacementKeys
 from attune.store.late import LateOutcomes
-from attune.store.outcomes import NewOutcome, Outcomes, Recorded
+from attune.store.outcomes import Outcomes, Recorded
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.versions import Versions
-from attune.v1.features_pb2 import Offer
-from attune.v1.placement_pb2 import AGGREGATION_SUM, OutcomeRule, Placement, RewardSpec
-
-QUICK = LearnerSettings(lease_s=1.0, snapshot_interval_s=0.05, poll_ms=10, batch=20)
-OFFERS = [Offer(id=name).SerializeToString() for name in "ab"]
-REWARD = RewardSpec(outcomes=[OutcomeRule(name="click", aggregation=AGGREGATION_SUM)])
+from attune.v1.placement_pb2 import Placement
+from late_outcomes import REWARD, click, decide, is_as_replayed, joined, learning, some_history, until
 
 
 @pytest.fixture
@@ -39,54 +30,6 @@ async def home(store: Store) -> PlacementKeys:
     """The keys of a placement whose reward is the sum of its clicks."""
     await Placements(store).apply(with_defaults(Placement(name="home", reward=REWARD)), now_ms=0)
     return PlacementKeys("home")
-
-
-async def decide(pipe: Pipe, keys: PlacementKeys, *event_ids: str, window_ms: int = 1, slots: int = 1) -> None:
-    journal = Journal(pipe)
-    for i, event_id in enumerate(event_ids):
-        record = DecisionRecord(event_id=event_id, offers=OFFERS, pmf=[0.5, 0.5], chosen=i % 2)
-        if slots > 1:
-            record.later_slots.add(pmf=[float(i % 2 == 1), float(i % 2 == 0)], chosen=1 - i % 2)
-        await journal.append(keys, window_ms, event_id, record.SerializeToString())
-
-
-async def joined(store: Store, keys: PlacementKeys, *, revise: bool = False) -> list[LoggedInteraction]:
-    await asyncio.sleep(0.01)
-    await Interactions(store).join(keys, 1000, revise=revise)
-    return await oracle.whole_log(store, keys)
-
-
-def click(event_id: str, outcome_id: str = "click", value: float = 1.0, slot: int = 0) -> NewOutcome:
-    return NewOutcome(event_id, outcome_id, OutcomeRecord(name="click", value=value, slot=slot))
-
-
-@asynccontextmanager
-async def learning(store: Store) -> AsyncIterator[None]:
-    stopping, epoch = asyncio.Event(), await store.redis.hget(PlacementKeys("home").head, "epoch")
-    task = asyncio.create_task(Learners(store, QUICK).run(stopping))
-    try:
-        while await store.redis.hget(PlacementKeys("home").head, "epoch") in (None, epoch):
-            assert not task.done()
-            await asyncio.sleep(0.005)
-        await asyncio.sleep(0.05)  # its training has begun
-        yield
-    finally:
-        stopping.set()
-        await task
-
-
-async def until(condition: Callable[[VersionRecord], bool], store: Store, keys: PlacementKeys) -> VersionRecord:
-    deadline = asyncio.get_running_loop().time() + 10
-    head = None
-    while head is None or not condition(head):
-        assert asyncio.get_running_loop().time() < deadline, f"the newest version is {head}"
-        await asyncio.sleep(0.02)
-        head = await Versions(store).head(keys)
-    return head
-
-
-async def is_as_replayed(store: Store, keys: PlacementKeys, head: VersionRecord) -> bool:
-    return await Versions(store).weights(keys, head) == await oracle.replay(store, keys, head)
 
 
 # --- what is written
@@ -175,22 +118,6 @@ async def test_what_was_trimmed_is_late_but_not_revised(store: Store, pipe: Pipe
 
 
 # --- what is learned from it
-
-
-async def some_history(store: Store, pipe: Pipe, keys: PlacementKeys, *, revise: bool = False) -> None:
-    """Sixty decisions of two slots; late outcomes of many, some of them before the decision was logged."""
-    outcomes = Outcomes(store)
-    event_ids = [f"e{i}" for i in range(60)]
-    await decide(pipe, keys, *event_ids[:30], slots=2)
-    await asyncio.sleep(0.02)
-    await outcomes.record(keys, [click(event_id, "early") for event_id in event_ids[:30:4]], revise=revise)
-    await joined(store, keys, revise=revise)
-    await decide(pipe, keys, *event_ids[30:])
-    await joined(store, keys, revise=revise)
-    late = [click(event_id, "1", 2.0) for event_id in event_ids[::2]]
-    late += [click(event_id, "2", -1.0) for event_id in event_ids[::6]]
-    late += [click(event_id, "3", slot=1) for event_id in event_ids[:30:5]]
-    await outcomes.record(keys, late, revise=revise)
 
 
 @pytest.mark.parametrize("revise", [False, True])
@@ -282,78 +209,6 @@ async def test_a_damaged_head_is_learned_again_with_final_rewards(
         again = await until(lambda other: other.version > head.version, store, home)
     assert await is_as_replayed(store, home, again)
     assert await Versions(store).weights(home, again) == await folded(store, home)
-
-
-# --- resets
-
-
-async def test_a_reset_serves_at_once_and_learns_only_what_comes_after_it(
-    store: Store, pipe: Pipe, home: PlacementKeys
-) -> None:
-    live = LivePlacements(Placements(store), Versions(store))
-    async with learning(store):
-        await some_history(store, pipe, home)
-        former = await until(lambda head: head.interactions == 60, store, home)
-        await Versions(store).promote(home, former.version)
-        await live.refresh(["home"])
-        assert (await live.get("home")).version == former.version
-
-        assert await Generations(store).reset("home") == (60, former.version)
-        await live.refresh(["home"])
-        assert (await live.get("home")).version == 0
-        numbers = await Placements(store).numbers("home")
-        assert (numbers.set_aside, numbers.interactions, numbers.head, numbers.waiting_ms) == (60, 60, None, None)
-
-        await decide(pipe, home, "f1", "f2", "f3")
-        head = await until(lambda head: head.interactions == 3, store, home)
-        assert await is_as_replayed(store, home, head)
-        await live.promote(home, former.version)
-        assert (await live.get("home")).version == former.version
-
-        assert await Generations(store).rebuild("home", whole_log=True) == 63
-        whole = await until(lambda head: head.generation == 2, store, home)
-    assert (whole.interactions, whole.trains_from) == (63, "")
-    assert await is_as_replayed(store, home, whole)
-
-
-async def test_a_rebuild_or_another_spec_after_a_reset_begins_where_the_reset_did(
-    store: Store, pipe: Pipe, home: PlacementKeys
-) -> None:
-    async with learning(store):
-        await some_history(store, pipe, home)
-        await Generations(store).reset("home")
-        await decide(pipe, home, *(f"f{i}" for i in range(5)))
-        await until(lambda head: head.interactions == 5, store, home)
-        assert await Generations(store).rebuild("home", whole_log=False) == 5
-        rebuilt = await until(lambda head: head.generation == 2, store, home)
-        changed = Placement(name="home", reward=REWARD)
-        changed.reward.default_reward = -0.25
-        await Placements(store).apply(with_defaults(changed), 0)
-        respecified = await until(lambda head: head.reward.default_reward == -0.25, store, home)
-    assert rebuilt.interactions == respecified.interactions == 5
-    assert await is_as_replayed(store, home, respecified)
-
-
-async def test_who_learned_when_the_reset_came_cannot_commit_any_more(store: Store, home: PlacementKeys) -> None:
-    versions = Versions(store)
-    lease = await versions.acquire(home, "a:1", 60_000)
-    assert lease is not None
-    await versions.commit(lease, VersionRecord(), b"of before", keep=10)
-    await Generations(store).reset("home")
-    with pytest.raises(Exception, match="another learner has taken over"):
-        await versions.commit(lease, VersionRecord(), b"too late", keep=10)
-    overview = await versions.overview(home)
-    assert (overview.promoted, overview.newest) == (0, 0)
-    assert await versions.acquire(home, "b:2", 60_000) is not None, "nobody has to wait for the lease of before"
-
-
-async def test_the_newest_version_of_before_stays_however_many_follow(store: Store, home: PlacementKeys) -> None:
-    versions = Versions(store)
-    lease = await versions.acquire(home, "a:1", 60_000)
-    assert lease is not None
-    for generation in (0, 0, 1, 1, 1, 1):
-        await versions.commit(lease, VersionRecord(generation=generation), b"weights", keep=2)
-    assert [record.version for record in await versions.kept(home)] == [6, 5, 2]
 
 
 async def test_progress_is_shown_until_the_next_commit(store: Store, home: PlacementKeys) -> None:
