@@ -1,5 +1,6 @@
 """Offers of a catalogue, made so that a test shows only what it is about, and the catalogue of a store."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -7,8 +8,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from attune.serving.catalog import LiveCatalog
 from attune.serving.live import LivePlacements
 from attune.serving.specs import with_defaults
+from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.catalog import Catalog
 from attune.store.client import Store
+from attune.store.kept_sets import KeptSets
+from attune.store.keys import PlacementKeys
 from attune.store.offer_sets import OfferSets
 from attune.store.placements import Placements
 from attune.store.versions import Versions
@@ -41,3 +45,18 @@ async def live_catalog(store: Store) -> tuple[LiveCatalog, LivePlacements]:
     live = LivePlacements(placements, Versions(store))
     await live.refresh(await placements.names())
     return LiveCatalog(Catalog(store), OfferSets(store), live), live
+
+
+def drawn(live: LiveCatalog, placement: str = "home") -> Sequence[str]:
+    """Ids of what a placement may draw; none where there is nothing."""
+    offers = live.offers(placement)
+    return [] if offers is None else offers.actions.action_ids
+
+
+async def in_store(store: Store, live: LiveCatalog, placement: str = "home") -> list[str]:
+    """Ids of the offers that somebody finds who reads a decision that names what may be drawn now."""
+    offers = live.offers(placement)
+    assert offers is not None
+    record = DecisionRecord(offer_set=offers.offer_set.digest)
+    await OfferSets(store, KeptSets()).fill(PlacementKeys(placement), [record])
+    return [Offer.FromString(offer).id for offer in record.offers]
