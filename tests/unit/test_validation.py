@@ -1,8 +1,6 @@
-"""Every violation of the contract is named: the field, what was expected, what came."""
+"""Placements and outcomes: every violation is named, with the field, what was expected, and what came."""
 
 import math
-import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,30 +8,13 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from attune.api.decide_validation import MAX_BATCH_ANSWERS, check_decide, checked_batch
-from attune.api.validation import check_names, check_placement, outcome_violations
-from attune.errors import InvalidInputError, Violation
-from attune.internal.v1.envelope_pb2 import DecideBatchEnvelope, DecideEnvelope
-from attune.v1.decision_service_pb2 import (
-    MODE_CONTROL,
-    Choice,
-    DecideBatchResponse,
-    DecideResponse,
-    DecideResult,
-    ScoredOffer,
-)
-from attune.v1.features_pb2 import Features, Offer, Tags
+from attune.api.validation import check_names
+from attune.errors import InvalidInputError
 from attune.v1.placement_pb2 import (
-    CROSSINGS_NONE,
-    REWARD_MODEL_GAUSSIAN,
-    BagSpec,
-    Belief,
     ControlSpec,
-    Crossing,
     Crossings,
     EpsilonSpec,
     FixedSpec,
-    LinearModelSpec,
     LinearThompsonSpec,
     LinearUcbSpec,
     OutcomeRule,
@@ -48,22 +29,16 @@ from attune.v1.placement_pb2 import (
     VwSpec,
 )
 from attune.v1.reward_service_pb2 import Outcome
+from violations import ID, TOO_LONG, plainly, violations_of
 
-TOO_LONG = "x" * 257
-ANY_WORD = Features(categorical={"device": "mobile"})
-MANY_WORDS = Features(categorical={str(i): "x" * 250 for i in range(150)})
-NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
-ID = "expected 1 to 256 bytes of UTF-8, got "
-
-
-def decide(**changed: Any) -> DecideEnvelope:
-    """Return a valid request, changed; what its offers say is checked in test_situation.py."""
-    fields: dict[str, Any] = {"placement": "home_hero", "offers": numbered(2)}
-    return DecideEnvelope(**(fields | changed))
-
-
-def numbered(n_offers: int) -> list[bytes]:
-    return [Offer(id=str(i)).SerializeToString() for i in range(n_offers)]
+NAME = "expected 1 to 64 characters of a-z, 0-9, _, - and ., starting with a letter or digit, got "
+SIZES = "expected 2 to 1000, or 0 for the default, got "
+VALUE = "expected a finite number between -1e9 and 1e9, got "
+WEIGHT = "expected a finite number other than 0, between -1e9 and 1e9, got "
+WINDOW = "expected 1 to 7776000 s, got "
+NANOS = "expected 0 to 999999999 nanoseconds beside the seconds, got "
+BOUND = "expected -1e6 to 1e6, got "
+TIME = "expected a time from 0001 to 9999, got "
 
 
 def vw(**fields: Any) -> Placement:
@@ -82,38 +57,6 @@ def control(**fields: Any) -> Placement:
     return Placement(name="home_hero", control=ControlSpec(**fields))
 
 
-def belief(**changed: Any) -> Belief:
-    """Return a valid belief, changed."""
-    return Belief(**({"offer": Offer(id="a"), "reward": 0.5, "strength": 50} | changed))
-
-
-def beliefs(*believed: Belief, policy: PolicySpec | None = None, **fields: Any) -> Placement:
-    placement = Placement(name="home_hero", policy=policy, reward=RewardSpec(**fields))
-    placement.policy.beliefs.extend(believed)
-    return placement
-
-
-def rich_belief(strength: int) -> Belief:
-    tags = {"t": Tags(values=map(str, range(200)))}
-    return belief(strength=strength, context=Features(tags=tags), offer=Offer(id="a", features=Features(tags=tags)))
-
-
-def bag(policies: int) -> PolicySpec:
-    return PolicySpec(vw=VwSpec(bag=BagSpec(policies=policies)))
-
-
-def second_belief(policy: PolicySpec | None = None, **changed: Any) -> Placement:
-    return beliefs(belief(), belief(**changed), policy=policy)
-
-
-def crossed(*crossings: Crossing) -> PolicySpec:
-    return PolicySpec(vw=VwSpec(explicit_crossings=crossings))
-
-
-def linear(bits: int) -> PolicySpec:
-    return PolicySpec(linear_ucb=LinearUcbSpec(model=LinearModelSpec(bits=bits)))
-
-
 def outcome(**changed: Any) -> Outcome:
     """Return a valid outcome, changed."""
     return Outcome(**({"placement": "home_hero", "event_id": "e", "name": "click"} | changed))
@@ -123,49 +66,8 @@ def softmax(inverse_temperature: float) -> SoftmaxSpec:
     return SoftmaxSpec(**{"lambda": inverse_temperature})  # a keyword of Python
 
 
-def check_outcome(message: Outcome) -> None:
-    if found := tuple(outcome_violations(message)):
-        raise InvalidInputError(*found)
-
-
-CHECKS: dict[type[Message], Callable[[Any], None]] = {
-    DecideEnvelope: check_decide,
-    Placement: check_placement,
-    Outcome: check_outcome,
-}
-NAME = "expected 1 to 64 characters of a-z, 0-9, _, - and ., starting with a letter or digit, got "
-SIZES = "expected 2 to 1000, or 0 for the default, got "
-OFFERS = "expected at most 1000 offers, got "
-VALUE = "expected a finite number between -1e9 and 1e9, got "
-WEIGHT = "expected a finite number other than 0, between -1e9 and 1e9, got "
-WINDOW = "expected 1 to 7776000 s, got "
-NANOS = "expected 0 to 999999999 nanoseconds beside the seconds, got "
-BOUND = "expected -1e6 to 1e6, got "
-TIME = "expected a time from 0001 to 9999, got "
-
 VIOLATIONS: list[tuple[Message, str, str]] = [
-    # --- a request for a decision: ids
-    (decide(placement=""), "placement", ID + "nothing"),
-    (decide(placement=TOO_LONG), "placement", ID + "257"),
-    (decide(event_id=TOO_LONG), "event_id", ID + "257"),
-    (decide(event_id="é" * 129), "event_id", ID + "258"),  # bytes are counted, not characters
-    (decide(customer_id=TOO_LONG), "customer_id", ID + "257"),
-    # --- ... and sizes
-    (decide(slots=21), "slots", "expected 0 to 20, got 21"),
-    (decide(ranking_size=1001), "ranking_size", "expected 0 to 1000, got 1001"),
-    (decide(excluded_offer_ids=["x"] * 1001), "excluded_offer_ids", "expected at most 1000 ids, got 1001"),
-    (decide(offers=numbered(1001)), "offers", OFFERS + "1001"),
-    # offers of the catalogue
-    (decide(offer_ids=["a"]), "offer_ids", "expected none beside offers, got 1"),
-    (decide(offers=[], offer_ids=list(map(str, range(1001)))), "offer_ids", "expected at most 1000 ids, got 1001"),
-    (decide(offers=[], offer_ids=["a", ""]), "offer_ids[1]", "expected 1 to 256 bytes of UTF-8, got nothing"),
-    (
-        decide(offers=[], offer_ids=["a", "b", "a"]),
-        "offer_ids[2]",
-        'expected an id of its own, got "a" as in offer_ids[0]',
-    ),
-    (decide(channel="x" * 257), "channel", "expected 1 to 256 bytes of UTF-8, got 257"),
-    # shortlists
+    # --- a placement: its shortlist
     (Placement(name="home_hero", shortlist=ShortlistSpec(size=1)), "shortlist.size", SIZES + "1"),
     (Placement(name="home_hero", shortlist=ShortlistSpec(size=1001)), "shortlist.size", SIZES + "1001"),
     (
@@ -173,7 +75,7 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
         "shortlist.random",
         "expected 0 to 9, less than the length of the list, got 10",
     ),
-    # --- a placement: its name
+    # --- ... its name
     (Placement(), "name", NAME + '""'),
     (Placement(name="Home"), "name", NAME + '"Home"'),  # upper case
     (Placement(name="-home"), "name", NAME + '"-home"'),  # its first character
@@ -257,98 +159,6 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
     (vw(epsilon=EpsilonSpec(epsilon=math.nan)), "policy.vw.epsilon.epsilon", "expected 0 to 1, got nan"),
     (vw(softmax=softmax(-1.0)), "policy.vw.softmax.lambda", "expected 0 to 1000, got -1"),
     (vw(softmax=softmax(1001.0)), "policy.vw.softmax.lambda", "expected 0 to 1000, got 1001"),
-    # --- ... what it believes
-    (beliefs(*[belief(strength=1)] * 101), "policy.beliefs", "expected at most 100, got 101"),
-    (
-        beliefs(*[belief(strength=1000)] * 5, belief(strength=1)),
-        "policy.beliefs",
-        "expected a strength of at most 5000 in all, got 5001",
-    ),
-    (  # a linear policy of 2^10 weights learns 16 times as long as one of 2^8
-        beliefs(belief(strength=313), policy=linear(10)),
-        "policy.beliefs",
-        "expected a strength of at most 312 in all, got 313",
-    ),
-    (  # twenty models, each with 200 x 200 products: two minutes, in every server, while other decisions wait
-        beliefs(*[rich_belief(1000)] * 5, policy=bag(20)),
-        "policy.beliefs",
-        "expected at most 1e+08 updates of weights (strength x features of context x of offer x models), got 4.1e+09",
-    ),
-    (  # a step of forgetting for every 50 of 10,000 pseudo-interactions, each of all that was learned so far
-        beliefs(*[rich_belief(1000)] + [belief(strength=1000)] * 4, policy=PolicySpec(vw=VwSpec(), half_life=10)),
-        "policy.beliefs",
-        "expected at most 1e+08 updates of weights (strength x features of context x of offer x models), got 6.5e+08",
-    ),
-    (
-        beliefs(*[belief(context=MANY_WORDS)] * 2),
-        "policy.beliefs",
-        f"expected at most 65536 bytes in all, got {2 * belief(context=MANY_WORDS).ByteSize()}",
-    ),
-    (
-        beliefs(belief(), policy=PolicySpec(uniform=UniformSpec())),
-        "policy.beliefs",
-        "expected none with uniform, which learns nothing, got 1",
-    ),
-    (
-        beliefs(belief(), policy=PolicySpec(fixed=FixedSpec())),
-        "policy.beliefs",
-        "expected none with fixed, which learns nothing, got 1",
-    ),
-    (second_belief(strength=0), "policy.beliefs[1].strength", "expected 1 to 1000, got 0"),
-    (second_belief(strength=1001), "policy.beliefs[1].strength", "expected 1 to 1000, got 1001"),
-    (second_belief(reward=math.nan), "policy.beliefs[1].reward", "expected -1000 to 1000, got nan"),  # the default
-    (beliefs(belief(reward=6.5), min=0.0, max=6.0), "policy.beliefs[0].reward", "expected 0 to 6, got 6.5"),
-    (second_belief(offer=Offer()), "policy.beliefs[1].offer.id", ID + "nothing"),
-    (
-        second_belief(offer=Offer(id=TOO_LONG)),
-        "policy.beliefs[1].offer.id",
-        "expected at most 256 bytes of UTF-8, got 257",
-    ),
-    (
-        second_belief(context=Features(numeric={"price": math.inf})),
-        'policy.beliefs[1].context.numeric["price"]',
-        "expected a number between -1e6 and 1e6, got inf",
-    ),
-    (
-        second_belief(offer=Offer(id="a", features=Features(categorical={"": "x"}))),
-        "policy.beliefs[1].offer.features.categorical",
-        "expected a feature name of 1 to 256 bytes, got an empty one",
-    ),
-    (
-        second_belief(PolicySpec(popularity=PopularitySpec()), context=ANY_WORD),
-        "policy.beliefs[1].context",
-        "expected no features, as popularity ignores contexts, got some",
-    ),
-    (
-        second_belief(PolicySpec(popularity=PopularitySpec()), reward=1.5),
-        "policy.beliefs[1].reward",
-        "expected 0 to 1, got 1.5",
-    ),
-    (
-        second_belief(PolicySpec(vw=VwSpec(crossings=CROSSINGS_NONE)), context=ANY_WORD),
-        "policy.beliefs[1].context",
-        "expected no features, as CROSSINGS_NONE ignores contexts, got some",
-    ),
-    (  # a belief about mobile customers would be one about all
-        second_belief(crossed(Crossing(context=["country"])), context=ANY_WORD),
-        "policy.beliefs[1].context",
-        'expected features that an explicit crossing multiplies, all of which are here, got "device"',
-    ),
-    (  # what is multiplied with it is not there
-        second_belief(crossed(Crossing(context=["device", "country"])), context=ANY_WORD),
-        "policy.beliefs[1].context",
-        'expected features that an explicit crossing multiplies, all of which are here, got "device"',
-    ),
-    (  # nor is a slot
-        second_belief(crossed(Crossing(context=["device"], slot=True)), context=ANY_WORD),
-        "policy.beliefs[1].context",
-        'expected features that an explicit crossing multiplies, all of which are here, got "device"',
-    ),
-    (
-        beliefs(rich_belief(1000), rich_belief(1000), rich_belief(1000), policy=crossed(Crossing(context=["t"]))),
-        "policy.beliefs",
-        "expected at most 1e8 updates of weights (strength x features of context x of offer x models), got 1.2e+08",
-    ),
     # --- ... its control group
     (control(share=1.1), "control.share", "expected 0 to 1, got 1.1"),
     (control(share=math.nan), "control.share", "expected 0 to 1, got nan"),
@@ -433,19 +243,6 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
 ]
 
 
-def violations_of(message: Message) -> tuple[Violation, ...]:
-    try:
-        CHECKS[type(message)](message)
-    except InvalidInputError as error:
-        return error.violations
-    return ()
-
-
-def plainly(description: str) -> str:
-    """Write its numbers in one way: 1e9, 1e+09 and 1000000000.0 are the same."""
-    return NUMBER.sub(lambda match: f"{float(match[0]):.15g}", description)
-
-
 @pytest.mark.parametrize(("message", "field", "description"), VIOLATIONS)
 def test_a_violation_names_field_expected_and_got(message: Message, field: str, description: str) -> None:
     (violation,) = violations_of(message)
@@ -456,19 +253,9 @@ def test_a_violation_names_field_expected_and_got(message: Message, field: str, 
 @pytest.mark.parametrize(
     "message",
     [
-        decide(),  # the least
-        decide(placement="p" * 256, event_id="é" * 128, customer_id="c" * 256, slots=1, ranking_size=1000),
-        decide(offers=[]),  # they come from the catalogue
-        decide(offers=[], offer_ids=list(map(str, range(1000))), channel="x" * 256),
         Placement(name="home_hero", shortlist=ShortlistSpec(size=2, random=0)),
         Placement(name="home_hero", shortlist=ShortlistSpec(random=999)),
-        decide(slots=20),  # more than there are offers
         outcome(slot=19),  # whether the decision has so many is seen in the store
-        decide(event_id="any | thing: \n\0 _"),  # any Unicode
-        decide(offers=numbered(1000), excluded_offer_ids=["x"] * 1000),
-        decide(
-            context=[Features(numeric={"": math.nan}).SerializeToString()], offers=[b"garbage", b""]
-        ),  # looked into later
         Placement(name="h"),  # all defaults
         Placement(name="0" + "a-._" * 15 + "abc"),  # 64 characters, every kind
         Placement(name="home_hero", policy=PolicySpec(min_probability=1.0), control=ControlSpec(share=1.0)),
@@ -478,14 +265,6 @@ def test_a_violation_names_field_expected_and_got(message: Message, field: str, 
         vw(learning_rate=100.0, bits=10, squarecb=SquareCbSpec(gamma_scale=1e6, gamma_exponent=0.0)),
         vw(learning_rate=1e-9, bits=24, epsilon=EpsilonSpec(epsilon=0.0)),
         vw(bits=0, softmax=softmax(1000.0)),
-        beliefs(*[belief(context=ANY_WORD, reward=-1000.0, strength=50)] * 100),  # the most
-        beliefs(belief(reward=6.0, strength=1), belief(reward=0.0, strength=1000), min=0.0, max=6.0),
-        beliefs(*[belief(strength=1000)] * 5, policy=linear(8)),
-        beliefs(belief(strength=312), policy=linear(10)),
-        beliefs(*[belief(context=ANY_WORD, strength=1000)] * 5, policy=bag(20)),
-        beliefs(rich_belief(120), policy=bag(20)),
-        beliefs(belief(reward=0.0), belief(reward=1.0), policy=PolicySpec(popularity=PopularitySpec())),
-        beliefs(belief(reward=9.0), policy=PolicySpec(popularity=PopularitySpec(rewards=REWARD_MODEL_GAUSSIAN))),
         reward(window=Duration(seconds=1), default_reward=1e6, min=-1e6, max=1e6),
         reward(window=Duration(seconds=90 * 24 * 3600)),
         reward(window=Duration(seconds=90 * 24 * 3600 - 1, nanos=999_999_999)),
@@ -504,20 +283,10 @@ def test_what_is_just_within_the_contract_is_taken(message: Message) -> None:
 @pytest.mark.parametrize(
     ("message", "fields"),
     [
-        (decide(placement="", slots=21, offers=numbered(1001)), ["placement", "slots", "offers"]),
         (
             Placement(policy=PolicySpec(min_probability=2.0, vw=VwSpec(bits=1)), control=ControlSpec(share=2.0)),
             ["name", "policy.min_probability", "policy.vw.bits", "control.share"],
         ),
-        (
-            second_belief(strength=0, reward=math.nan, offer=Offer()),
-            [f"policy.beliefs[1].{field}" for field in ("offer.id", "reward", "strength")],
-        ),
-        (  # nothing to reckon with
-            beliefs(belief(), policy=PolicySpec(half_life=math.inf, vw=VwSpec(bits=2**32 - 1))),
-            ["policy.half_life", "policy.vw.bits"],
-        ),
-        (beliefs(belief(reward=2.0), min=1.0, max=0.0), ["reward.max"]),  # a range that is none bounds nothing
         (rule(name="", weight=0.0), ["reward.outcomes[1].name", "reward.outcomes[1].weight"]),
         (reward(window=Duration(seconds=-5, nanos=-1)), ["reward.window", "reward.window"]),
         (Outcome(), ["placement", "event_id", "name"]),
@@ -569,7 +338,6 @@ def test_a_number_just_beyond_its_limit_is_not_rounded_to_the_limit(message: Mes
 @pytest.mark.parametrize(
     "message",
     [
-        decide(placement="x" * 100_000, event_id="x" * 100_000, customer_id="x" * 100_000),
         reward(outcomes=[OutcomeRule(name="x" * 100_000), OutcomeRule(name="x" * 100_000)]),
         Placement(name="x" * 100_000),
     ],
@@ -579,48 +347,3 @@ def test_what_came_is_cut_where_it_is_long(message: Message) -> None:
     found = violations_of(message)
     assert found
     assert max(len(violation.description.encode()) for violation in found) <= 512
-
-
-# From the catalogue, with slots beside ranks, and with more ranks than offers.
-@pytest.mark.parametrize(
-    ("request_", "most"),
-    [
-        (DecideEnvelope(placement="p", ranking_size=999), 10),
-        (DecideEnvelope(placement="p", slots=20, ranking_size=180), 50),
-        (DecideEnvelope(placement="p", offers=[b"a", b"b", b"c"], ranking_size=1000), 2500),
-        (DecideEnvelope(placement="p"), 10_000),
-    ],
-)
-def test_the_answer_to_a_batch_has_to_fit_a_message(
-    request_: DecideEnvelope, most: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Clients refuse more than 4 MiB: everything would be decided and nobody would know what."""
-    monkeypatch.setattr("attune.api.decide_validation.MAX_BATCH", 20_000)
-    bad = DecideEnvelope(placement="p", ranking_size=2**32 - 1)
-    assert len(checked_batch(DecideBatchEnvelope(requests=[request_] * most + [bad]))) == most + 1
-    with pytest.raises(InvalidInputError) as caught:
-        checked_batch(DecideBatchEnvelope(requests=[request_] * (most + 1)))
-    [violation] = caught.value.violations
-    n_answers = MAX_BATCH_ANSWERS * (most + 1) // most
-    assert violation == Violation("requests", f"expected at most 10000 slots and ranks in all, got {n_answers}")
-
-
-def test_an_answer_ranks_offers_on_every_channel() -> None:
-    brought = [DecideEnvelope(placement="p", offers=[b"a", b"b"], ranking_size=1000)] * 600
-    channels = {"p": 8}
-    assert len(checked_batch(DecideBatchEnvelope(requests=brought[:588]), lambda name: channels[name])) == 588
-    with pytest.raises(InvalidInputError, match="expected at most 10000 slots and ranks in all, got 10013"):
-        checked_batch(DecideBatchEnvelope(requests=brought[:589]), lambda name: channels[name])
-    assert len(checked_batch(DecideBatchEnvelope(requests=brought))) == 600
-
-
-# With a channel, the ids of both are together as long as the longest without.
-@pytest.mark.parametrize("named", [{"offer_id": "x" * 256}, {"offer_id": "x" * 191, "channel": "c" * 64}])
-def test_the_largest_answer_to_a_batch_fits_a_message(named: dict[str, str]) -> None:
-    longest = Choice(slot=19, propensity=0.1, **named)
-    scored = ScoredOffer(probability=0.1, **named)
-    decided = DecideResponse(event_id="e" * 256, policy_version=2**40, mode=MODE_CONTROL, logged=True)
-    decided.choices.add().CopyFrom(longest)
-    decided.ranking.extend([scored] * 9)
-    answer = DecideBatchResponse(results=[DecideResult(decision=decided)] * 1000)
-    assert answer.ByteSize() < 4 << 20
