@@ -37,6 +37,11 @@ _LEARNING_WINDOW_S = 1
 _MEASURING_WINDOW_S = 7_200
 _EVENTS = 32_768
 _TRIES = 5
+# Workers look five times a second for what was applied or put, and no call says whether all have seen it: whoever asks
+# is answered by any of them. So that nothing else is measured, each gets the time of several looks, and to encode.
+_APPLIED_S = 1.0
+_PUT_S = 1.5
+_LOOK_S = 0.1
 _CHECKED = 10  # decisions of a sampled batch
 _MOST_PUT = 500
 _MANY = 200  # from more offers than that on, a lesson takes so long that fewer have to do
@@ -75,14 +80,14 @@ class Service:
         if guardrails is not None:
             applied.guardrails.CopyFrom(guardrails)
         self._placements.ApplyPlacement(ApplyPlacementRequest(placement=applied))
-        time.sleep(1.0)
+        time.sleep(_APPLIED_S)
 
     def put_catalogue(self) -> None:
         """Puts the catalogue in; returns when every worker has it."""
         offers = workload.catalogue()
         for first in range(0, len(offers), _MOST_PUT):
             self._catalogue.PutOffers(PutOffersRequest(offers=offers[first : first + _MOST_PUT]))
-        time.sleep(1.5)
+        time.sleep(_PUT_S)
 
     def wait_until_learned(self, placement: str, n_decisions: int) -> int:
         """Waits until a version has learned from so many decisions; returns it.
@@ -94,7 +99,7 @@ class Service:
         while (status := self.status(placement)).learned < n_decisions:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{placement}: not all was learned within {_LEARNED_S} s: {status}")
-            time.sleep(0.1)
+            time.sleep(_LOOK_S)  # no call waits for it: it is asked for
         return status.policy_version
 
     def probabilities(self, request: DecideRequest) -> dict[str, float]:

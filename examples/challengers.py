@@ -20,7 +20,8 @@ from attune.v1 import (
 PLACEMENT = "news"
 LIKED = {"Tom": "politics", "Anna": "sport"}
 ARTICLES = [features_pb2.Offer(id=article) for article in LIKED.values()]
-PAUSE_S = 0.01  # 100 readers a second at most
+# Nobody is waited for: at most 100 readers come in a second, so that what they do is learned while others come.
+PAUSE_S = 0.01
 LOOK_EVERY = 100
 
 

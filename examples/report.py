@@ -18,7 +18,8 @@ from attune.v1 import (
 
 PLACEMENT = "checkout"
 VISITS, CUSTOMERS, AT_ONCE = 6000, 1500, 50
-PAUSE_S = 0.3  # the policy learns in between
+# Nobody is waited for: customers keep coming, and what the first do is learned before the last come.
+PAUSE_S = 0.3
 BUYS = {
     "mobile": {"pay_later": 0.30, "express": 0.25, "bundle": 0.08, "warranty": 0.05},
     "desktop": {"pay_later": 0.10, "express": 0.08, "bundle": 0.28, "warranty": 0.15},

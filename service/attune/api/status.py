@@ -78,7 +78,8 @@ def answers(
         except asyncio.CancelledError:  # by the caller, or at its deadline: nobody waits for an answer
             failed(grpc.StatusCode.CANCELLED.name)
             raise
-        except Exception:  # noqa: BLE001 - the outermost place: what is not caught here reaches the client as text
+        # Only bugs are left, and no list of them is complete; grpc would send the client the text of what passes here.
+        except Exception:  # noqa: BLE001 - the outermost place
             error_id = uuid.uuid4().hex[:12]
             _log.exception("error %s in %s", error_id, method.__qualname__)
             failed(grpc.StatusCode.INTERNAL.name)

@@ -44,6 +44,7 @@ _PROBLEMS = {
     FEATURE_PROBLEM_DRIFTED: "has drifted",
 }
 WATCH_S = 1.0
+"""Seconds between two looks with `--watch`; the service has no call that waits for a change."""
 
 
 def status(

@@ -73,6 +73,7 @@ class PlacementBaseline:
             return self._session is not None and await self._learn(self._session, cursor, entries)
         except ExpectedError:
             raise
+        # What is expected has gone on to the learner. A bug of the baseline's is logged and ends here, with it.
         except Exception:  # noqa: BLE001 - whatever is wrong with the baseline, the policy learns
             _log.exception('placement "%s": the baseline of its control group is put aside', record.placement.name)
             # Until the placement is changed, or another learner takes it up.

@@ -120,6 +120,7 @@ class PlacementChallengers:
             return await work
         except ExpectedError:
             raise
+        # What is expected has gone on to the learner. A bug of a challenger's is logged and ends here, with it.
         except Exception:  # noqa: BLE001 - whatever is wrong with a challenger, the placement learns
             _log.exception('placement "%s": challenger "%s" is put aside', self._lease.keys.name, name)
             # Until the placement is changed, or another learner takes it up.

@@ -59,6 +59,7 @@ class Eraser:
                 pause_s = _LOOK_S
             except ExpectedError as error:
                 _log.warning("cannot erase customers now, trying again in %g s: %s", _RETRY_S, error)
+            # An erasure was promised: a bug is logged and tried again, and ends neither this task nor the learner's.
             except Exception:  # noqa: BLE001 - learning goes on, and the next look may do better
                 _log.exception("cannot erase customers now, trying again in %g s", _RETRY_S)
             await pause(stopping, pause_s)
