@@ -339,7 +339,7 @@ async def test_many_who_ask_at_once_wait_for_one_start(
         time.sleep(0.2)
         return started(spec)
 
-    monkeypatch.setattr("attune.serving.live.started", slowly_started)
+    monkeypatch.setattr("attune.serving.live_policies.started", slowly_started)
     live = live_placements(store)
     found = await asyncio.gather(*(live.get(home.name) for _ in range(20)))
     assert len(starts) == len({id(each.policy) for each in found}) == 1

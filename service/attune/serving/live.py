@@ -1,7 +1,7 @@
-"""Placements as they serve now: their specs, and the newest version of their policies that proved sound.
+"""Placements as they serve now: their specs, what decides for them, and what it may decide.
 
-A loop asks the store a few times a second what has changed. A version is loaded beside the one that serves and takes
-its place only when its length, its SHA-256, its weights and a canary are right; otherwise the old one stays.
+A loop asks the store a few times a second what has changed. What decides is loaded beside what has decided so far, see
+`live_policies` and `live_baselines`.
 """
 
 import asyncio
@@ -10,22 +10,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 
-from attune.errors import BadSnapshotError, ExpectedError, UnusableVersionError
+from attune.errors import ExpectedError
 from attune.metrics import ServingMetrics
 from attune.serving.guard import Guard
 from attune.serving.guards import Guards
 from attune.serving.live_baselines import LiveBaselines
-from attune.serving.sound import sound_policy
-from attune.serving.specs import learns_control, shortlist_of, start_spec
+from attune.serving.live_policies import LivePolicies, Served
+from attune.serving.specs import learns_control, shortlist_of
 from attune.serving.variants import Channel, channels_of
-from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
-from attune.store.interactions import BEGINNING, order
+from attune.storage.v1.records_pb2 import PlacementRecord
 from attune.store.keys import PlacementKeys, unknown_placement
 from attune.store.placements import Glance, Placements
 from attune.store.versions import Versions
 from attune.v1.placement_pb2 import Placement
-from attune_models.policy import Policy, started
-from attune_models.types import PolicyError
+from attune_models.policy import Policy
 
 POLL_S = 0.2
 
@@ -99,11 +97,11 @@ class LivePlacements:
         self._metrics = metrics or ServingMetrics()
         self._placements = placements
         self._versions = versions
+        self._policies = LivePolicies(versions, self._metrics)
         self._baselines = LiveBaselines(versions, self._metrics)
         self._live: dict[str, LivePlacement] = {}
         # Of each placement that exists: whoever asks for one that is being taken over waits for it.
         self._taking_over: dict[str, asyncio.Lock] = {}
-        self._refused: set[tuple[str, int]] = set()
         # Looks overlap: what is read first may be known last, and must not replace what was read after it.
         self._looks = count(1)
         self._known_since: dict[str, int] = {}
@@ -153,12 +151,7 @@ class LivePlacements:
             NotFoundError: The version is not kept, or the placement is gone.
             UnusableVersionError: Its weights are damaged.
         """
-        for record in await self._versions.kept(keys):
-            if record.version == version:
-                try:
-                    await sound_policy(self._versions, keys.name, record)
-                except (BadSnapshotError, PolicyError) as error:
-                    raise UnusableVersionError(f"version: expected a sound one, got {version}: {error}") from error
+        await self._policies.check(keys, version)
         await self._versions.promote(keys, version)
         await self.refresh([keys.name])
 
@@ -221,7 +214,8 @@ class LivePlacements:
 
     async def _up_to_date(self, record: PlacementRecord, found: Glance, live: LivePlacement | None) -> LivePlacement:
         placement = record.placement
-        policy, served = await self._policy(record, found.version, live)
+        former = Served(None, 0) if live is None else Served(live.policy, live.version)
+        served = await self._policies.get(record, found.version, former)
         size, n_random = shortlist_of(placement.shortlist)
         kept = live is not None and live.placement == placement
         guard = live.guard if live is not None and kept else self._guard_of(placement)
@@ -230,8 +224,8 @@ class LivePlacements:
             record=record,
             created_at_ms=record.created_at_ms,
             window_ms=placement.reward.window.ToMilliseconds(),
-            policy=policy,
-            version=served,
+            policy=served.policy,
+            version=served.version,
             control=await self._control(placement, found.baseline, live),
             control_share=placement.control.share,
             shortlist_size=size,
@@ -250,36 +244,7 @@ class LivePlacements:
             return live.control
         return await self._baselines.get(placement, number, live.control)
 
-    async def _policy(
-        self, record: PlacementRecord, version: int, live: LivePlacement | None
-    ) -> tuple[Policy | None, int]:
-        placement = record.placement
-        if version == 0:
-            # Not on the loop: many beliefs take a policy of many weights seconds.
-            return await asyncio.to_thread(started, start_spec(placement)), 0
-        fallback = (live.policy, live.version) if live is not None and live.policy is not None else None
-        if fallback is not None and (fallback[1] == version or (placement.name, version) in self._refused):
-            return fallback
-        for kept in await self._versions.kept(PlacementKeys(placement.name)):
-            if kept.version > version:
-                continue  # it is newer than the head: a commit that has just happened, to be seen at the next glance
-            if kept.version < version and _was_reset(kept, record):
-                continue
-            try:
-                return await sound_policy(self._versions, placement.name, kept), kept.version
-            except (BadSnapshotError, PolicyError) as error:
-                self._refused.add((placement.name, kept.version))
-                self._metrics.refused_snapshot(placement.name)
-                _log.error('placement "%s": version %d is refused: %s', placement.name, kept.version, error)
-            if fallback is not None:
-                return fallback
-        return None, version
-
 
 def _default_offer(placement: Placement) -> bytes:
     instead = placement.when_nothing_eligible
     return instead.default_offer.SerializeToString(deterministic=True) if instead.HasField("default_offer") else b""
-
-
-def _was_reset(version: VersionRecord, record: PlacementRecord) -> bool:
-    return order(version.trains_from or BEGINNING) < order(record.trains_from or BEGINNING)
