@@ -15,9 +15,9 @@ from attune.storage.v1.records_pb2 import (
 )
 from attune.store.challengers import Challengers
 from attune.store.client import Store
-from attune.store.decisions import LoggedInteraction
 from attune.store.generations import Generations
 from attune.store.interactions import BEGINNING, Interactions
+from attune.store.log_entries import LoggedInteraction
 from attune.store.placements import Placements
 from attune.store.training_log import TrainingLog
 from attune.store.versions import Versions

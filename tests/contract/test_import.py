@@ -12,11 +12,12 @@ from attune.logs.import_ import Imported, Importer, TrimmedLogError
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.client import Store
-from attune.store.decisions import Decisions, LoggedInteraction
+from attune.store.decisions import Decisions
 from attune.store.interactions import BEGINNING
 from attune.store.journal import Journal
 from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
 from attune.store.late import LateOutcomes
+from attune.store.log_entries import LoggedInteraction
 from attune.store.outcomes import NewOutcome, Outcomes, Recorded
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements

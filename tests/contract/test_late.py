@@ -11,12 +11,12 @@ from attune.learning.trainee import Start, Trainee, start_of
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, VersionRecord
 from attune.store.client import Store
-from attune.store.decisions import interaction_of
 from attune.store.generations import Generations
 from attune.store.interactions import BEGINNING
 from attune.store.journal import Journal
 from attune.store.keys import PlacementKeys
 from attune.store.late import LateOutcomes
+from attune.store.log_entries import interaction_of
 from attune.store.outcomes import Outcomes, Recorded
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements

@@ -22,11 +22,12 @@ from attune.errors import NotFoundError
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.client import Store
-from attune.store.decisions import Decisions, RecordedOutcome
+from attune.store.decisions import Decisions
 from attune.store.embedded import EmbeddedStore
 from attune.store.interactions import BEGINNING, Interactions
 from attune.store.journal import DEFERRED, Journal
 from attune.store.keys import PlacementKeys
+from attune.store.log_entries import RecordedOutcome
 from attune.store.outcomes import NewOutcome, Outcomes, Recorded
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements

@@ -23,8 +23,8 @@ from attune.serving.specs import reward_spec, with_defaults
 from attune.serving.terms import OfferTerms
 from attune.serving.variants import channels_of
 from attune.storage.v1.records_pb2 import DecisionRecord, PlacementRecord, SeenRecord
-from attune.store.decisions import LoggedInteraction
 from attune.store.keys import PlacementKeys
+from attune.store.log_entries import LoggedInteraction
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_CAP, EXCLUSION_REASON_PREFERENCE
 from attune.v1.features_pb2 import Features
 from attune.v1.placement_pb2 import (

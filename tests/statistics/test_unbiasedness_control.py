@@ -14,8 +14,8 @@ from attune.serving.guards import Guards
 from attune.serving.live import LivePlacement
 from attune.serving.specs import control_spec, policy_spec, reward_spec, with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, PlacementRecord
-from attune.store.decisions import LoggedInteraction, RecordedOutcome
 from attune.store.keys import PlacementKeys
+from attune.store.log_entries import LoggedInteraction, RecordedOutcome
 from attune.v1.decision_service_pb2 import MODE_CONTROL
 from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import ControlSpec, EpsilonSpec, Placement, PolicySpec, PopularitySpec, VwSpec

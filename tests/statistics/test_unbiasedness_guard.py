@@ -23,8 +23,8 @@ from attune.serving.live import LivePlacement
 from attune.serving.specs import reward_spec, with_defaults
 from attune.serving.terms import OfferTerms
 from attune.storage.v1.records_pb2 import DecisionRecord, PlacementRecord
-from attune.store.decisions import LoggedInteraction
 from attune.store.keys import PlacementKeys
+from attune.store.log_entries import LoggedInteraction
 from attune.v1.condition_pb2 import Condition
 from attune.v1.features_pb2 import Features
 from attune.v1.placement_pb2 import EligibilityRule, Guardrails, OfferSelector, Placement

@@ -7,7 +7,7 @@ from typing import Any
 from attune.logs import formats
 from attune.logs.rows import rows_of
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
-from attune.store.decisions import LoggedInteraction, RecordedOutcome
+from attune.store.log_entries import LoggedInteraction, RecordedOutcome
 from attune.store.training_log import LateEntry, recorded_elsewhere
 from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import RewardSpec

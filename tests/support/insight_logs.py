@@ -9,7 +9,7 @@ import numpy as np
 from attune.insight.question import Question
 from attune.insight.reporter import Reporter
 from attune.storage.v1.records_pb2 import DecisionRecord, ExclusionRecord, OutcomeRecord, SlotRecord
-from attune.store.decisions import LoggedInteraction, RecordedOutcome
+from attune.store.log_entries import LoggedInteraction, RecordedOutcome
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_LEARNED, Mode
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.insight_service_pb2 import Comparison, Metric, MetricComparison, Report

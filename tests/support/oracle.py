@@ -20,10 +20,10 @@ from attune.serving.specs import in_control, in_shadow, reward_spec
 from attune.storage.v1.records_pb2 import ChallengerRecord, VersionRecord
 from attune.store.challengers import Challengers
 from attune.store.client import Store
-from attune.store.decisions import LoggedInteraction, RecordedOutcome, outcome_of
 from attune.store.interactions import BEGINNING, Interactions, order
 from attune.store.keys import PlacementKeys
 from attune.store.late import LateOutcomes
+from attune.store.log_entries import LoggedInteraction, RecordedOutcome, outcome_of
 from attune.store.placements import Placements
 from attune.store.versions import Versions, sign
 from attune.v1 import decision_service_pb2 as decisions

@@ -5,7 +5,7 @@ from random import Random
 from attune.learning.trainee import Trainee
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
-from attune.store.decisions import LoggedInteraction, RecordedOutcome
+from attune.store.log_entries import LoggedInteraction, RecordedOutcome
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import Placement
 from attune_models.types import Situation

@@ -9,10 +9,10 @@ from attune.logs import destination, formats
 from attune.logs.export import Exported, Exporter
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, SlotRecord
 from attune.store.client import Store
-from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import BEGINNING, Interactions
 from attune.store.journal import Journal
 from attune.store.keys import PlacementKeys
+from attune.store.log_entries import LoggedInteraction
 from attune.store.outcomes import NewOutcome, Outcomes
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from attune.logs.dsjson import interaction_line, late_line
 from attune.logs.rows import SlotRow, rows_of
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
-from attune.store.decisions import LoggedInteraction, RecordedOutcome
+from attune.store.log_entries import LoggedInteraction, RecordedOutcome
 from attune.store.training_log import LateEntry, recorded_elsewhere
 from attune.v1.features_pb2 import Features, Offer
 from attune_models.rewards import RewardSpec

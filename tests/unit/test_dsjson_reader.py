@@ -19,7 +19,7 @@ from attune.logs.dsjson_reader import dangling, left_over, read
 from attune.logs.readings import Candidate, LateReading, LeftOut, Refused
 from attune.logs.rows import rows_of
 from attune.storage.v1.records_pb2 import OutcomeRecord
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune.store.training_log import LateEntry, recorded_elsewhere
 from attune_models.rewards import RewardSpec
 from training_logs import decision

@@ -17,7 +17,7 @@ from attune.logs.file_source import FileSource
 from attune.logs.readings import LeftOut, Reason, Refused
 from attune.logs.samples import Sample
 from attune.storage.v1.records_pb2 import OutcomeRecord, SlotRecord
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune.store.training_log import recorded_elsewhere
 from attune_models.rewards import Aggregation, OutcomeRule, RewardSpec
 from exported import STARTED_MS, entry, write, write_late

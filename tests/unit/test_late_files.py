@@ -3,7 +3,7 @@
 from attune.logs.late_files import LateFiles
 from attune.logs.readings import LateReading
 from attune.storage.v1.records_pb2 import OutcomeRecord
-from attune.store.decisions import RecordedOutcome
+from attune.store.log_entries import RecordedOutcome
 from attune.store.training_log import recorded_elsewhere
 
 

@@ -5,7 +5,7 @@ import pytest
 from attune.errors import InvalidInputError
 from attune.serving.logged import EncodedSets
 from attune.storage.v1.records_pb2 import DecisionRecord
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune.store.offer_set import OfferSet, offer_digest, offer_set_of
 from attune.v1.features_pb2 import Features, Offer
 

@@ -8,7 +8,7 @@ from attune.learning.entries import Lesson
 from attune.learning.estimates import Estimates
 from attune.learning.measuring import Measured, confidence_of, counts, is_known, measured
 from attune.storage.v1.records_pb2 import DecisionRecord, Measuring, SlotRecord
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_FALLBACK, MODE_LEARNED
 from attune.v1.placement_service_pb2 import VERDICT_REFUSE, VERDICT_TRUST, VERDICT_UNSPECIFIED
 from attune_models.pmf import unit_interval

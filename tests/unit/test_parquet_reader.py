@@ -13,7 +13,7 @@ from attune.logs.parquet import INTERACTIONS, ParquetSheet, interaction_row
 from attune.logs.parquet_reader import read
 from attune.logs.readings import Candidate, Refused
 from attune.logs.rows import rows_of
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune_models.rewards import RewardSpec
 from training_logs import decision
 

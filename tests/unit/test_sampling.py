@@ -6,7 +6,7 @@ from attune.logs.readings import LeftOut, Reason
 from attune.logs.samples import Sample
 from attune.logs.sampling import sample_of
 from attune.storage.v1.records_pb2 import DecisionRecord
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_DEFAULT, MODE_LEARNED, Mode
 from attune.v1.features_pb2 import Offer
 from attune_models.rewards import RewardSpec

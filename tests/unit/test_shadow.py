@@ -15,7 +15,7 @@ from attune.learning.trainee import Trainee
 from attune.serving.situation import situation_of
 from attune.serving.specs import in_shadow, reward_spec, with_defaults
 from attune.storage.v1.records_pb2 import ChallengerRecord, DecisionRecord, Measuring, OutcomeRecord
-from attune.store.decisions import LoggedInteraction, RecordedOutcome
+from attune.store.log_entries import LoggedInteraction, RecordedOutcome
 from attune.v1.decision_service_pb2 import MODE_LEARNED
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import (

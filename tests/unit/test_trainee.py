@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from attune.learning.trainee import Trainee
 from attune.serving.specs import start_spec
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune.v1.decision_service_pb2 import MODE_DEFAULT, MODE_LEARNED
 from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from attune.learning.trainee import Start, Trainee
 from attune.storage.v1.records_pb2 import OutcomeRecord, PlacementRecord
-from attune.store.decisions import LoggedInteraction, RecordedOutcome
+from attune.store.log_entries import LoggedInteraction, RecordedOutcome
 from attune.v1.placement_pb2 import AGGREGATION_LAST, OutcomeRule, RewardSpec
 from trained_log import NOW_MS, entry, further, log, placement, trained
 

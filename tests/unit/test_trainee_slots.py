@@ -6,7 +6,7 @@ from random import Random
 
 from attune.learning.trainee import Trainee
 from attune.storage.v1.records_pb2 import OutcomeRecord
-from attune.store.decisions import LoggedInteraction, RecordedOutcome
+from attune.store.log_entries import LoggedInteraction, RecordedOutcome
 from attune.v1.features_pb2 import Features
 from attune.v1.placement_pb2 import AGGREGATION_SUM, OutcomeRule, RewardSpec
 from attune_models.policy import PolicySpec as CorePolicySpec

@@ -20,7 +20,8 @@ from attune.serving.decider import Decider
 from attune.serving.explainer import Explainer
 from attune.serving.live import LivePlacements
 from attune.storage.v1.records_pb2 import DecisionRecord
-from attune.store.decisions import Decisions, RecordedOutcome, StoredDecision
+from attune.store.decisions import Decisions, StoredDecision
+from attune.store.log_entries import RecordedOutcome
 from attune.v1.decision_service_pb2 import (
     ActivateRequest,
     ActivateResponse,

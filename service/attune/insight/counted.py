@@ -8,7 +8,7 @@ import numpy as np
 
 from attune.insight.question import Question
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
-from attune.store.decisions import LoggedInteraction, RecordedOutcome
+from attune.store.log_entries import LoggedInteraction, RecordedOutcome
 from attune.v1.decision_service_pb2 import MODE_CONTROL
 from attune.v1.features_pb2 import Features
 from attune_models import rewards

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from attune.storage.v1.records_pb2 import ExclusionRecord
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune.store.offer_set import OfferSet, positions_of
 from attune.v1.features_pb2 import Offer
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from attune.insight.offers import OfferIds
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune.v1.decision_service_pb2 import (
     EXCLUSION_REASON_BUDGET,
     EXCLUSION_REASON_CAP,

@@ -21,7 +21,7 @@ from attune.insight.question import Question
 from attune.insight.reach import Reach
 from attune.insight.segments import Segments
 from attune.insight.trend import LiftCurve, Trend, moment
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune.v1.decision_service_pb2 import MODE_DEFAULT
 from attune.v1.insight_service_pb2 import Report
 from attune_models.grouped_sums import GroupedSums

@@ -20,9 +20,9 @@ from attune.settings import LearnerSettings
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
 from attune.store.baselines import Baselines
 from attune.store.client import Store
-from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import BEGINNING, Interactions
 from attune.store.late import LateOutcomes
+from attune.store.log_entries import LoggedInteraction
 from attune.store.versions import Lease, Versions
 from attune_models.types import PolicyError
 

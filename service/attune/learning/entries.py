@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from attune.serving.logged import logged_situation
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune.v1.decision_service_pb2 import MODE_DEFAULT
 from attune_models import rewards, slots
 from attune_models.features import MAX_NUMBER

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from attune.learning.trainee import Start
-from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import BEGINNING, order
 from attune.store.keys import PlacementKeys
 from attune.store.late import LateOutcome, LateOutcomes
+from attune.store.log_entries import LoggedInteraction
 
 MOST_HELD = 100_000
 """Late outcomes in memory at a time."""

@@ -21,10 +21,10 @@ from attune.metrics import LearningMetrics
 from attune.settings import LearnerSettings
 from attune.storage.v1.records_pb2 import PlacementRecord
 from attune.store.client import Store
-from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import BEGINNING, Interactions
 from attune.store.keys import PlacementKeys
 from attune.store.late import LateOutcomes
+from attune.store.log_entries import LoggedInteraction
 from attune.store.placements import Placements
 from attune.store.schemas import Schemas
 from attune.store.versions import Lease, Versions

@@ -15,8 +15,8 @@ from math import fsum, prod
 
 from attune.learning.entries import Lesson, gone_before, is_withheld
 from attune.storage.v1.records_pb2 import DecisionRecord, Measuring, SlotRecord
-from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import order
+from attune.store.log_entries import LoggedInteraction
 from attune.v1.decision_service_pb2 import MODE_LEARNED
 from attune_models.rounds import LARGEST_WEIGHT
 from attune_models.types import Interaction, Pmf, Situation

@@ -8,7 +8,7 @@ from attune.learning.final_rewards import FinalRewards
 from attune.learning.promotion import Promoted
 from attune.learning.trainee import Trainee
 from attune.settings import LearnerSettings
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune.store.versions import Lease
 
 # A model of megabytes is not written twice a second: the store and its disk have other work.

@@ -18,7 +18,7 @@ from attune.learning.measuring import counts, is_known, measured
 from attune.learning.trainee import Trainee
 from attune.serving.specs import reward_spec
 from attune.storage.v1.records_pb2 import ChallengerRecord, Measuring
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune.v1.placement_pb2 import Challenger
 from attune.v1.placement_service_pb2 import ChallengerStatus
 

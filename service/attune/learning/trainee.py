@@ -18,8 +18,8 @@ from attune.errors import InvalidInputError
 from attune.learning.entries import is_withheld, lesson
 from attune.serving.specs import reward_spec, start_spec
 from attune.storage.v1.records_pb2 import PlacementRecord, VersionRecord
-from attune.store.decisions import LoggedInteraction, in_order
 from attune.store.interactions import BEGINNING, order
+from attune.store.log_entries import LoggedInteraction, in_order
 from attune.store.versions import specs_of
 from attune.v1.placement_pb2 import Placement
 from attune_models import pmf as pmfs

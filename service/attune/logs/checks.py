@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from attune.errors import InvalidInputError, Violation
 from attune.logs.readings import Candidate, LateReading
 from attune.serving.situation import situation_of
-from attune.store.decisions import RecordedOutcome
+from attune.store.log_entries import RecordedOutcome
 from attune.store.outcomes import MAX_OUTCOMES_PER_DECISION
 from attune.v1.features_pb2 import Features
 

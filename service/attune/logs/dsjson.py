@@ -13,7 +13,7 @@ from typing import Any
 from attune.learning.entries import is_withheld
 from attune.logs.namespaces import CONTEXT, OFFER, to_namespaces
 from attune.logs.rows import SlotRow
-from attune.store.decisions import RecordedOutcome
+from attune.store.log_entries import RecordedOutcome
 from attune.store.training_log import LateEntry
 from attune.v1.features_pb2 import Offer
 

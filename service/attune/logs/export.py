@@ -19,9 +19,9 @@ from attune.logs.rows import day_of, rows_of
 from attune.serving.specs import reward_spec
 from attune.storage.v1.records_pb2 import PlacementRecord
 from attune.store.client import Store
-from attune.store.decisions import LoggedInteraction
 from attune.store.interactions import BEGINNING, order
 from attune.store.keys import PlacementKeys
+from attune.store.log_entries import LoggedInteraction
 from attune.store.training_log import LateEntry, TrainingLog
 
 _log = logging.getLogger(__name__)

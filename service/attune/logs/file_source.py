@@ -12,7 +12,7 @@ from attune.logs.readings import Candidate, LateReading, LeftOut, Reason, Refuse
 from attune.logs.samples import Found
 from attune.logs.sampling import sample_of
 from attune.logs.sizes import about_rows
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune_models.rewards import RewardSpec
 
 _UNNAMED = "reward"

@@ -15,9 +15,9 @@ from attune.logs.readings import Candidate, LateReading, LeftOut, Refused
 from attune.logs.sources import Source
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.client import Store
-from attune.store.decisions import RecordedOutcome
 from attune.store.interactions import BEGINNING
 from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
+from attune.store.log_entries import RecordedOutcome
 from attune.store.training_log import ImportedLate, TrainingLog, recorded_elsewhere
 
 _MOST_PER_CALL = 128

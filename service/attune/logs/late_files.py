@@ -11,7 +11,7 @@ from typing import Self
 
 from attune.logs.readings import LateReading
 from attune.storage.v1.records_pb2 import OutcomeRecord
-from attune.store.decisions import RecordedOutcome, in_order
+from attune.store.log_entries import RecordedOutcome, in_order
 from attune.store.training_log import recorded_elsewhere
 
 _CACHE_KIB = 8 << 10

@@ -15,10 +15,10 @@ from attune.logs.samples import Found
 from attune.logs.sampling import sample_of
 from attune.serving.specs import reward_spec
 from attune.store.client import Store
-from attune.store.decisions import LoggedInteraction, in_order
 from attune.store.interactions import BEGINNING, order
 from attune.store.keys import PlacementKeys
 from attune.store.late import LateOutcomes
+from attune.store.log_entries import LoggedInteraction, in_order
 from attune.store.placements import Placements
 from attune.store.training_log import TrainingLog
 from attune.v1.placement_pb2 import Placement

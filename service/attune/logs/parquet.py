@@ -13,7 +13,7 @@ from google.protobuf import json_format
 from pyarrow import parquet
 
 from attune.logs.rows import SlotRow
-from attune.store.decisions import RecordedOutcome
+from attune.store.log_entries import RecordedOutcome
 from attune.store.training_log import LateEntry
 from attune.v1.features_pb2 import Features
 from attune.v1.placement_pb2 import RewardSpec

@@ -13,7 +13,7 @@ from attune.logs.parquet import INTERACTIONS, LATE
 from attune.logs.readings import LateReading, Reading, Refused, RowError, SlotReading, customer_of, position_of, present
 from attune.logs.rows import MODES
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
-from attune.store.decisions import RecordedOutcome
+from attune.store.log_entries import RecordedOutcome
 from attune.store.training_log import recorded_elsewhere
 from attune.v1.decision_service_pb2 import Mode
 from attune.v1.features_pb2 import Features, Offer, Tags, Vector

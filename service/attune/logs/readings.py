@@ -11,8 +11,8 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from attune.storage.v1.records_pb2 import DecisionRecord
-from attune.store.decisions import RecordedOutcome
 from attune.store.keys import CUSTOMER_KEY_BYTES
+from attune.store.log_entries import RecordedOutcome
 
 _CUSTOMER = re.compile(rf"[0-9a-f]{{{2 * CUSTOMER_KEY_BYTES}}}")
 _POSITION = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 from attune.learning.entries import withdrawn
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
-from attune.store.decisions import LoggedInteraction, RecordedOutcome
 from attune.store.interactions import order
+from attune.store.log_entries import LoggedInteraction, RecordedOutcome
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_DEFAULT, MODE_FALLBACK, MODE_LEARNED, Mode
 from attune.v1.features_pb2 import Features, Offer
 from attune_models import rewards

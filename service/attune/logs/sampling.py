@@ -11,7 +11,7 @@ from attune.logs.readings import Candidate, LeftOut, Reason, Refused
 from attune.logs.rows import MODES
 from attune.logs.samples import Found, Sample
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune.v1.decision_service_pb2 import MODE_CONTROL, MODE_DEFAULT
 from attune.v1.features_pb2 import Features
 from attune_models.rewards import RewardSpec

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from attune.errors import InvalidInputError
 from attune.serving.situation import context_of, situation_of
-from attune.store.decisions import LoggedInteraction
+from attune.store.log_entries import LoggedInteraction
 from attune.store.offer_set import OfferSet, positions_of
 from attune.v1.features_pb2 import Features
 from attune_models.types import Situation

@@ -1,8 +1,8 @@
 """The training log: decisions move into it when their reward window closes, learners read it in order."""
 
 from attune.store.client import Store
-from attune.store.decisions import LoggedInteraction, logged
 from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
+from attune.store.log_entries import LoggedInteraction, logged
 from attune.store.offer_sets import OfferSets
 
 BEGINNING = "0-0"

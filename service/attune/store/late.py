@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from attune.store.client import Store
-from attune.store.decisions import RecordedOutcome, outcome_of
 from attune.store.interactions import BEGINNING
 from attune.store.keys import PlacementKeys
+from attune.store.log_entries import RecordedOutcome, outcome_of
 
 
 @dataclass(frozen=True, slots=True)

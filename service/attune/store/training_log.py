@@ -9,9 +9,9 @@ from enum import Enum
 
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, PlacementRecord, VersionRecord
 from attune.store.client import Store
-from attune.store.decisions import LoggedInteraction, RecordedOutcome, logged
 from attune.store.interactions import BEGINNING, order
 from attune.store.keys import TOMBSTONE_TTL_S, PlacementKeys
+from attune.store.log_entries import LoggedInteraction, RecordedOutcome, logged
 from attune.store.offer_sets import OfferSets
 
 _TRIMMED_PER_CALL = 10_000
