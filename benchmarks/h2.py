@@ -1,61 +1,18 @@
 """A load generator for unary gRPC calls that costs the client a few microseconds of CPU per call.
 
-It writes HTTP/2 frames straight to sockets and reads just enough of what comes back to tell when a call ended and
-whether it ended with `grpc-status` 0. It is made for `benchmarks/measure.py` and is no general client: it needs
-requests that fit the server's initial window, and a server on the same machine.
+Calls are kept in flight, or started at random times, on connections of `h2_connection`, which speaks just enough
+HTTP/2. It is made for `benchmarks/measure.py` and is no general client: it needs requests that fit the server's initial
+window, and a server on the same machine.
 """
 
 import itertools
 import random
 import select
-import socket
-import struct
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
-_DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
-_END_STREAM, _ACK = 0x1, 0x1
-_END_HEADERS = 0x4
-_FRAME = struct.Struct(">IBI")  # (length << 8 | type), flags, stream
-_WINDOW = 65_535  # of a fresh connection, and of each of its streams
-_HUGE_WINDOW = 2**31 - 1
-_GRANT = 2**29  # our receive window is topped up each time this much has come
-# Our settings forbid the server a header table, so it has to spell out the status of every call.
-_STATUS_OK = b"grpc-status\x010"
-_MAX_CONCURRENT_STREAMS = 3
-_SETTING = struct.Struct(">HI")
-_SETTINGS_SENT = struct.pack(">HIHIHI", 1, 0, 2, 0, 4, _HUGE_WINDOW)  # table size 0, no push, stream window
-_SAMPLED_EVERY = 2_000  # stream ids; every 1,000th call of a connection
-_STALLED_S = 10.0
-
-
-@dataclass(slots=True)
-class Load:
-    """What came of a run.
-
-    Attributes:
-        calls: Calls that ended with `grpc-status` 0.
-        failures: How the other calls ended, as far as it can be read.
-        wall_s: Seconds from the first call's start to the last call's end.
-        cpu_s: CPU seconds the client used within.
-        latencies_s: One per call, from its intended start to its end, in seconds; in the order of the ends.
-        samples: Messages of some of the replies.
-    """
-
-    calls: int = 0
-    failures: list[str] = field(default_factory=list)
-    wall_s: float = 0.0
-    cpu_s: float = 0.0
-    latencies_s: list[float] = field(default_factory=list)
-    samples: list[bytes] = field(default_factory=list)
-
-    @property
-    def rate(self) -> float:
-        """Calls per second."""
-        return self.calls / self.wall_s
+from benchmarks.h2_connection import STALLED_S, Connection, Load
 
 
 def closed_loop(
@@ -84,12 +41,12 @@ def closed_loop(
     """
     load = Load()
     bodies = _endless(messages)
-    peers = [_Connection(address, method, load, keeps_to_streams=keeps_to_streams) for _ in range(connections)]
+    peers = [Connection(address, method, load, keeps_to_streams=keeps_to_streams) for _ in range(connections)]
     with _measured(load, peers) as began:
         for peer in peers:
             peer.start([(began, body) for body in itertools.islice(bodies, in_flight)])
         while busy := [peer for peer in peers if peer.open]:
-            for peer in _readable(busy, _STALLED_S):
+            for peer in _readable(busy, STALLED_S):
                 ended = peer.receive()
                 now = time.perf_counter()
                 if now - began < seconds:
@@ -115,7 +72,7 @@ def open_loop(
     """
     load = Load()
     bodies = _endless(messages)
-    peers = [_Connection(address, method, load) for _ in range(connections)]
+    peers = [Connection(address, method, load) for _ in range(connections)]
     turns = itertools.cycle(peers)
     with _measured(load, peers) as began:
         starts = _arrivals(began, seconds, per_second)
@@ -124,142 +81,14 @@ def open_loop(
             while due is not None and due <= time.perf_counter():
                 next(turns).start([(due, next(bodies))])
                 due = next(starts, None)
-            patience = _STALLED_S if due is None else max(0.0, due - time.perf_counter())
+            patience = STALLED_S if due is None else max(0.0, due - time.perf_counter())
             for peer in _readable(peers, patience, may_stall=due is not None):
                 peer.receive()
     return load
 
 
-class _Connection:
-    """One HTTP/2 connection; knows what is in flight on it and writes down what came of it."""
-
-    def __init__(self, address: str, method: str, load: Load, *, keeps_to_streams: bool = True) -> None:
-        host, _, port = address.rpartition(":")
-        self._load = load
-        self._headers, self._next_headers = _header_blocks(address, method)
-        self._stream = 1
-        self._started: dict[int, float] = {}
-        self._waiting: deque[tuple[float, bytes]] = deque()
-        self._window = _WINDOW
-        self._keeps_to_streams = keeps_to_streams
-        self._most_open = _HUGE_WINDOW
-        self._ungranted = 0
-        self._rest = b""
-        self._socket = socket.create_connection((host, int(port)), timeout=_STALLED_S)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.sendall(
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-            + _frame(_SETTINGS, 0, 0, _SETTINGS_SENT)
-            + _frame(_WINDOW_UPDATE, 0, 0, (_HUGE_WINDOW - _WINDOW).to_bytes(4))
-        )
-
-    def fileno(self) -> int:
-        """Lets `select` wait for the connection."""
-        return self._socket.fileno()
-
-    def close(self) -> None:
-        """Ends the connection."""
-        self._socket.close()
-
-    @property
-    def open(self) -> int:
-        """Calls that have not ended yet."""
-        return len(self._started) + len(self._waiting)
-
-    def start(self, calls: Iterable[tuple[float, bytes]]) -> None:
-        """Starts calls, or keeps them until the server's window has room and it takes one more call at a time.
-
-        Args:
-            calls: For each call its intended start, in seconds of `time.perf_counter`, and its request.
-        """
-        self._waiting.extend(calls)
-        frames = []
-        while self._waiting and self._window >= len(self._waiting[0][1]) + 5 and len(self._started) < self._most_open:
-            began, message = self._waiting.popleft()
-            self._started[self._stream] = began
-            self._window -= len(message) + 5
-            frames.append(_frame(_HEADERS, _END_HEADERS, self._stream, self._headers))
-            frames.append(_frame(_DATA, _END_STREAM, self._stream, b"\0" + len(message).to_bytes(4) + message))
-            self._headers = self._next_headers
-            self._stream += 2
-        if frames:
-            # Blocks only if the server stops reading what it has given us a window for; then the timeout ends the run.
-            self._socket.sendall(b"".join(frames))
-
-    def receive(self) -> int:
-        """Reads what has come.
-
-        Returns:
-            How many calls ended.
-
-        Raises:
-            ConnectionError: The server ended the connection, or broke the protocol as it is understood here.
-        """
-        chunk = self._socket.recv(1 << 16)
-        if not chunk:
-            raise ConnectionError(f"the server closed the connection with {self.open} calls open")
-        came = self._rest + chunk
-        before = len(self._started)
-        now = time.perf_counter()
-        at, end = 0, len(came)
-        while at + 9 <= end:
-            word, flags, stream = _FRAME.unpack_from(came, at)
-            stop = at + 9 + (word >> 8)
-            if stop > end:
-                break
-            self._handle(word & 0xFF, flags, stream, came[at + 9 : stop], now)
-            at = stop
-        self._rest = came[at:]
-        ended = before - len(self._started)
-        if self._waiting:
-            self.start(())
-        return ended
-
-    def _handle(self, kind: int, flags: int, stream: int, payload: bytes, now: float) -> None:
-        """Handles a frame."""
-        if kind == _HEADERS:
-            if flags & _END_STREAM:
-                self._end(stream, now, "" if _STATUS_OK in payload else str(payload))
-        elif kind == _DATA:
-            self._ungranted += len(payload)
-            if stream % _SAMPLED_EVERY == 1:
-                self._load.samples.append(payload[5:])
-        elif kind == _RST_STREAM:
-            # A server that has answered without reading the request to its end resets what has ended already.
-            if stream in self._started:
-                self._end(stream, now, f"RST_STREAM {payload.hex()}")
-        else:
-            self._handle_control(kind, flags, stream, payload)
-
-    def _handle_control(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        """Handles what concerns the connection and not a call."""
-        if kind == _WINDOW_UPDATE and stream == 0:
-            self._window += int.from_bytes(payload)
-            self.start(())
-        elif kind in {_PING, _SETTINGS} and not flags & _ACK:
-            if kind == _SETTINGS and self._keeps_to_streams:
-                self._most_open = dict(_SETTING.iter_unpack(payload)).get(_MAX_CONCURRENT_STREAMS, self._most_open)
-            self._socket.sendall(_frame(kind, _ACK, 0, payload if kind == _PING else b""))
-        elif kind == _GOAWAY:
-            raise ConnectionError(f"the server sent GOAWAY: {payload!r}")
-
-    def _end(self, stream: int, now: float, failure: str) -> None:
-        """Writes down that a call ended; a server that refuses one may send RST_STREAM after its status."""
-        began = self._started.pop(stream, None)
-        if began is None:
-            return
-        if failure:
-            self._load.failures.append(failure)
-        else:
-            self._load.calls += 1
-            self._load.latencies_s.append(now - began)
-        if self._ungranted > _GRANT:
-            self._socket.sendall(_frame(_WINDOW_UPDATE, 0, 0, self._ungranted.to_bytes(4)))
-            self._ungranted = 0
-
-
 @contextmanager
-def _measured(load: Load, peers: Sequence[_Connection]) -> Iterator[float]:
+def _measured(load: Load, peers: Sequence[Connection]) -> Iterator[float]:
     """Writes wall and CPU time of the block into `load`, and closes the connections. Gives the start."""
     began, cpu = time.perf_counter(), time.process_time()
     try:
@@ -283,32 +112,9 @@ def _arrivals(began: float, seconds: float, per_second: float) -> Iterator[float
         yield at
 
 
-def _readable(peers: Sequence[_Connection], timeout_s: float, *, may_stall: bool = False) -> list[_Connection]:
+def _readable(peers: Sequence[Connection], timeout_s: float, *, may_stall: bool = False) -> list[Connection]:
     """Waits for connections that have something to read. `select` because `epoll` rounds waits up to 1 ms."""
     ready, _, _ = select.select(peers, (), (), timeout_s)
     if not ready and not may_stall:
         raise TimeoutError(f"nothing came from the server for {timeout_s} s, {sum(p.open for p in peers)} calls open")
     return ready
-
-
-def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    """Writes one frame."""
-    return _FRAME.pack(len(payload) << 8 | kind, flags, stream) + payload
-
-
-def _header_blocks(address: str, method: str) -> tuple[bytes, bytes]:
-    """Writes the request headers: spelt out for the first call of a connection, by index for the others.
-
-    Index 0x83 is `:method: POST`, 0x86 `:scheme: http`; what a block spells out goes to index 62, and pushes what was
-    there before one place up (RFC 7541).
-    """
-    spelt = {
-        b":path": method.encode(),
-        b":authority": address.encode(),
-        b"content-type": b"application/grpc",
-        b"te": b"trailers",
-        b"user-agent": b"attune-benchmarks",
-    }
-    fields = [b"\x40" + bytes([len(name)]) + name + bytes([len(value)]) + value for name, value in spelt.items()]
-    places = bytes(0x80 | 61 + place for place in range(len(spelt), 0, -1))
-    return b"\x83\x86" + b"".join(fields), b"\x83\x86" + places
