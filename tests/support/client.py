@@ -188,6 +188,7 @@ class Client:
         seen = self.status(placement)
 
         def learned() -> bool:
+            """Look, and tell whether everything is learned."""
             nonlocal seen
             seen = self.status(placement)
             return seen.pending == 0 and seen.learned == seen.interactions >= interactions

@@ -216,6 +216,7 @@ def _ruled_out(means: Sequence[BoundedMean], paths: Sequence[Path], truth: Float
 
 def _log_wealth(excess: Floats, variance: Floats) -> Floats:
     def log_gamma(shape: Floats, end: Floats) -> Floats:
+        """Return the logarithm of the lower incomplete gamma function."""
         return np.asarray(np.log(special.gammainc(shape, end)) + special.gammaln(shape))
 
     shape, start = variance + RHO, np.array(RHO)

@@ -22,11 +22,13 @@ every_spec = pytest.mark.parametrize(
 
 
 def offer(number: int) -> PlainAction:
+    """Return an offer: one of 5 prices, one of 3 topics."""
     topic = f"topic {number % 3}"
     return PlainAction(f"{number}", FeatureSet(numeric={"price": float(number % 5)}, categorical={"topic": topic}))
 
 
 def asked(user: int, first: int = 0, n_actions: int = 4) -> Situation:
+    """Return a user's choice among offers from a number on."""
     features = FeatureSet(categorical={"user": f"{user}"}, tags={"seen": ValueList(["x", f"{user % 2}"])})
     return situation(features, map(offer, range(first, first + n_actions)))
 
@@ -49,11 +51,13 @@ def log(n_rounds: int, seed: int = 1) -> list[Interaction]:
 
 
 def new(spec: LinearSpec) -> Policy:
+    """Return a policy that has learned nothing."""
     assert isinstance(spec, LinearUcbSpec | LinearThompsonSpec)
     return build(PolicySpec(spec))
 
 
 def learned(spec: LinearSpec, interactions: list[Interaction]) -> Policy:
+    """Return a policy that has learned these interactions."""
     policy = new(spec)
     for interaction in interactions:
         policy.learn(interaction)

@@ -63,6 +63,7 @@ def settled(address: str, placement: str, timeout_s: float = 30.0) -> placements
     """Waits until every window has closed and everything is learned."""
 
     def everything_learned() -> placements.PlacementStatus | None:
+        """Return the status if nothing is left to be learned."""
         now = status(address, placement)
         learned = now.learned + now.set_aside == now.interactions == now.decisions
         is_settled = now.pending == 0 and learned and not now.HasField("learner_lag")

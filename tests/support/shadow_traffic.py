@@ -37,6 +37,7 @@ POPULAR = Challenger(name="popular", policy=PolicySpec(popularity=PopularitySpec
 
 
 def placement(*challengers: Challenger, **fields: object) -> Placement:
+    """Return a placement with these challengers."""
     spec = reward(WINDOW_S, min=0.0, max=1.0)
     return with_defaults(Placement(name="home", reward=spec, challengers=challengers, **fields))  # type: ignore[arg-type]
 
@@ -125,6 +126,7 @@ class Learner:
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout_s: float = 60.0) -> None:
+    """Wait until a condition holds."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not await condition():
         assert asyncio.get_running_loop().time() < deadline, f"waited {timeout_s} s for {what}"
@@ -135,6 +137,7 @@ async def settled(store: Store, keys: PlacementKeys, made: int) -> None:
     """Wait until every decision is in the log, and every challenger was weighed to its end."""
 
     async def is_settled() -> bool:
+        """Tell whether they are."""
         logged = await store.redis.xlen(keys.interactions)  # first: what is logged after this look is not the end
         extent = await TrainingLog(store).extent(keys)
         records = await Challengers(store).records(keys)
@@ -146,21 +149,30 @@ async def settled(store: Store, keys: PlacementKeys, made: int) -> None:
 
 
 def logged(store: Store, keys: PlacementKeys, n: int) -> Callable[[], Awaitable[bool]]:
+    """Return what tells whether so many decisions are in the log."""
+
     async def check() -> bool:
+        """Look."""
         return bool(await store.redis.xlen(keys.interactions) == n)
 
     return check
 
 
 def stored(store: Store, keys: PlacementKeys, n: int) -> Callable[[], Awaitable[bool]]:
+    """Return what tells whether so many challengers were committed."""
+
     async def check() -> bool:
+        """Look."""
         return len(await Challengers(store).records(keys)) == n
 
     return check
 
 
 def learned(store: Store, keys: PlacementKeys, n: int) -> Callable[[], Awaitable[bool]]:
+    """Return what tells whether the newest version has learned so many interactions."""
+
     async def check() -> bool:
+        """Look."""
         head = await Versions(store).head(keys)
         return head is not None and head.interactions == n
 
