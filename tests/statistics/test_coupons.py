@@ -10,11 +10,12 @@ from statistics import fmean, stdev
 
 import numpy as np
 import pytest
-from benchmarks import personalization
+from benchmarks import drivers
+from benchmarks.drivers import visits
 from benchmarks.learning.coupons import Coupons
 from benchmarks.learning.policies import DEFAULT, POLICIES
 from benchmarks.learning.runner import rewards_of
-from benchmarks.personalization import ALL, CONTEXT_ONLY, Difference, difference, values, visits
+from benchmarks.personalization import ALL, CONTEXT_ONLY, Difference, difference, values
 
 WORSE_BY_AT_MOST = 0.02
 """What counts as not worse where nothing is known of a driver: a thirtieth of what a decision earns. The lower end of a
@@ -69,4 +70,4 @@ def test_nothing_is_known_of_a_third_and_profiles_grow(reference_data: Path) -> 
     assert abs(came.is_unknown.mean() - 1 / 3) < 0.1
     assert all(not of.ByteSize() for of, unknown in zip(came.profiles, came.is_unknown, strict=True) if unknown)
     tenures = [of.numeric["customer.tenure_days"] for of in came.profiles if "customer.tenure_days" in of.numeric]
-    assert personalization.DAYS < max(tenures) <= personalization.DAYS + personalization.DAYS_BEFORE
+    assert drivers.DAYS < max(tenures) <= drivers.DAYS + drivers.DAYS_BEFORE
