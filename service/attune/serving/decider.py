@@ -92,7 +92,7 @@ class Decider:
         try:
             drawn = self._steps.draft(request, live, event_id, now_ms, visitor)
         except NothingEligibleError as error:
-            return await self._steps.nothing(request, live, event_id, error)
+            return await self._steps.nothing(request, live, event_id, error, visitor)
         await self._steps.draw(drawn, now_ms)
         adding = self._steps.note(drawn)
         try:
@@ -100,7 +100,7 @@ class Decider:
         except ExpectedError as error:
             await self._steps.settle(drawn, adding, error)
             raise
-        if adding is not None or drawn.charge is not None:
+        if adding is not None or drawn.charge is not None or decided.record is not drawn:
             await self._steps.settle(drawn, adding, decided)
         return decided
 
@@ -202,7 +202,7 @@ class Decider:
             try:
                 return self._steps.draft(request, live, event_id, now_ms, visitor)
             except NothingEligibleError as error:
-                return await self._steps.nothing(request, live, event_id, error)
+                return await self._steps.nothing(request, live, event_id, error, visitor)
         except ExpectedError as error:
             return error
 

@@ -14,7 +14,7 @@ from attune.serving.budgets import Budgets
 from attune.serving.circumstances import Visitor
 from attune.serving.decided import Decided, repeated
 from attune.serving.drawing import Draft, draft
-from attune.serving.impressions import impressions
+from attune.serving.impressions import impressions, impressions_of
 from attune.serving.joining import circumstances_of
 from attune.serving.live import LivePlacement
 from attune.serving.live_offers import LiveOffers
@@ -94,6 +94,8 @@ class Steps:
         is_shown = isinstance(result, Decided) and result.record is drawn
         if adding is not None:
             await (adding.done() if is_shown else adding.take_back())
+        if isinstance(result, Decided) and not is_shown:
+            await self._make_up(drawn.request, drawn.live, drawn.visitor, result.record)
         if drawn.charge is None or self._budgets is None:
             return
         if is_shown:
@@ -109,14 +111,34 @@ class Steps:
         return repeated(await self._decisions.found(drawn.live.keys, found), drawn.request, self._keys)
 
     async def nothing(
-        self, request: DecideEnvelope, live: LivePlacement, event_id: str, error: NothingEligibleError
+        self,
+        request: DecideEnvelope,
+        live: LivePlacement,
+        event_id: str,
+        error: NothingEligibleError,
+        visitor: Visitor | None,
     ) -> Decided:
         """Return what was decided for a request when something was eligible, or what is answered without anything."""
         if request.event_id and (first := await self._made_before(request, live)) is not None:
-            return repeated(first, request, self._keys)
+            decided = repeated(first, request, self._keys)
+            await self._make_up(request, live, visitor, first)
+            return decided
         if error.shows_nothing or live.placement.when_nothing_eligible.HasField("empty"):
             return Decided(DecisionRecord(event_id=event_id, mode=MODE_EMPTY), (), logged=False)
         raise error
+
+    async def _make_up(
+        self, request: DecideEnvelope, live: LivePlacement, visitor: Visitor | None, first: Draft | DecisionRecord
+    ) -> None:
+        """Note in the history what a repeated request is going to show, where that was not noted the first time.
+
+        Journal and history may be on different servers: whoever decided first may have been killed in between.
+        """
+        if self._visitors is None or visitor is None or not visitor.key or request.deferred:
+            return
+        if isinstance(first, DecisionRecord) and first.customer:
+            shown = impressions_of(first, live.keys.name, self._offers(live), first.decided_at_ms)
+            await self._visitors.remember(visitor.key, shown)
 
     async def _made_before(self, request: DecideEnvelope, live: LivePlacement) -> DecisionRecord | None:
         """Return what is in the store under a request's event_id, waiting for it no longer than a decision may."""
