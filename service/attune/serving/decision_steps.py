@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from attune.errors import ExpectedError, NotFoundError, NothingEligibleError, StoreUnavailableError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.serving.budgets import Budgets
+from attune.serving.budgets import Budgets, Charge
 from attune.serving.circumstances import Visitor
 from attune.serving.decided import Decided, repeated
 from attune.serving.drawing import Draft, draft
@@ -89,6 +89,15 @@ class Steps:
         shown = impressions(drawn)
         return self._visitors.note(visitor, shown) if shown else None
 
+    async def along(self, drawn: Draft, charge: Charge, adding: Adding | None) -> Callable[[], None]:
+        """Return what sends, right before a decision, what has to be in the store before it.
+
+        Who is killed in between has not written what is not counted: whoever repeats the request is going to show it.
+        """
+        if self._budgets is not None and not self._budgets.precede(drawn.live.keys.spec):
+            await charge.counted()
+        return charge.send if adding is None else _both(charge.send, adding.send)
+
     async def settle(self, drawn: Draft, adding: Adding | None, result: Decided | ExpectedError) -> None:
         """Wait until what a decision shows is in the history, and counted; or take it back, where it is not shown."""
         is_shown = isinstance(result, Decided) and result.record is drawn
@@ -153,3 +162,11 @@ class Steps:
             raise StoreUnavailableError(
                 f"it is not known what was decided before: {str(error) or 'no answer in time'}"
             ) from error
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def both() -> None:
+        first()
+        second()
+
+    return both
