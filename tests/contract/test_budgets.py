@@ -7,19 +7,28 @@ from contextlib import ExitStack
 
 import pytest
 
+from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.allowances import day_of, zone_of
 from attune.serving.budgets import Budgets
 from attune.serving.circumstances import Circumstances
+from attune.serving.decider import Decider
 from attune.serving.guard import AtMost, Exclusion
 from attune.serving.guard_checks.budgets import BudgetsCheck
+from attune.serving.live import LivePlacements
 from attune.serving.terms import OfferTerms, Terms
 from attune.store.budgets import BudgetCounts, DayOfOffer, Used
 from attune.store.client import Store
-from attune.store.keys import BUDGET_TTL_S, budgets_key
+from attune.store.decisions import Decisions
+from attune.store.journal import Journal
+from attune.store.keys import BUDGET_TTL_S, PlacementKeys, budgets_key
+from attune.store.offer_sets import OfferSets
 from attune.store.pipe import Pipe
+from attune.store.placements import Placements
+from attune.store.versions import Versions
 from attune.v1.catalog_service_pb2 import Budget
 from attune.v1.decision_service_pb2 import EXCLUSION_REASON_BUDGET
 from attune.v1.features_pb2 import Features
+from live_offers import live_offers
 
 N_CLIENTS = 8
 
@@ -180,6 +189,42 @@ async def test_while_the_store_is_away_it_is_counted_here_and_told_later(
     assert int(await store.redis.hget(budgets_key(today()), "iboots")) in (3, 4)
     await server.decide()
     assert not await server.decide()
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize("many", [False, True])
+async def test_what_is_in_the_journal_was_counted_before(
+    store: Store, pipe: Pipe, home: PlacementKeys, *, many: bool
+) -> None:
+    """Whoever is killed has written nothing that is not counted: who repeats the request is going to show it."""
+    live = LivePlacements(Placements(store), Versions(store))
+    offered = live_offers(["boots"], terms={"boots": boots(99)})
+    await OfferSets(store).register(home, offered.offer_set)
+    budgets = Budgets(BudgetCounts(pipe))
+    decider = Decider(live, lambda _: offered, Journal(pipe), Decisions(store), budgets=budgets)
+    await decider.decide(DecideEnvelope(placement="home", slots=1))
+    asked = [DecideEnvelope(placement="home", slots=1, event_id=f"e{i}") for i in range(20)]
+    async with store.redis.monitor() as monitor:
+        deciding = []
+        for each in asked:  # one in each turn of the loop: the store is still counting for those before
+            one = decider.decide_many([each]) if many else decider.decide(each)
+            deciding.append(asyncio.create_task(one))
+            await asyncio.sleep(0)
+        await asyncio.gather(*deciding)
+        n_counted = n_written = 0
+        while n_written < len(asked):
+            command = (await monitor.next_command())["command"]
+            n_counted += int(command.split(" ")[3]) if command.startswith("HINCRBY") and "iboots" in command else 0
+            n_written += command.startswith(f"SET {home.events}")
+            assert n_written <= n_counted
+    await budgets.close()
+
+
+async def test_where_budgets_are_on_another_server_a_decision_waits_for_its_charge(store: Store, pipe: Pipe) -> None:
+    del store
+    counts, keys = BudgetCounts(pipe), [PlacementKeys(f"p{i}").spec for i in range(20)]
+    await counts.add({DayOfOffer(today(), "boots"): Used(1, 0)})
+    assert [counts.precede(key) for key in keys] == [pipe.link(key) is pipe.link(budgets_key("")) for key in keys]
 
 
 async def test_one_reply_shows_an_offer_on_no_more_channels_than_its_budget_has_left(store: Store, pipe: Pipe) -> None:

@@ -1,8 +1,10 @@
 """Erasing customers, on a real store: what is theirs goes, what is another's stays, and whoever dies in between."""
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from attune.store.client import Store
 from attune.store.erasing import PlacementErasing
 from attune.store.erasures import Erasures, rewrite
 from attune.store.journal import Journal
-from attune.store.keys import CustomerKeys
+from attune.store.keys import ERASURES_LEASE, CustomerKeys
 from attune.store.outcomes import Outcomes
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
@@ -33,6 +35,8 @@ from erasing import (
     learning,
     live,
 )
+
+LEASE_MS = 150
 
 
 async def test_what_waits_goes_and_what_others_have_stays(store: Store, pipe: Pipe) -> None:
@@ -134,6 +138,66 @@ async def test_who_was_overtaken_does_not_end_what_came_after(store: Store, pipe
     [removed] = (await Erasures(store).receipt(receipt.receipt_id)).placements
     assert (removed.interactions, removed.rebuilt_version > 0) == (1, True)
     assert await every_key_of(store, home.erasing) == await every_key_of(store, home.erased) == []
+
+
+class Slow(Store):
+    """A client that waits before it removes anything from a log."""
+
+    def __init__(self, store: Store) -> None:
+        """Work as another one does."""
+        vars(self).update(vars(store))
+
+    async def run(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
+        """Run a script, later."""
+        if name == "erase_logged":
+            await asyncio.sleep(4 * LEASE_MS / 1000)
+        return await super().run(name, keys, args)
+
+
+async def erasing_slowly(store: Store, pipe: Pipe) -> "asyncio.Task[bool]":
+    """Return an eraser at work for many times its lease."""
+    home, told = await applied(store, "home"), [Told(number, Random(number)) for number in range(5)]
+    async with learning(store):
+        await live(store, pipe, home, told)
+        await learned(store, home, 5)
+    await erasures(store).erase(told[0].id)
+    await asyncio.sleep(0.01)
+    return asyncio.create_task(Eraser(Slow(store), "first", 0.0, rewrites=False, lease_ms=LEASE_MS).look())
+
+
+async def test_nobody_else_begins_what_takes_longer_than_a_lease(store: Store, pipe: Pipe) -> None:
+    working = await erasing_slowly(store, pipe)
+    taken = []
+    while not working.done():
+        await asyncio.sleep(LEASE_MS / 3000)
+        taken.append(await Erasures(store).take("second", LEASE_MS))
+    assert (taken[:6], await working) == ([False] * 6, True)
+
+
+async def test_who_was_overtaken_stops(store: Store, pipe: Pipe, caplog: pytest.LogCaptureFixture) -> None:
+    working = await erasing_slowly(store, pipe)
+    await asyncio.sleep(LEASE_MS / 1000)
+    await store.redis.set(ERASURES_LEASE, "second", px=10_000)
+    assert await working
+    assert "somebody else carries out the erasures" in caplog.text
+    assert (await Placements(store).numbers("home")).interactions == 5  # nothing was removed by this one
+
+
+async def test_a_repeated_request_does_not_bring_back_what_was_shown(store: Store, pipe: Pipe) -> None:
+    """It was repeated after the history was gone, and before the decision was."""
+    home, anna = await applied(store, "home"), Told(1, Random(1))
+    await Journal(pipe).append(home, WINDOW_MS, anna.event_id, anna.record.SerializeToString())
+    await erasures(store).erase(anna.id)
+    key, again = CustomerKeys(IDS.of(anna.id).key).seen, SeenRecord(at_ms=1, placement="home", event_id=anna.event_id)
+
+    class Repeated(Slow):
+        async def run(self, name: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
+            if name == "erase_pending":
+                await store.redis.rpush(key, again.SerializeToString())
+            return await super().run(name, keys, args)
+
+    await done(store, Eraser(Repeated(store), "test", 0.0, rewrites=False))
+    assert not await store.redis.exists(key)
 
 
 @pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.long)])

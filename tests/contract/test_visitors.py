@@ -226,6 +226,45 @@ async def test_a_repeated_request_is_the_same_though_more_is_known_by_then(shop:
     assert len(await shop.seen()) == 1
 
 
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("eligible", [False, True])
+async def test_an_impression_that_was_not_noted_the_first_time_is_noted_when_the_request_is_repeated(
+    shop: Shop, store: Store, *, many: bool, eligible: bool
+) -> None:
+    """Who decides may be killed when the journal has the decision, and the history, on another server, does not."""
+    asked = [request(event_id="e"), request(event_id="f")]
+    results = [await shop.decider.decide(each) for each in asked]
+    was = await shop.seen()
+    await store.redis.delete(CustomerKeys(IDS.of("anna").key).seen)
+    if not eligible:
+        await shop.apply(guardrails=NOBODY)
+        await shop.live.refresh(["home"])
+    for _ in range(3):
+        again = await shop.decider.decide_many(asked) if many else [await shop.decider.decide(each) for each in asked]
+        assert list(map(drawn, again)) == list(map(drawn, results))
+        assert list(await shop.seen()) == list(was)
+
+
+async def test_a_repeated_request_does_not_bring_back_what_may_not_be_kept(shop: Shop) -> None:
+    await shop.decider.decide(request(event_id="e"))
+    await shop.allow(PURPOSE_PERSONALIZATION, granted=False)
+    await shop.decider.decide(request(event_id="e"))
+    assert await shop.seen() == []
+    await shop.decider.decide(request(event_id="f"))
+    await shop.allow(PURPOSE_PERSONALIZATION, granted=True)
+    await shop.decider.decide(request(event_id="f"))  # was decided for nobody
+    assert await shop.seen() == []
+
+
+async def test_who_activates_again_notes_what_whoever_was_killed_did_not(shop: Shop) -> None:
+    await shop.decider.decide(request(event_id="e", deferred=True))
+    live = await shop.live.get("home")
+    assert await Activator(no_offers, shop.decisions).activate(live, "e")  # and not noted
+    activator = Activator(no_offers, shop.decisions, shop.visitors)
+    assert [await activator.activate(live, "e") for _ in range(3)] == [False] * 3
+    assert [each.event_id for each in await shop.seen()] == ["e"]
+
+
 async def test_nobody_can_try_out_ids_on_what_is_stored_of_a_request(shop: Shop) -> None:
     """The digest of a request is of the customer's id, too, and everything else that it is of is in the record."""
     await shop.allow(PURPOSE_PERSONALIZATION, granted=False)

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from attune.v1.catalog_service_pb2 import Budget
+from attune.v1.catalog_service_pb2 import Budget, PutOffersRequest
 from attune.v1.condition_pb2 import Condition
 from attune.v1.customer_service_pb2 import (
     PURPOSE_PERSONALIZATION,
@@ -51,7 +51,7 @@ from attune.v1.placement_pb2 import (
     OfferSelector,
     QuietHours,
 )
-from client import DEADLINE_S, Client
+from client import DEADLINE_S, Client, refused
 from messages import control, fixed, kept, offers, outcome, reward, softmax, uniform
 from service import RunningService
 
@@ -59,6 +59,7 @@ DAY = timedelta(days=1)
 CHANNELS = (ChannelSpec(name="email", cost=0.01), ChannelSpec(name="push"), ChannelSpec(name="sms", cost=0.07))
 NAMES = [channel.name for channel in CHANNELS]
 CLIENTS = 8
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +74,8 @@ def client(service: RunningService) -> Iterator[Client]:
         connected.empty_catalog()
 
 
-def apply(client: Client, name: str = "messages", **fields: Any) -> None:
-    client.apply(name, **({"policy": uniform(), "channels": CHANNELS} | fields))
+def apply(client: Client, name: str = "messages", **fields: Any) -> list[str]:
+    return list(client.apply(name, **({"policy": uniform(), "channels": CHANNELS} | fields)).warnings)
 
 
 def ask(client: Client, placement: str = "messages", **fields: Any) -> DecideResponse:
@@ -277,6 +278,20 @@ def test_a_budget_pays_for_the_offer_and_its_channel(client: Client) -> None:
             spent += costs[answer.choices[0].channel]
     client.take_out("flyer")
     assert 0.0 < spent <= 0.1 + 1e-9
+
+
+def test_a_budget_is_refused_where_showing_the_offer_costs_nothing(client: Client) -> None:
+    apply(client)
+    costs_nothing = kept("flyer", budget=Budget(spend_per_day=1.0))
+    client.put(costs_nothing)  # by mail and by sms it does
+    for where in ({"channels": ["push"]}, {"placements": ["another"]}):
+        put = PutOffersRequest(offers=[kept("fine"), kept("wrong", budget=costs_nothing.budget, **where)])
+        refusal = refused(client.catalog.PutOffers, put)
+        assert (refusal.code, refusal.violations[0][0]) == (INVALID, "offers[1].budget.spend_per_day")
+    assert apply(client) == []
+    [warning] = apply(client, channels=[ChannelSpec(name="push")])
+    assert warning.startswith('channels: "flyer" may be shown here and cost')
+    client.take_out("flyer")
 
 
 def test_which_channel_to_use_is_learned_explained_and_reported(client: Client) -> None:

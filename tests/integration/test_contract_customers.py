@@ -152,7 +152,8 @@ def _bad_activities() -> Iterator[tuple[dict[str, Any], str, str]]:
     yield {"customer_id": ""}, "customer_id", "nothing"
     yield {"customer_id": LONG}, "customer_id", "257"
     yield {"activity_id": LONG}, "activity_id", "257"
-    yield {"channel": "é" * 32 + "x"}, "channel", "65"
+    for channel in ("c" * 65, "E-Mail", "eve@example.com", "a.b", "web\n", "mağaza"):
+        yield {"channel": channel}, "channel", channel[:64]
     for name in ("", "Page", "1st", "page view", "p" * 65, "sayfa_görüntüleme"):
         yield {"name": name}, "name", name[:64]
     yield {"features": features(**mixed_features(201))}, "features.dense", "no vectors"

@@ -245,6 +245,7 @@ BAD_OFFERS: list[tuple[dict[str, Any], str, str]] = [
         ({"budget": Budget(spend_per_day=spend), "cost": 1.0}, "budget.spend_per_day", f"{spend:g}")
         for spend in (0.0, -1.0, math.nan, math.inf)
     ),
+    ({"budget": Budget(spend_per_day=5.0)}, "budget.spend_per_day", "neither"),
     *(({"cost": cost}, "cost", f"{cost:.10g}") for cost in (-0.01, 1e6 + 1, math.nan, math.inf)),
     ({"budget": Budget(impressions_per_day=1, time_zone="Europe")}, "budget.time_zone", "Europe"),
     ({"category": "é" * 128 + "x"}, "category", "257"),

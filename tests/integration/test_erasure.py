@@ -11,8 +11,8 @@ import pytest
 import redis
 from pyarrow import parquet
 
-from attune.cli import app
-from attune.cli.failures import BAD_SETTING
+from attune.cli import app, erasure_wait
+from attune.cli.failures import BAD_SETTING, UNAVAILABLE
 from attune.serving.customer_ids import CustomerIds
 from attune.store.data_dir import running_url
 from attune.v1.customer_service_pb2 import (
@@ -154,6 +154,28 @@ def test_receipts_are_found_by_their_ids(client: Client) -> None:
         ):
             refusal = refused(rpc, request)
             assert (refusal.code, refusal.violations[0][0]) == (INVALID, field)
+
+
+def test_who_waits_is_told_what_for_and_not_for_ever(
+    own: RunningService, client: Client, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure_wait, "SAY_EVERY_S", 0.3)
+    client.apply("home", reward=reward(1))
+    learner = own.children()["learner"]
+    os.kill(learner, signal.SIGSTOP)
+    try:
+        asked = ["customers", "erase", "nobody", "--wait", "--timeout", "1", "--address", own.address]
+        assert app.run(asked) == UNAVAILABLE
+    finally:
+        os.kill(learner, signal.SIGCONT)
+    told = capsys.readouterr()
+    receipt_id = told.out.removeprefix("receipt ").partition(":")[0]
+    waiting, *_, failed = told.err.splitlines()
+    assert waiting.startswith("waiting since ")
+    assert "not done within 1 s" in failed
+    assert f"attune customers erasure {receipt_id}" in failed
+    wait_until(lambda: receipt(client, receipt_id).HasField("completed_at"), "it to be done all the same")
+    client.delete("home")
 
 
 def test_the_command_line_shows_a_receipt(own: RunningService, capsys: pytest.CaptureFixture[str]) -> None:

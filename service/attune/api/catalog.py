@@ -6,7 +6,14 @@ from contextlib import suppress
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from attune.api.catalog_validation import check_ids, check_listing, check_offer_id, check_offers
+from attune.api.catalog_validation import (
+    are_free,
+    check_ids,
+    check_listing,
+    check_offer_id,
+    check_offers,
+    check_spending,
+)
 from attune.serving.catalog import LiveCatalog
 from attune.serving.catalog_copy import KnownOffer, lifetime_ms
 from attune.serving.segments import LiveSegments, up_to_date
@@ -46,6 +53,8 @@ class CatalogServicer:
     async def PutOffers(self, request: PutOffersRequest) -> PutOffersResponse:  # noqa: N802 - the contract's name
         """Put offers into the catalogue."""
         await check_offers(request.offers, await up_to_date(self._segments))
+        if are_free(request.offers):
+            check_spending(request.offers, await self._live.placements())
         put = await self._catalog.put(request.offers)
         await self._live.catch_up()
         return PutOffersResponse(

@@ -15,6 +15,7 @@ from attune.serving.conditions import Conditions
 from attune.store.keys import PLACEMENT_NAME
 from attune.tasks import in_turns
 from attune.v1.catalog_service_pb2 import Budget, CatalogOffer, ListOffersRequest
+from attune.v1.placement_pb2 import Placement
 from attune_models.features import FeatureError, encode_action
 
 MAX_AT_ONCE = 1000
@@ -47,6 +48,29 @@ async def check_offers(offers: Sequence[CatalogOffer], segments: Conditions | No
         if len(found) >= _MAX_VIOLATIONS:
             break
     refuse(found)
+
+
+def are_free(offers: Sequence[CatalogOffer]) -> bool:
+    """Tell whether some offer has a budget to spend and no cost of its own: then channels have to cost something."""
+    return any(map(_is_free, offers))
+
+
+def check_spending(offers: Sequence[CatalogOffer], placements: Sequence[Placement]) -> None:
+    """Check that what may be spent on offers is spent by showing them.
+
+    Args:
+        offers: Valid ones.
+        placements: All there are.
+
+    Raises:
+        InvalidInputError: Nothing would ever be spent on some of them: their budgets would never end.
+    """
+    said = "expected an offer with a cost, or a placement that shows it on a channel with a cost"
+    refuse(
+        Violation(f"offers[{i}].budget.spend_per_day", f"{said}, got neither: it would never be used up")
+        for i, offer in enumerate(offers)
+        if _is_free(offer) and not any(_is_paid(offer, placement) for placement in placements)
+    )
 
 
 def check_ids(ids: Sequence[str]) -> None:
@@ -119,6 +143,16 @@ def _budget_violations(budget: Budget) -> Iterator[Violation]:
     if has_spend:
         yield from between("spend_per_day", budget.spend_per_day, 0, MAX_SPEND_PER_DAY, above=True)
     yield from time_zone_violations("time_zone", budget.time_zone)
+
+
+def _is_free(offer: CatalogOffer) -> bool:
+    return offer.budget.HasField("spend_per_day") and not offer.cost
+
+
+def _is_paid(offer: CatalogOffer, placement: Placement) -> bool:
+    if offer.placements and placement.name not in offer.placements:
+        return False
+    return any(each.cost and (not offer.channels or each.name in offer.channels) for each in placement.channels)
 
 
 def _feature_violations(offer: CatalogOffer) -> Iterator[Violation]:

@@ -81,13 +81,19 @@ def activity_violations(activity: Activity, now_ms: int, allowed: Collection[str
     yield from id_violations("customer_id", activity.customer_id)
     if activity.activity_id:
         yield from id_violations("activity_id", activity.activity_id)
-    if not ACTIVITY_NAME.fullmatch(activity.name):
-        said = "expected 1 to 64 characters of a-z, 0-9, _ and -, starting with a letter"
-        yield Violation("name", f'{said}, got "{activity.name[:80]}"')
-    yield from _channel_violations("channel", activity.channel)
+    yield from _name_violations("name", activity.name)
+    # It is part of the name of a feature, as the name is: `customer.on.<channel>.days_since`.
+    if activity.channel:
+        yield from _name_violations("channel", activity.channel)
     yield from _features_violations("features", activity.features, MAX_ACTIVITY_FEATURES, allowed)
     if activity.HasField("occurred_at"):
         yield from _past_violations("occurred_at", activity.occurred_at, now_ms)
+
+
+def _name_violations(field: str, name: str) -> Iterator[Violation]:
+    if not ACTIVITY_NAME.fullmatch(name):
+        said = "expected 1 to 64 characters of a-z, 0-9, _ and -, starting with a letter"
+        yield Violation(field, f'{said}, got "{name[:80]}"')
 
 
 def check_preferences(request: SetPreferencesRequest, allowed: Collection[str]) -> None:

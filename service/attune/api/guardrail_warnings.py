@@ -8,6 +8,7 @@ from attune.api.channel_validation import channel_warnings
 from attune.api.condition_validation import condition_warnings
 from attune.serving.conditions import Conditions
 from attune.serving.guard_checks.quiet_hours import minute_of_day
+from attune.serving.terms import Terms
 from attune.v1.condition_pb2 import Condition
 from attune.v1.placement_pb2 import EligibilityRule, OfferSelector, Placement, QuietHours
 
@@ -40,6 +41,21 @@ def warnings_in_steps(placement: Placement, segments: Conditions) -> Iterator[Se
         yield _together(guardrails.rules, segments)
     yield list(_always_silent(guardrails.quiet_hours))
     yield list(channel_warnings(placement))
+
+
+def budget_warnings(terms: Terms) -> Iterator[str]:
+    """Say so where showing offers costs nothing, though there is a budget to spend on them.
+
+    Args:
+        terms: Of the offers that the placement draws from.
+    """
+    dearest: dict[str, float] = {}
+    for each in terms if terms.are_budgeted else ():
+        if each.budget is not None and each.budget.HasField("spend_per_day"):
+            dearest[each.offer_id] = max(each.cost, dearest.get(each.offer_id, 0.0))
+    if free := [offer_id for offer_id, cost in dearest.items() if not cost]:
+        which = f'"{free[0]}"' if len(free) == 1 else f'"{free[0]}" and {len(free) - 1:,} more'
+        yield f"channels: {which} may be shown here and cost nothing here: spend_per_day is not used up by that"
 
 
 def _together(rules: Sequence[EligibilityRule], segments: Conditions) -> list[str]:

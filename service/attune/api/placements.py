@@ -5,7 +5,7 @@ import time
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from attune.api.challengers import listed
-from attune.api.guardrail_warnings import warnings_in_steps
+from attune.api.guardrail_warnings import budget_warnings, warnings_in_steps
 from attune.api.validation import check_placement, check_promotion
 from attune.serving.catalog import LiveCatalog
 from attune.serving.live import LivePlacements
@@ -75,6 +75,8 @@ class PlacementServicer:
         record, changed = await self._placements.apply(with_defaults(request.placement), time.time_ns() // 1_000_000)
         await self._live.refresh([request.placement.name])
         await self._catalog.catch_up()
+        if (offers := self._catalog.offers(request.placement.name)) is not None:
+            warnings += budget_warnings(offers.terms)
         return ApplyPlacementResponse(
             placement=record.placement, revision=record.revision, changed=changed, warnings=warnings
         )

@@ -49,7 +49,7 @@ customers.command()(erasure)
 
 @customers.command()
 def get(*, customer_id: Id, address: Address = None, as_json: AsJson = False) -> None:
-    """Show all that is held about a customer. With --json it is what can be handed out to them."""
+    """Show what is held under a customer, and the decisions that the history names. With --json, to be handed out."""
     with client.connect(address) as service:
         reply: GetCustomerResponse = service.call(
             CustomerServiceStub(service.channel).GetCustomer, GetCustomerRequest(customer_id=customer_id)

@@ -1,7 +1,6 @@
 """`attune customers erase`: a customer is forgotten by the service and, where they are named, by exports of the log."""
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attune.cli import client
+from attune.cli.erasure_wait import not_done, receipt_of, until_done
 from attune.cli.output import as_dict
 from attune.errors import ExpectedError
 from attune.v1.customer_service_pb2 import (
     EraseCustomerRequest,
     EraseCustomerResponse,
     ErasureReceipt,
-    GetErasureRequest,
-    GetErasureResponse,
     PlacementErasure,
 )
 from attune.v1.customer_service_pb2_grpc import CustomerServiceStub
@@ -25,7 +23,7 @@ from attune.v1.customer_service_pb2_grpc import CustomerServiceStub
 if TYPE_CHECKING:
     from attune.logs.erasing import Removed
 
-_LOOK_S = 0.25
+_TIMEOUT_S = 3600.0
 
 
 def erase(
@@ -39,6 +37,9 @@ def erase(
             "the service is done (so it waits). May be given several times."
         ),
     ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0, help="How long to wait, in seconds. What is not done then is done all the same.")
+    ] = _TIMEOUT_S,
     address: Annotated[str | None, typer.Option(help="The service, as host:port (default: 127.0.0.1:50051).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt as JSON.")] = False,
 ) -> None:
@@ -54,9 +55,11 @@ def erase(
             CustomerServiceStub(service.channel).EraseCustomer, EraseCustomerRequest(customer_id=customer_id)
         )
         receipt = reply.receipt
-        while (wait or exports) and not receipt.HasField("completed_at"):
-            time.sleep(_LOOK_S)
-            receipt = _receipt(service, receipt.receipt_id)
+        if wait or exports:
+            receipt = until_done(service, receipt, timeout)
+            if not receipt.HasField("completed_at"):
+                _say(receipt, {}, as_json=as_json)
+                raise not_done(service, receipt, timeout, exports=bool(exports))
     try:
         removed = _removed(exports or [], reply.customers)
     except ExpectedError:
@@ -73,14 +76,7 @@ def erasure(
 ) -> None:
     """Show the receipt of an erasure as it stands now."""
     with client.connect(address) as service:
-        _say(_receipt(service, receipt_id), {}, as_json=as_json)
-
-
-def _receipt(service: client.Service, receipt_id: str) -> ErasureReceipt:
-    reply: GetErasureResponse = service.call(
-        CustomerServiceStub(service.channel).GetErasure, GetErasureRequest(receipt_id=receipt_id)
-    )
-    return reply.receipt
+        _say(receipt_of(service, receipt_id), {}, as_json=as_json)
 
 
 def _check(exports: Sequence[Path]) -> None:

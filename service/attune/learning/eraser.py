@@ -4,27 +4,29 @@
 
 All that are due are one batch: the log is read once and each policy is trained once, however many they are. Each step
 is noted in the store, can be done again and changes nothing then; after a crash, whoever comes next begins the batch
-again and comes to the same end.
+again and comes to the same end. Who works has a lease, renews it meanwhile, and stops when somebody else has it.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import suppress
+from typing import Any
 from uuid import uuid4
 
-from attune.errors import ExpectedError, NotFoundError
+from attune.errors import ExpectedError, NotFoundError, StoreUnavailableError
 from attune.storage.v1.records_pb2 import ErasureRecord
 from attune.store.client import Store
 from attune.store.customers import Customers
 from attune.store.erasing import Erased, PlacementErasing
 from attune.store.erasures import Erasures, requested_ms, rewrite
 from attune.store.placements import Placements
-from attune.tasks import pause
+from attune.tasks import end, pause
 
 _LOOK_S = 0.25
 _RETRY_S = 2.0
 _LEASE_MS = 3000
+_RENEWALS_PER_LEASE = 4
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +34,9 @@ _log = logging.getLogger(__name__)
 class Eraser:
     """Carries out the erasures of a store; of several processes, one at a time."""
 
-    def __init__(self, store: Store, owner: str, settles_s: float, *, rewrites: bool) -> None:
+    def __init__(
+        self, store: Store, owner: str, settles_s: float, *, rewrites: bool, lease_ms: int = _LEASE_MS
+    ) -> None:
         """Prepare to erase.
 
         Args:
@@ -40,11 +44,13 @@ class Eraser:
             owner: Who this is, as `host:pid`.
             settles_s: How long, in seconds, a decision may take that began before a customer was erased.
             rewrites: Whether the file of the store is written anew afterwards: it is ours.
+            lease_ms: How long after its last sign of life another process may go on, in milliseconds.
         """
         self._store = store
         self._owner = owner
         self._settles_ms = int(settles_s * 1000)
         self._rewrites = rewrites
+        self._lease_ms = lease_ms
         self._erasures = Erasures(store)
         self._placements = Placements(store)
         # The batch whose removal is done, so that waiting for a training costs next to nothing.
@@ -73,9 +79,31 @@ class Eraser:
         records = await self._erasures.open()
         if not records:
             return False
-        if await self._erasures.take(self._owner, _LEASE_MS) and (batch := await self._batch(records)):
-            await self._carry_out(batch)
+        if await self._erasures.take(self._owner, self._lease_ms) and (batch := await self._batch(records)):
+            await self._while_ours(self._carry_out(batch))
         return True
+
+    async def _while_ours(self, work: Coroutine[Any, Any, None]) -> None:
+        """Work as long as nobody else has the right to."""
+        working, keeping = asyncio.create_task(work), asyncio.create_task(self._keep())
+        try:
+            await asyncio.wait((working, keeping), return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                await working
+            else:
+                _log.warning("somebody else carries out the erasures: this one was not heard of for too long")
+        finally:
+            await end(working, keeping)
+
+    async def _keep(self) -> None:
+        """Renew the lease until somebody else has it."""
+        while True:
+            await asyncio.sleep(self._lease_ms / _RENEWALS_PER_LEASE / 1000)
+            try:
+                if not await self._erasures.take(self._owner, self._lease_ms):
+                    return
+            except StoreUnavailableError as error:
+                _log.debug("the lease of erasures is not renewed now: %s", error)
 
     async def _batch(self, records: Sequence[ErasureRecord]) -> list[ErasureRecord]:
         """Return what is carried out together: what was begun, else all that nothing is in flight of."""
@@ -122,15 +150,19 @@ class Eraser:
                 await placement.remove(customers, _named(records, placement.name))
                 await placement.begin_anew()
                 await placement.copy_streams()
+        # Who repeated a request before its decision was gone has had what it showed noted once more.
+        await self._forget_shown(records)
 
-    async def _forget(self, records: Iterable[ErasureRecord]) -> None:
+    async def _forget(self, records: Sequence[ErasureRecord]) -> None:
         """Remove what is stored under customers, should that not have been done, and what was in flight then."""
+        for customer in [customer for record in records if not record.forgotten for customer in record.customers]:
+            await Customers(self._store).delete(customer)
+        await self._forget_shown(records)
+
+    async def _forget_shown(self, records: Iterable[ErasureRecord]) -> None:
         for record in records:
             for customer in record.customers:
-                if record.forgotten:
-                    await self._erasures.forget_shown(customer, requested_ms(record) + self._settles_ms)
-                else:
-                    await Customers(self._store).delete(customer)
+                await self._erasures.forget_shown(customer, requested_ms(record) + self._settles_ms)
 
     async def _note(self, records: Sequence[ErasureRecord], at: Iterable[PlacementErasing]) -> None:
         """Note what was removed; from here on nothing names the customers."""

@@ -49,10 +49,10 @@ class Activator:
         """
         if self._visitors is None:
             return await self._decisions.activate(live.keys, live.window_ms, event_id)
-        # Read before: once it is activated, nobody comes back to note what was shown.
         record = (await self._decisions.get(live.keys, event_id)).record
         is_new = await self._decisions.activate(live.keys, live.window_ms, event_id)
-        if is_new and record.customer:
+        # Also where it is not new: whoever activated it first may have been killed before this.
+        if record.customer:
             now_ms = time.time_ns() // 1_000_000
             if shown := impressions_of(record, live.keys.name, self._offers(live), now_ms):
                 await self._visitors.remember(record.customer, shown)

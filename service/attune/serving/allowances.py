@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from attune.store.budgets import DayOfOffer, Used
 
 _MILLIONTHS = 1_000_000
+_NOTHING = Used(0, 0)
 # It is some day between these two everywhere in the world.
 _EARLIEST, _LATEST = timedelta(hours=-12), timedelta(hours=14)
 
@@ -29,6 +30,7 @@ class Tally:
         spend: For how much, in millionths.
         uncounted_impressions: How many of them were charged here, and the store has not said that it has counted them.
         uncounted_spend: The same of `spend`.
+        under_way: What of that the store was told, and has not answered.
     """
 
     of: DayOfOffer
@@ -36,6 +38,7 @@ class Tally:
     spend: int = 0
     uncounted_impressions: int = 0
     uncounted_spend: int = 0
+    under_way: Used = _NOTHING
 
     def charge(self, impressions: int, spend: int) -> None:
         """Use some of it."""
@@ -44,7 +47,16 @@ class Tally:
         self.uncounted_impressions += impressions
         self.uncounted_spend += spend
 
-    def learn(self, counted: Used, added: Used = Used(0, 0)) -> None:  # noqa: B008 - never changed
+    def tell(self) -> Used:
+        """Return what the store is to be told now: from here on, that is under way."""
+        before, self.under_way = self.under_way, Used(self.uncounted_impressions, self.uncounted_spend)
+        return Used(self.under_way.impressions - before.impressions, self.under_way.spend - before.spend)
+
+    def answered(self, told: Used) -> None:
+        """Take note that something that it was told is under way no more: counted, or to be told again."""
+        self.under_way = Used(self.under_way.impressions - told.impressions, self.under_way.spend - told.spend)
+
+    def learn(self, counted: Used, added: Used = _NOTHING) -> None:
         """Take note of what the store has counted.
 
         Args:

@@ -1,22 +1,25 @@
 """Budgets of offers: how much is left of a day, and who has used it.
 
-    check (`attune.serving.guard_checks.budgets`) ─▶ draw ─▶ charge ─▶ counted in the store ─▶ reply
+    check (`attune.serving.guard_checks.budgets`) ─▶ draw ─▶ charge ─▶ counted in the store ─▶ journal ─▶ reply
 
 What is drawn is charged in the same step of the event loop in which the budget was looked at, so that one server never
 uses more than there is. The store counts for all of them, many charges in one call, and its answer says what the others
 have used; besides, it is asked a few times a second. So several servers together use more than there is by what each of
 them has under way when the last of it is used, and not more.
 
-A decision is answered when it is counted, so what was shown is counted, whoever is killed. Where the store does not
-answer, it is counted here and told later. That may count it twice: a budget ends early, then, and never late.
+A charge leaves before its decision, over the same connection: what is in the journal was counted, whoever is killed,
+also where it is first shown to who repeats the request. Where budgets are on another server of a Cluster, the decision
+waits for that. Where the store does not answer, it is counted here and told later. That may count it twice: a budget
+ends early, then, and never late.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_CEILING, ROUND_FLOOR
 from sys import maxsize
+from typing import TypeAlias
 
 from attune.errors import ExpectedError, StoreUnavailableError
 from attune.serving.allowances import Allowance, Tally, day_of, days_around, millionths, zone_of
@@ -25,23 +28,25 @@ from attune.store.budgets import MOST_PER_CALL, BudgetCounts, DayOfOffer, Used
 
 POLL_S = 0.2
 
-# While charges keep coming, a call leaves as often: their decisions wait for the journal as long.
-_GATHER_S = 0.001
-
 # Many budgets take long to read: no more than a twentieth of the time is spent on it.
 _PAUSES_PER_READ = 20
 
 _log = logging.getLogger(__name__)
 
 
+# What was charged, and what the store is going to answer.
+_Call: TypeAlias = tuple[Sequence[tuple[Tally, Used]], Awaitable[Sequence[Used]]]
+
+
 class Charge:
     """What a decision has used of budgets."""
 
-    __slots__ = ("_counted", "_spent")
+    __slots__ = ("_budgets", "_counted", "_spent")
 
-    def __init__(self, spent: Sequence[tuple[Tally, Used]], counted: asyncio.Event) -> None:
-        """Note what was used, and what tells that the store has counted it."""
+    def __init__(self, spent: Sequence[tuple[Tally, Used]], budgets: "Budgets", counted: asyncio.Event) -> None:
+        """Note what was used, of which budgets, and what tells that the store has counted it."""
         self._spent = spent
+        self._budgets = budgets
         self._counted = counted
 
     @property
@@ -49,13 +54,27 @@ class Charge:
         """What was used, of which tally."""
         return self._spent
 
+    def send(self) -> None:
+        """Let it leave, where it has not; others that wait leave with it."""
+        if self._budgets.told is self._counted:
+            self._budgets.tell()
+
     async def counted(self) -> None:
         """Wait until the store has counted it, or does not answer: then it is told later."""
+        await asyncio.sleep(0)  # what is charged in this turn of the loop leaves together
+        if self._budgets.told is self._counted and self._budgets.is_away:
+            return
+        self.send()
         await self._counted.wait()
 
 
 class Budgets:
-    """The budgets of all offers, as this process knows them."""
+    """The budgets of all offers, as this process knows them.
+
+    Attributes:
+        told: Set when the store has counted what it is going to be told next, or does not answer.
+        is_away: Whether the store did not answer the last time.
+    """
 
     def __init__(self, counts: BudgetCounts) -> None:
         """Begin without having asked the store.
@@ -67,11 +86,11 @@ class Budgets:
         self._known: dict[DayOfOffer, Used] = {}
         self._tallies: dict[DayOfOffer, Tally] = {}
         self._days: dict[tzinfo, tuple[str, int]] = {}
-        # What the store is still to be told, and what tells those who wait for that.
+        # What the store is still to be told, and who hears its answers.
         self._untold: set[Tally] = set()
-        self._told = asyncio.Event()
-        self._telling: asyncio.Task[None] | None = None
-        self._is_away = False
+        self._telling: set[asyncio.Task[None]] = set()
+        self.told = asyncio.Event()
+        self.is_away = False
 
     def allowance(self, terms: OfferTerms, now_ms: int) -> Allowance | None:
         """Return what may be used of an offer's budget; None where it has none.
@@ -116,13 +135,20 @@ class Budgets:
         spent = [(each.tally, Used(1, each.cost)) for each in allowances]
         for tally, used in spent:
             tally.charge(*used)
-        return Charge(spent, self._tell(tally for tally, _ in spent))
+            self._untold.add(tally)
+        return Charge(spent, self, self.told)
 
     def give_back(self, charge: Charge) -> None:
         """Undo a charge: what it was for was not shown."""
         for tally, used in charge.spent:
             tally.charge(-used.impressions, -used.spend)
-        self._tell(tally for tally, _ in charge.spent)
+            self._untold.add(tally)
+        if not self.is_away:
+            self.tell()
+
+    def precede(self, key: str) -> bool:
+        """Tell whether a charge that is sent before something for a key is counted before that is in the store."""
+        return self._counts.precede(key)
 
     async def refresh(self, counts: BudgetCounts | None = None) -> None:
         """Ask the store what has been used, and tell it what it does not know.
@@ -136,14 +162,14 @@ class Budgets:
         """
         days = days_around(datetime.now(UTC))
         self._known = await (counts or self._counts).read(days)
-        self._is_away = False
+        self.is_away = False
         for of, tally in self._tallies.copy().items():
             if of.day in days:
                 tally.learn(self._known.get(of, Used(0, 0)))
             elif tally not in self._untold:
                 del self._tallies[of]
         if self._untold:
-            self._tell(())
+            self.tell()
 
     async def follow(self) -> None:
         """Keep everything up to date until cancelled; a store that is away is waited for."""
@@ -160,8 +186,10 @@ class Budgets:
 
     async def close(self) -> None:
         """Wait until the store knows everything, or does not answer."""
-        while self._telling is not None:
-            await asyncio.wait([self._telling])
+        if self._untold and not self.is_away:
+            self.tell()
+        while self._telling:
+            await asyncio.wait(self._telling)
 
     def _day(self, zone: tzinfo, now_ms: int) -> tuple[str, int]:
         today = self._days.get(zone)
@@ -176,46 +204,38 @@ class Budgets:
             tally = self._tallies.setdefault(of, Tally(of, *self._known.get(of, Used(0, 0))))
         return tally
 
-    def _tell(self, tallies: Iterable[Tally]) -> asyncio.Event:
-        """Tell the store, in a moment, what was charged; return what is set when it knows, or does not answer."""
-        self._untold.update(tallies)
-        told = self._told
-        if self._is_away:
-            told = asyncio.Event()
+    def tell(self) -> None:
+        """Tell the store what it has not been told, in this step of the event loop."""
+        telling, self._untold = list(self._untold), set()
+        told, self.told = self.told, asyncio.Event()
+        pairs = [(tally, used) for tally in telling if (used := tally.tell()) != Used(0, 0)]
+        parts = [pairs[i : i + MOST_PER_CALL] for i in range(0, len(pairs), MOST_PER_CALL)]
+        calls = [(part, self._counts.add({tally.of: used for tally, used in part})) for part in parts]
+        if not calls:
             told.set()
-        elif self._telling is None:
-            # In the next turn of the loop: whatever is charged in this one goes along.
-            self._telling = asyncio.get_running_loop().create_task(self._tell_all())
-        return told
+            return
+        task = asyncio.get_running_loop().create_task(self._hear(calls, told))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
-    async def _tell_all(self) -> None:
+    async def _hear(self, calls: Sequence[_Call], told: asyncio.Event) -> None:
         try:
-            while self._untold and not self._is_away:
-                telling, self._untold = self._untold, set()
-                told, self._told = self._told, asyncio.Event()
-                try:
-                    await self._tell_these(telling)
-                finally:
-                    told.set()
-                if self._untold:
-                    await asyncio.sleep(_GATHER_S)
+            for pairs, answer in calls:
+                await self._hear_one(pairs, answer)
         finally:
-            self._told.set()  # who was charged in between must not wait for a store that is away
-            self._told, self._telling = asyncio.Event(), None
+            told.set()  # who was charged must not wait for a store that is away
 
-    async def _tell_these(self, telling: set[Tally]) -> None:
-        """Tell the store what was charged of some tallies; of what could not be told, it is told later."""
-        left = list(telling)
+    async def _hear_one(self, pairs: Sequence[tuple[Tally, Used]], answer: Awaitable[Sequence[Used]]) -> None:
+        """Take note of what the store has counted; what could not be told is told later."""
+        untold = {tally for tally, _ in pairs}
         try:
-            while left:
-                some = left[:MOST_PER_CALL]
-                added = {tally.of: Used(tally.uncounted_impressions, tally.uncounted_spend) for tally in some}
-                counted = await self._counts.add(added)
-                for tally, total in zip(some, counted, strict=True):
-                    tally.learn(total, added[tally.of])
-                del left[: len(some)]
+            for (tally, used), total in zip(pairs, await answer, strict=True):
+                tally.learn(total, used)
+            untold.clear()
         except StoreUnavailableError as error:
             _log.warning("budgets are not counted in the store for now: %s", error)
-            self._is_away = True
+            self.is_away = True
         finally:
-            self._untold.update(left)
+            for tally, used in pairs:
+                tally.answered(used)
+            self._untold.update(untold)

@@ -23,6 +23,7 @@ from attune.store.catalog import Catalog
 from attune.store.keys import PlacementKeys
 from attune.store.offer_sets import OfferSet, OfferSets
 from attune.tasks import Shared
+from attune.v1.placement_pb2 import Placement
 
 __all__ = ["POLL_S", "LiveCatalog", "LiveOffers"]
 
@@ -85,6 +86,15 @@ class LiveCatalog:
         if served is None or placement.created_at_ms != served.created_at_ms:
             return None  # the last: it was deleted and created anew, and its set is not among the new keys yet
         return served.offers
+
+    async def placements(self) -> list[Placement]:
+        """Return the placements that there are.
+
+        Raises:
+            StoreUnavailableError: The store did not answer in time.
+        """
+        await self._live.refresh_all()
+        return [live.placement for live in self._live.applied.values()]
 
     async def refresh(self) -> None:
         """Bring everything up to date with the store.

@@ -92,7 +92,7 @@ class Decider:
         try:
             drawn = self._steps.draft(request, live, event_id, now_ms, visitor)
         except NothingEligibleError as error:
-            return await self._steps.nothing(request, live, event_id, error)
+            return await self._steps.nothing(request, live, event_id, error, visitor)
         await self._steps.draw(drawn, now_ms)
         adding = self._steps.note(drawn)
         try:
@@ -100,13 +100,15 @@ class Decider:
         except ExpectedError as error:
             await self._steps.settle(drawn, adding, error)
             raise
-        if adding is not None or drawn.charge is not None:
+        if adding is not None or drawn.charge is not None or decided.record is not drawn:
             await self._steps.settle(drawn, adding, decided)
         return decided
 
     async def _journaled(self, drawn: Draft, adding: Adding | None) -> Decided:
         keys, record, offer_set = drawn.live.keys, drawn.serialised(), drawn.eligible.offer_set
         along = None if adding is None else adding.send
+        if drawn.charge is not None:
+            along = await self._steps.along(drawn, drawn.charge, adding)
         try:
             found = await self._journal.append(keys, drawn.window_ms, drawn.event_id, record, offer_set, along=along)
         except StoreUnavailableError as error:
@@ -202,7 +204,7 @@ class Decider:
             try:
                 return self._steps.draft(request, live, event_id, now_ms, visitor)
             except NothingEligibleError as error:
-                return await self._steps.nothing(request, live, event_id, error)
+                return await self._steps.nothing(request, live, event_id, error, visitor)
         except ExpectedError as error:
             return error
 
@@ -210,10 +212,12 @@ class Decider:
         """Write decisions of one placement and reward window; what becomes of each takes its place."""
         drafts = [each for i in group if isinstance(each := results[i], Draft)]
         added = [self._steps.note(each) for each in drafts]
-        entries = [
-            Entry(each.event_id, each.serialised(), each.eligible.offer_set, None if adding is None else adding.send)
-            for each, adding in zip(drafts, added, strict=True)
-        ]
+        entries = []
+        for each, adding in zip(drafts, added, strict=True):
+            along = None if adding is None else adding.send
+            if each.charge is not None:
+                along = await self._steps.along(each, each.charge, adding)
+            entries.append(Entry(each.event_id, each.serialised(), each.eligible.offer_set, along))
         found = await self._journal.append_many(drafts[0].live.keys, drafts[0].window_ms, entries)
         for i, each, value, adding in zip(group, drafts, found, added, strict=True):
             result = results[i] = written(each) if value is None else await self._otherwise(each, value)

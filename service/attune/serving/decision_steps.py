@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from attune.errors import ExpectedError, NotFoundError, NothingEligibleError, StoreUnavailableError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
-from attune.serving.budgets import Budgets
+from attune.serving.budgets import Budgets, Charge
 from attune.serving.circumstances import Visitor
 from attune.serving.decided import Decided, repeated
 from attune.serving.drawing import Draft, draft
-from attune.serving.impressions import impressions
+from attune.serving.impressions import impressions, impressions_of
 from attune.serving.joining import circumstances_of
 from attune.serving.live import LivePlacement
 from attune.serving.live_offers import LiveOffers
@@ -89,11 +89,22 @@ class Steps:
         shown = impressions(drawn)
         return self._visitors.note(visitor, shown) if shown else None
 
+    async def along(self, drawn: Draft, charge: Charge, adding: Adding | None) -> Callable[[], None]:
+        """Return what sends, right before a decision, what has to be in the store before it.
+
+        Who is killed in between has not written what is not counted: whoever repeats the request is going to show it.
+        """
+        if self._budgets is not None and not self._budgets.precede(drawn.live.keys.spec):
+            await charge.counted()
+        return charge.send if adding is None else _both(charge.send, adding.send)
+
     async def settle(self, drawn: Draft, adding: Adding | None, result: Decided | ExpectedError) -> None:
         """Wait until what a decision shows is in the history, and counted; or take it back, where it is not shown."""
         is_shown = isinstance(result, Decided) and result.record is drawn
         if adding is not None:
             await (adding.done() if is_shown else adding.take_back())
+        if isinstance(result, Decided) and not is_shown:
+            await self._make_up(drawn.request, drawn.live, drawn.visitor, result.record)
         if drawn.charge is None or self._budgets is None:
             return
         if is_shown:
@@ -109,14 +120,34 @@ class Steps:
         return repeated(await self._decisions.found(drawn.live.keys, found), drawn.request, self._keys)
 
     async def nothing(
-        self, request: DecideEnvelope, live: LivePlacement, event_id: str, error: NothingEligibleError
+        self,
+        request: DecideEnvelope,
+        live: LivePlacement,
+        event_id: str,
+        error: NothingEligibleError,
+        visitor: Visitor | None,
     ) -> Decided:
         """Return what was decided for a request when something was eligible, or what is answered without anything."""
         if request.event_id and (first := await self._made_before(request, live)) is not None:
-            return repeated(first, request, self._keys)
+            decided = repeated(first, request, self._keys)
+            await self._make_up(request, live, visitor, first)
+            return decided
         if error.shows_nothing or live.placement.when_nothing_eligible.HasField("empty"):
             return Decided(DecisionRecord(event_id=event_id, mode=MODE_EMPTY), (), logged=False)
         raise error
+
+    async def _make_up(
+        self, request: DecideEnvelope, live: LivePlacement, visitor: Visitor | None, first: Draft | DecisionRecord
+    ) -> None:
+        """Note in the history what a repeated request is going to show, where that was not noted the first time.
+
+        Journal and history may be on different servers: whoever decided first may have been killed in between.
+        """
+        if self._visitors is None or visitor is None or not visitor.key or request.deferred:
+            return
+        if isinstance(first, DecisionRecord) and first.customer:
+            shown = impressions_of(first, live.keys.name, self._offers(live), first.decided_at_ms)
+            await self._visitors.remember(visitor.key, shown)
 
     async def _made_before(self, request: DecideEnvelope, live: LivePlacement) -> DecisionRecord | None:
         """Return what is in the store under a request's event_id, waiting for it no longer than a decision may."""
@@ -131,3 +162,11 @@ class Steps:
             raise StoreUnavailableError(
                 f"it is not known what was decided before: {str(error) or 'no answer in time'}"
             ) from error
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def both() -> None:
+        first()
+        second()
+
+    return both

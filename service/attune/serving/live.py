@@ -140,6 +140,14 @@ class LivePlacements:
         for name, found in (await self._placements.glance(names)).items():
             await self._take_over(look, name, found)
 
+    async def refresh_all(self) -> None:
+        """Bring all placements that there are up to date with the store.
+
+        Raises:
+            StoreUnavailableError: The store did not answer in time; what was known is kept.
+        """
+        await self.refresh({*self._live, *await self._placements.names()})
+
     async def promote(self, keys: PlacementKeys, version: int) -> None:
         """Make a version serve until another one is promoted.
 

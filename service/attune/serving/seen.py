@@ -54,6 +54,25 @@ class Seen(Sequence[SeenRecord]):
         return self._records
 
 
+def lacking(seen: Sequence[SeenRecord], shown: Iterable[SeenRecord], most: int, since_ms: int) -> Sequence[SeenRecord]:
+    """Return which impressions a history lacks, though it would still have them.
+
+    Args:
+        seen: The history, earliest first.
+        shown: The impressions.
+        most: How many entries a history has at most: of a full one, what is earlier than the first was dropped.
+        since_ms: What is earlier than this is not kept, milliseconds since the epoch.
+    """
+    earliest_ms = max(since_ms, seen[0].at_ms) if len(seen) >= most else since_ms
+    noted = {_impression(each) for each in seen if not each.outcome}
+    return [each for each in shown if each.at_ms >= earliest_ms and _impression(each) not in noted]
+
+
+def _impression(seen: SeenRecord) -> tuple[str, str, str, str]:
+    """Return what makes two notes of an impression the same; as for `attune.serving.guard_checks.seen.distinct`."""
+    return seen.event_id, seen.offer_id, seen.channel, seen.placement
+
+
 def _readable(serialised: Sequence[bytes]) -> Iterator[SeenRecord]:
     for each in serialised:
         try:

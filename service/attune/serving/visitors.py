@@ -8,6 +8,7 @@ exceeded by one less.
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
@@ -20,9 +21,9 @@ from attune.serving.circumstances import Visitor
 from attune.serving.customer_ids import Customer
 from attune.serving.customers import CustomerRules
 from attune.serving.live import LivePlacement
-from attune.serving.seen import Seen
+from attune.serving.seen import Seen, lacking
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
-from attune.store.customers import Customers
+from attune.store.customers import MOST_SEEN, Customers
 from attune.store.history import Adding, History, Known
 from attune.store.keys import CustomerKeys
 from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE, Placement
@@ -167,18 +168,19 @@ class Visitors:
             in_turn |= more
 
     async def remember(self, customer: bytes, shown: Sequence[SeenRecord]) -> None:
-        """Add to the history of a customer what is shown now, if that is still allowed.
+        """Add to the history of a customer what of some impressions it lacks, if that is still allowed.
 
         Args:
             customer: The keyed hash of the id.
-            shown: What is shown; at least one.
+            shown: What is shown.
         """
-        [known] = await self._history.read([(CustomerKeys(customer), False)])
+        [known] = await self._history.read([(CustomerKeys(customer), True)])
         if isinstance(known, StoreUnavailableError):
             return
         visitor = self._visitor(customer, known, in_turn=False)
-        if visitor.key:
-            await self.note(visitor, shown).done()
+        since_ms = time.time_ns() // 1_000_000 - 1000 * self._history.kept_s
+        if visitor.key and (missing := lacking(visitor.seen, shown, MOST_SEEN, since_ms)):
+            await self.note(visitor, missing).done()
 
     def note(self, visitor: Visitor, shown: Sequence[SeenRecord]) -> Adding:
         """Prepare to add to a customer's history what is about to be shown.

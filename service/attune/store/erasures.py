@@ -109,13 +109,7 @@ class Erasures:
         Raises:
             StoreUnavailableError: The store did not answer in time.
         """
-        async with self._store.reaching():
-            if await self._store.redis.set(ERASURES_LEASE, owner, nx=True, px=ttl_ms):
-                return True
-            if await self._store.redis.get(ERASURES_LEASE) != owner.encode():
-                return False
-            await self._store.redis.pexpire(ERASURES_LEASE, ttl_ms)
-        return True
+        return bool(await self._store.run("erasures_take", [ERASURES_LEASE], [owner, ttl_ms]))
 
     async def now_ms(self) -> int:
         """Return the time by the store's clock, milliseconds since the epoch.

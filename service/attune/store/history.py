@@ -45,7 +45,11 @@ class Known(NamedTuple):
 
 
 class History:
-    """Reads customers, and adds to what they have seen."""
+    """Reads customers, and adds to what they have seen.
+
+    Attributes:
+        kept_s: For how many seconds a history is kept after it was last added to.
+    """
 
     def __init__(self, pipe: Pipe, outages: Outages, kept_s: int) -> None:
         """Work over a connection.
@@ -57,7 +61,7 @@ class History:
         """
         self._pipe = pipe
         self._outages = outages
-        self._kept_s = kept_s
+        self.kept_s = kept_s
         self._complained_s = -_COMPLAIN_S
 
     async def read(self, asked: Sequence[tuple[CustomerKeys, bool]]) -> list[Known | StoreUnavailableError]:
@@ -95,7 +99,7 @@ class History:
             consent: `Known.consent`: where it is another one by now, nothing is added.
             entries: Serialised storage.v1.SeenRecords, at least one.
         """
-        args: list[str | bytes | int] = [consent, self._kept_s, MOST_SEEN, *entries]
+        args: list[str | bytes | int] = [consent, self.kept_s, MOST_SEEN, *entries]
         call = partial(self._call, "customer_seen", (keys.consent, keys.seen), args)
         back = partial(self._call, "customer_unseen", (keys.seen,), entries)
         return Adding(call, back, self._complain)

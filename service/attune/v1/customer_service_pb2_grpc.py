@@ -109,9 +109,12 @@ class CustomerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetCustomer(self, request, context):
-        """Returns all that is held about a customer.
+        """Returns all that is held under a customer, and the decisions that the history names.
 
-        Errors: INVALID_ARGUMENT, NOT_FOUND (nothing is held), UNAVAILABLE.
+        Decisions of the customer that no history names are not found by this, though the log may have them: those that were
+        never shown, that are behind the newest 1,000 entries, or whose history has expired, was moved or went with consent.
+        `EraseCustomer` finds them all.
+        Errors: INVALID_ARGUMENT, NOT_FOUND (nothing is held under the customer), UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
