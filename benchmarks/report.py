@@ -88,8 +88,8 @@ def _latency(results: Results) -> str:
         f"## Open loop, K = 50 catalogue: {results.latency_seconds:g} s a run, starts at random times",
         "",
         "Milliseconds from the intended start, so that what waits behind a stall counts. Medians of the runs, and in",
-        "brackets the lowest and the highest; max is the highest of all. Shares are of the saturated rate of the second",
-        "before each run.",
+        "brackets the lowest and the highest; max is the highest of all. Shares are of the saturated rate of",
+        "the second before each run.",
         "",
         *_table(
             "load", "calls per second", "runs", "calls", "p50", "p90", "p99", "p99.9", "max", "unlogged", "refused"
