@@ -11,19 +11,19 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from statistics import median
 
 from benchmarks import evaluation, h2load, learner_speed, pending_memory, policy_cost, replay, vw_daemon
 from benchmarks.measure import Latency, Throughput
+from benchmarks.pairs import pairs
 from benchmarks.processes import resident_bytes
 from benchmarks.report import markdown
-from benchmarks.requirements import requirements
 from benchmarks.results import Results
 from benchmarks.setting import Setting, running
 
 HERE = Path(__file__).parent
 SHARES = {"25 %": 0.25, "50 %": 0.5, "75 %": 0.75}
 _MEASURED_SIZE = 50
+_SATURATED_S = 1.0
 
 
 def main() -> int:
@@ -36,8 +36,7 @@ def main() -> int:
     text = markdown(results)
     sys.stdout.write(text)
     (HERE / "results.md").write_text(text, encoding="utf-8")
-    asked = [{**dataclasses.asdict(each), "is_met": each.is_met} for each in requirements(results)]
-    figures = {"requirements": asked, **dataclasses.asdict(results)}
+    figures = {"requirements": [each.described() for each in results.requirements], **dataclasses.asdict(results)}
     (HERE / "results.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return 0
 
@@ -51,13 +50,15 @@ def measure(arguments: argparse.Namespace) -> Results:
     with running() as setting:
         memory = {f"{role}, before it is loaded": resident_bytes(pid) for role, pid in setting.processes.items()}
         rows = _rows(setting, arguments)
-        latencies = _latencies(setting, arguments, rows)
+        compared = [pair.measure(arguments.turns) for pair in pairs(setting)]
+        latencies = _latencies(setting, arguments)
         second_opinions = _second_opinions(setting, arguments)
         memory |= {f"{role}, in the end": resident_bytes(pid) for role, pid in setting.processes.items()}
         return Results(
             machine={**setting.machine, "vw --daemon": vw_daemon.described()},
             seconds=arguments.seconds,
             rows=rows,
+            compared=compared,
             latency_seconds=arguments.latency_seconds,
             latencies=latencies,
             second_opinions=second_opinions,
@@ -79,14 +80,13 @@ def _rows(setting: Setting, arguments: argparse.Namespace) -> dict[str, list[Thr
     return rows
 
 
-def _latencies(
-    setting: Setting, arguments: argparse.Namespace, rows: dict[str, list[Throughput]]
-) -> dict[str, list[Latency]]:
+def _latencies(setting: Setting, arguments: argparse.Namespace) -> dict[str, list[Latency]]:
+    """Loads in open loop, each time with a share of the rate that the machine had right before."""
     target = setting.catalogue[_MEASURED_SIZE]
-    saturated = median(run.rate for run in rows[target.name])
     latencies: dict[str, list[Latency]] = {share: [] for share in SHARES}
-    for _ in range(arguments.runs):
+    for _ in range(arguments.latency_runs):
         for name, share in SHARES.items():
+            saturated = target.throughput(_SATURATED_S).rate
             latencies[name].append(target.latency(arguments.latency_seconds, share * saturated))
     return latencies
 
@@ -101,7 +101,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0, help="length of a run in closed loop (default 3)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each, in alternation (default 3)")
-    parser.add_argument("--latency-seconds", type=float, default=5.0, help="length of a run in open loop (default 5)")
+    parser.add_argument("--turns", type=int, default=12, help="turns of what is compared in turns (default 12)")
+    parser.add_argument("--latency-seconds", type=float, default=3.0, help="length of a run in open loop (default 3)")
+    parser.add_argument("--latency-runs", type=int, default=5, help="runs in open loop at each load (default 5)")
     return parser.parse_args()
 
 

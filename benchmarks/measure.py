@@ -13,7 +13,7 @@ from benchmarks import h2
 from benchmarks.processes import Processes, cpu_s, resident_bytes
 
 WARM_UP_S = 0.7
-_PAUSE_S = 0.5
+PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class Loaded(Protocol):
 
     name: str
 
-    def throughput(self, seconds: float) -> Throughput:
-        """Loads it, after a warm-up that does not count."""
+    def throughput(self, seconds: float, *, warm_up_s: float = WARM_UP_S, pause_s: float = PAUSE_S) -> Throughput:
+        """Loads it, after a pause and a warm-up that do not count."""
         ...
 
 
@@ -95,12 +95,12 @@ class Target:
         """Returns the next request, for those who can send one only."""
         return next(self._messages)
 
-    def throughput(self, seconds: float) -> Throughput:
-        """Loads the server in closed loop, after a warm-up that does not count."""
+    def throughput(self, seconds: float, *, warm_up_s: float = WARM_UP_S, pause_s: float = PAUSE_S) -> Throughput:
+        """Loads the server in closed loop, after a pause and a warm-up that do not count."""
         # While another server on the same core was loaded, this one hardly had a turn; until it has noticed that all is
         # well again, it refuses calls.
-        time.sleep(_PAUSE_S)
-        self.counted(self.closed_loop(WARM_UP_S))
+        time.sleep(pause_s)
+        self.counted(self.closed_loop(warm_up_s))
         server, store = cpu_s(self.processes.server), cpu_s(self.processes.store)
         load = self.closed_loop(seconds)
         server, store = cpu_s(self.processes.server) - server, cpu_s(self.processes.store) - store

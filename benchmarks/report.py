@@ -15,7 +15,7 @@ def markdown(results: Results) -> str:
     parts = [
         "# Results of `python -m benchmarks`",
         "\n".join(f"- {name}: {text}" for name, text in results.machine.items()),
-        requirements.markdown(results),
+        requirements.markdown(results.requirements),
         _throughput(results),
         _further_offers(results),
         _latency(results),
@@ -88,7 +88,8 @@ def _latency(results: Results) -> str:
         f"## Open loop, K = 50 catalogue: {results.latency_seconds:g} s a run, starts at random times",
         "",
         "Milliseconds from the intended start, so that what waits behind a stall counts. Medians of the runs, and in",
-        "brackets the lowest and the highest; max is the highest of all. Shares are of the saturated rate above.",
+        "brackets the lowest and the highest; max is the highest of all. Shares are of the saturated rate of",
+        "the second before each run.",
         "",
         *_table(
             "load", "calls per second", "runs", "calls", "p50", "p90", "p99", "p99.9", "max", "unlogged", "refused"

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks import customers, evaluation, policy_cost, replay
+from benchmarks import evaluation, policy_cost, replay
 from benchmarks.h2load import SecondOpinion
 from benchmarks.learner_speed import LearnerCost
 from benchmarks.measure import Latency, Throughput
+from benchmarks.requirements import Requirement
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Results:
         machine: What it ran on, in words, by name.
         seconds: Length of a run in closed loop.
         rows: What was loaded in closed loop: runs by name.
+        compared: What is asked of two things that were loaded in turn.
         latency_seconds: Length of a run in open loop.
         latencies: `Decide` with 50 offers of the catalogue in open loop: runs by share of the saturated rate.
         second_opinions: The same closed loop by h2load, by name; empty where it is not installed.
@@ -31,6 +33,7 @@ class Results:
     machine: dict[str, str]
     seconds: float
     rows: dict[str, list[Throughput]]
+    compared: list[Requirement]
     latency_seconds: float
     latencies: dict[str, list[Latency]]
     second_opinions: dict[str, SecondOpinion]
@@ -46,28 +49,16 @@ class Results:
         """The runs of the empty call."""
         return self.rows["empty call"]
 
-    @property
-    def inline(self) -> list[Throughput]:
-        """Those of `Decide` with inline offers."""
-        return next(runs for name, runs in self.rows.items() if name.endswith("inline"))
-
     def catalogue(self, n_offers: int) -> list[Throughput]:
         """Returns those of `Decide` with so many offers of the catalogue."""
         return self.rows[f"Decide, K = {n_offers:,}"]
 
     @property
-    def customers(self) -> list[Throughput]:
-        """The runs of `Decide` for customers of whom something is known, under caps and rules."""
-        return self.rows[customers.FIGURE]
-
-    def batch(self, n_offers: int) -> list[Throughput]:
-        """Returns those of `DecideBatch`."""
-        return next(runs for name, runs in self.rows.items() if _is_of("DecideBatch", name, n_offers))
-
-    def daemon(self, n_offers: int) -> list[Throughput]:
-        """Returns those of the daemon."""
-        return next(runs for name, runs in self.rows.items() if _is_of("vw --daemon", name, n_offers))
-
-
-def _is_of(kind: str, name: str, n_offers: int) -> bool:
-    return name.startswith(kind) and name.endswith(f"K = {n_offers:,}")
+    def requirements(self) -> list[Requirement]:
+        """Every figure that something is asked of."""
+        learning, p99_ms = self.learner[0].ratios, [run.p99_ms for run in self.latencies["50 %"]]
+        return [
+            *self.compared,
+            Requirement("learner / bare vw.learn loop, K = 10, rate", 0.40, is_least=True, runs=learning),
+            Requirement("p99 at 50 % load, K = 50 catalogue, ms", 5.0, is_least=False, runs=p99_ms),
+        ]

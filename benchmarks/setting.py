@@ -46,6 +46,9 @@ class Setting:
         empty: The call that does nothing.
         inline: `Decide` with inline offers.
         catalogue: `Decide` with offers of the catalogue, by how many there are.
+        customers: `Decide` for customers of whom something is known, under caps and rules.
+        batches: `DecideBatch`, by how many offers there are.
+        daemons: `vw --daemon`, the same.
         rows: All of them, and everything else that is loaded in closed loop, in the order of the table.
         processes: Process ids by role.
         machine: What it runs on, in words, by name; what was pinned to which core among it.
@@ -54,6 +57,9 @@ class Setting:
     empty: Target
     inline: Target
     catalogue: dict[int, Target]
+    customers: Target
+    batches: dict[int, Target]
+    daemons: dict[int, DaemonTarget]
     rows: Sequence[Loaded]
     processes: dict[str, int]
     machine: dict[str, str]
@@ -72,21 +78,22 @@ def running() -> Iterator[Setting]:
         numbers = workload.days()
         inline, catalogue, batches = _decisions(service, numbers)
         known = customers.target(service, channel, numbers)
-        daemons = [_daemon(stack, service, directory, n_offers, numbers) for n_offers in DAEMON_SIZES]
+        daemons = {size: _daemon(stack, service, directory, size, numbers) for size in DAEMON_SIZES}
         name_decisions(service)
         nothing = empty(idle)
         recording = [OutcomesTarget(f"RecordOutcomes, {batch} a call", service, batch) for batch in (1, workload.BATCH)]
-        compared = [each for pair in zip(batches, [target for target, _ in daemons], strict=True) for each in pair]
-        asked = [pid for _, pids_of_daemon in daemons for pid in pids_of_daemon]
+        compared = [each for size in DAEMON_SIZES for each in (batches[size], daemons[size])]
+        asked = [each.pid for each in daemons.values()]
         others = [running_service.pid, pids["store"], pids["learner"], getpid()]
         described = machine.describe(pids["store"])  # before cores are taken away from this process
         pinning = pin_apart([pids["server"], idle.server, *asked], others)
         rows = [nothing, inline, known, *catalogue.values(), *compared, *recording]
-        yield Setting(nothing, inline, catalogue, rows, pids, {**described, "cores": pinning})
+        machine_in_words = {**described, "cores": pinning}
+        yield Setting(nothing, inline, catalogue, known, batches, daemons, rows, pids, machine_in_words)
 
 
-def _decisions(service: Service, numbers: Iterator[float]) -> tuple[Target, dict[int, Target], list[Target]]:
-    """Returns what loads decisions: with inline offers, of the catalogue by size, in batches."""
+def _decisions(service: Service, numbers: Iterator[float]) -> tuple[Target, dict[int, Target], dict[int, Target]]:
+    """Returns what loads decisions: with inline offers, of the catalogue by size, in batches by size."""
     service.put_catalogue()
 
     def messages(requests: Sequence[DecideRequest]) -> Iterator[bytes]:
@@ -102,28 +109,28 @@ def _decisions(service: Service, numbers: Iterator[float]) -> tuple[Target, dict
     brought = Asked(workload.INLINE, n_inline)
     inline = decide(f"Decide, K = {n_inline} inline", brought, workload.inline_requests())
     catalogue: dict[int, Target] = {}
-    batches: list[Target] = []
+    batches: dict[int, Target] = {}
     for size in workload.SIZES:
         requests, asked = workload.catalogue_requests(size), Asked(workload.by_catalogue(size), size)
         catalogue[size] = decide(f"Decide, K = {size:,}", asked, requests)
         if size in DAEMON_SIZES:
             several = workload.ever_other(workload.batches(requests), numbers)
             name = f"DecideBatch of {workload.BATCH}, K = {size:,}"
-            batches.append(DecideTarget(name, DECIDE_BATCH, service, asked, several))
+            batches[size] = DecideTarget(name, DECIDE_BATCH, service, asked, several)
     return inline, catalogue, batches
 
 
 def _daemon(
     stack: ExitStack, service: Service, directory: Path, n_offers: int, numbers: Iterator[float]
-) -> tuple[DaemonTarget, list[int]]:
-    """Starts a daemon on the weights that a placement serves with; returns what loads it, and its process ids."""
+) -> DaemonTarget:
+    """Starts a daemon on the weights that a placement serves with; returns what loads it."""
     placement = workload.by_catalogue(n_offers)
     model = directory / f"{placement}.model"
     model.write_bytes(asyncio.run(_weights(data_dir.locate(directory / "data").url, placement)))
     address, pid = stack.enter_context(daemon(model))
     target = DaemonTarget(address, pid, n_offers, numbers)
     _check_same(service, target, n_offers)
-    return target, [pid]
+    return target
 
 
 async def _weights(url: str, placement: str) -> bytes:

@@ -26,7 +26,7 @@ from attune_models.vw import VwSpec
 from attune_models.vw_places import pairs_of
 from attune_models.vw_spec import arguments
 from benchmarks import workload
-from benchmarks.measure import WARM_UP_S, Throughput
+from benchmarks.measure import PAUSE_S, WARM_UP_S, Throughput
 from benchmarks.processes import children, cpu_s, resident_bytes
 
 _READY_S = 20.0
@@ -75,20 +75,22 @@ class DaemonTarget:
 
     Attributes:
         name: What it is called in tables.
+        pid: The process that answers.
     """
 
     def __init__(self, address: str, pid: int, n_offers: int, numbers: Iterator[float]) -> None:
         """Asks about so many offers, in contexts whose number is other each time."""
         self.name = f"vw --daemon, K = {n_offers:,}"
-        self._address, self._pid = address, pid
+        self._address, self.pid = address, pid
         self._examples = examples(n_offers, numbers)
 
-    def throughput(self, seconds: float) -> Throughput:
-        """Loads the daemon, after a warm-up that does not count; one connection each."""
-        self._load(WARM_UP_S)
-        before_s, client_s = cpu_s(self._pid), time.process_time()
+    def throughput(self, seconds: float, *, warm_up_s: float = WARM_UP_S, pause_s: float = PAUSE_S) -> Throughput:
+        """Loads the daemon, after a pause and a warm-up that do not count; one connection each."""
+        time.sleep(pause_s)
+        self._load(warm_up_s)
+        before_s, client_s = cpu_s(self.pid), time.process_time()
         done, wall_s = self._load(seconds)
-        used_s, client_s = cpu_s(self._pid) - before_s, time.process_time() - client_s
+        used_s, client_s = cpu_s(self.pid) - before_s, time.process_time() - client_s
         return Throughput(
             rate=done / wall_s,
             done=done,
@@ -98,7 +100,7 @@ class DaemonTarget:
             client_us=1e6 * client_s / done,
             server_share=used_s / wall_s,
             client_share=client_s / wall_s,
-            resident_bytes=resident_bytes(self._pid),
+            resident_bytes=resident_bytes(self.pid),
         )
 
     def probabilities(self, example: bytes, n_offers: int) -> list[float]:

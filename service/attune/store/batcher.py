@@ -1,8 +1,8 @@
 """Group commit: what many callers write at about the same time goes to the store in one script call.
 
-Entries of the same placement, kind and turn of the event loop share a call. When traffic is dense the first one also
-waits a moment for others, because then others come, and what a call costs is mostly that it interrupts everything else.
-While as many calls are under way as make sense, later entries join the one that leaves next.
+Entries of the same placement and kind share a call. The first one waits for others while the event loop has work, but
+only for a moment: others come, and what a call costs is mostly that it interrupts everything else. While as many calls
+are under way as make sense, later entries join the one that leaves next.
 
 What waits is bounded, and what nobody waits for any more is left out of the call. Where callers cannot wait, entries
 are refused at once while the store is out of reach (`attune.store.outages`). Used by `attune.store.journal` and
@@ -20,17 +20,15 @@ from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from attune.errors import OverloadedError, StoreUnavailableError
+from attune.idle import when_idle
 from attune.store.batch import Answers, Batch, Bounds, EntryT, Events, KindT, Place, Waiter
 from attune.store.client import StoreRefusedError
 from attune.store.keys import PlacementKeys
 from attune.store.outages import Outages, Probed
 from attune.store.pipe import Sent
 
+# What a busy loop lets an entry wait for others, at most.
 _GATHER_S = 0.002
-# Waiting pays from here on: then two more calls come, on average, within the time.
-_DENSE_GAP_S = 0.001
-_LONGEST_GAP_S = 0.01
-_SMOOTHING = 0.05
 # Calls under way at once. More would not be faster: the store answers one at a time.
 _MOST_CALLS = 2
 _COMPLAIN_S = 1.0
@@ -88,8 +86,6 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
         self._leaving: deque[Batch[KindT, EntryT]] = deque()
         self._writes: dict[asyncio.Future[Any], Batch[KindT, EntryT]] = {}
         self._waiting, self._waiting_bytes = 0, 0
-        # How far apart calls come, and what that is reckoned from: calls since a batch was begun last.
-        self._gap_s, self._calls, self._begun_s = _LONGEST_GAP_S, 0, 0.0
         self._complained_s = -_COMPLAIN_S
 
     def add(self, keys: PlacementKeys, kind: KindT, entry: EntryT, size_bytes: int) -> asyncio.Future[AnswerT]:
@@ -114,7 +110,6 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
         batch.entries.append(entry)
         batch.waiters.append(answer)
         batch.size_bytes += size_bytes
-        self._calls += 1
         self._waiting += 1
         self._waiting_bytes += size_bytes
         if batch.is_full():
@@ -154,7 +149,6 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
                 self._take(
                     self._with_room(keys, kind, 1, size_bytes), entries[i : i + 1], Place(answers, i), size_bytes
                 )
-        self._calls += 1
         return future
 
     def waited_s(self) -> float:
@@ -185,17 +179,9 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
             )
 
     def _begin(self, keys: PlacementKeys, kind: KindT) -> Batch[KindT, EntryT]:
-        loop = asyncio.get_running_loop()
-        now_s, calls = loop.time(), max(1, self._calls)
-        gap_s = min((now_s - self._begun_s) / calls, _LONGEST_GAP_S)
-        self._gap_s += min(1.0, _SMOOTHING * calls) * (gap_s - self._gap_s)
-        self._begun_s, self._calls = now_s, 0
         batch: Batch[KindT, EntryT] = Batch(keys, kind)
         self._batches[keys.name, kind] = batch
-        if self._gap_s < _DENSE_GAP_S:
-            loop.call_later(_GATHER_S, self._leave, batch)
-        else:
-            loop.call_soon(self._leave, batch)
+        when_idle(partial(self._leave, batch), _GATHER_S)
         return batch
 
     def _with_room(self, keys: PlacementKeys, kind: KindT, n_entries: int, size_bytes: int) -> Batch[KindT, EntryT]:
