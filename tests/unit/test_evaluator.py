@@ -155,9 +155,9 @@ def test_an_estimator_whose_bias_no_weight_tells_is_doubted_where_it_comes_first
 @pytest.mark.parametrize(
     ("skipped", "verdict"),
     [
-        (20, "trust"),  # 1 %
-        (100, "caution"),  # 4.8 %
-        (800, "refuse"),  # 29 %
+        (10, "trust"),  # 1 %
+        (50, "caution"),  # 4.8 %
+        (400, "refuse"),  # 29 %
     ],
 )
 def test_rows_that_are_skipped_are_missing_from_the_estimate(skipped: int, verdict: str) -> None:
