@@ -1,5 +1,6 @@
 """Fixtures for every layer of tests: the running service and the reference data."""
 
+import gc
 import os
 import tempfile
 from collections.abc import Iterator
@@ -31,6 +32,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items if config.getoption("timeout") is None else ():
         if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(LONG_S))
+
+
+def pytest_collection_finish() -> None:
+    """Hide from the garbage collector what is there for good: it would look through thousands of tests each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

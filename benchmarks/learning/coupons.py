@@ -18,16 +18,20 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, hstack
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import OneHotEncoder
 
 from attune_models.features import situation
 from attune_models.types import FeatureSet, PlainAction
 from benchmarks.learning.environments import Rounds
+
+# Where it is needed, for it takes seconds: every worker of the tests imports all of them.
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import OneHotEncoder
 
 TYPES = ("Bar", "Carry out & Take away", "Coffee House", "Restaurant(<20)", "Restaurant(20-50)")
 EXPIRATIONS = ("2h", "1d")
@@ -79,7 +83,10 @@ def acceptance(data: Path, rows: Sequence[Row]) -> NDArray[np.float64]:
 
 
 @cache
-def _response_model(data: Path) -> tuple[OneHotEncoder, LogisticRegression]:
+def _response_model(data: Path) -> "tuple[OneHotEncoder, LogisticRegression]":
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - see above
+    from sklearn.preprocessing import OneHotEncoder  # noqa: PLC0415
+
     rows = read_rows(data)
     encoder = OneHotEncoder(sparse_output=False).fit([_values(row) for row in rows])
     contexts = encoder.transform([_values(row) for row in rows])
@@ -103,8 +110,10 @@ def _values(row: Row) -> list[str]:
     return [value for name, value in row.items() if name not in _NO_CONTEXT]
 
 
-def _inputs(contexts: NDArray[np.float64], offers: Sequence[tuple[str, str]]) -> csr_array:
+def _inputs(contexts: NDArray[np.float64], offers: Sequence[tuple[str, str]]) -> "csr_array":
     """Return context, type, expiration, offer, and context x type and x expiration; shape (n_rows, n_features)."""
+    from scipy.sparse import csr_array, hstack  # noqa: PLC0415 - see above
+
     types = np.array([[kind == each for each in TYPES] for kind, _ in offers], dtype=np.float64)
     expirations = np.array([[expiration == each for each in EXPIRATIONS] for _, expiration in offers], dtype=np.float64)
     parts = np.hstack([types, expirations])

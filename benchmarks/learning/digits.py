@@ -5,7 +5,6 @@ caller would send them.
 """
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from attune_models.features import situation
 from attune_models.types import FeatureSet, PlainAction, ValueList
@@ -22,6 +21,8 @@ class Digits:
 
     def rounds(self, seed: int) -> Rounds:
         """Shuffle the images."""
+        from sklearn.datasets import load_digits  # noqa: PLC0415 - takes a second: not for those who only name it
+
         images, digits = load_digits(return_X_y=True)
         order = np.random.default_rng(seed).permutation(len(digits))
         actions = [PlainAction(str(digit)) for digit in range(10)]

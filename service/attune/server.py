@@ -1,7 +1,8 @@
 """The composition root: everything a process consists of is made here, a server's services in `attune.services`.
 
 `python -m attune.server decisions` serves the contract, `python -m attune.server learner` learns. The supervisor
-(`attune.supervisor`) starts them, hands down their settings, and hears through a pipe when they are ready.
+(`attune.supervisor`) starts them, hands down their settings, and hears through a pipe when they are ready. Each role
+imports what only it needs when it begins: a learner does without grpc and everything that decides.
 """
 
 import asyncio
@@ -18,14 +19,10 @@ from typing import Any
 import uvloop
 
 from attune import config, store_url, telemetry
-from attune.api.admission import Lag
 from attune.child import EX_CONFIG, EX_UNAVAILABLE, READY_VARIABLE
-from attune.endpoint import Endpoint
 from attune.errors import SettingError, StoreUnavailableError
 from attune.learning.eraser import Eraser
-from attune.learning.learners import Learners
 from attune.metrics import LearningMetrics, ServingMetrics, published
-from attune.services import Services
 from attune.settings import Settings, StoreSettings
 from attune.store.client import Store
 from attune.store.hazards import hazards
@@ -50,6 +47,10 @@ def run_learner(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings) -> None:
+    from attune.api.admission import Lag  # noqa: PLC0415 - see above
+    from attune.endpoint import Endpoint  # noqa: PLC0415
+    from attune.services import Services  # noqa: PLC0415
+
     async with AsyncExitStack() as stack:
         metrics = ServingMetrics()
         await stack.enter_async_context(
@@ -84,6 +85,8 @@ def _settle() -> None:
 
 
 async def _learn(settings: Settings) -> None:
+    from attune.learning.learners import Learners  # noqa: PLC0415 - see above
+
     metrics = LearningMetrics()
     publishing = published(metrics.registry, settings.learner.metrics_address, "learner.metrics_address")
     async with publishing, _store(settings) as store:

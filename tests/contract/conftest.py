@@ -28,11 +28,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "store_url" not in metafunc.fixturenames:
         return
     one_only = metafunc.definition.get_closest_marker("one_server") is not None
+    quick = metafunc.config.option.markexpr == "not long"  # those that are left out anyway take time to collect
     always = {"valkey"} | ({"cluster-3"} if metafunc.definition.path.name in ALSO_ON_A_CLUSTER else set())
     kinds = [
         pytest.param(name, marks=() if name in always else pytest.mark.long, id=name)
         for name in SERVERS
-        if not (one_only and name.startswith("cluster"))
+        if not (one_only and name.startswith("cluster")) and not (quick and name not in always)
     ]
     metafunc.parametrize("store_url", kinds, indirect=True, scope="session")
 

@@ -70,8 +70,8 @@ def test_a_frozen_learner_is_fenced_and_its_successor_goes_on(tmp_path: Path) ->
             PlacementServiceStub(channel).ApplyPlacement(apply, timeout=5, wait_for_ready=True)
         logs = [tmp_path / "one.log", tmp_path / "two.log"]
         with learner(tmp_path / "data", logs[0]) as one, learner(tmp_path / "data", logs[1]) as two:
-            # Learners are what is frozen: some hundred decisions a second give them enough to do.
-            customers = Customers(service.address, "home", seed=1, pause_s=0.005)
+            # Learners are what is frozen: a hundred decisions a second give them enough to do.
+            customers = Customers(service.address, "home", seed=1, pause_s=0.01)
             customers.start()
             try:
                 for _ in range(3):

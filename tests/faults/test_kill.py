@@ -67,14 +67,15 @@ def disturb(service: RunningService, customers: Customers, rng: random.Random) -
 
 
 @pytest.mark.parametrize(
-    ("rounds", "disturbances"),
+    ("rounds", "disturbances", "pause_s"),
     [
-        pytest.param(2, 6, marks=pytest.mark.timeout(170)),
-        pytest.param(10, 11, marks=[pytest.mark.timeout(900), pytest.mark.long]),
+        # With a pause, about every second moment has a call in flight, and the processes that start get a processor.
+        pytest.param(2, 6, 0.002, marks=pytest.mark.timeout(170)),
+        pytest.param(10, 11, 0.0, marks=[pytest.mark.timeout(900), pytest.mark.long]),
     ],
 )
 def test_nothing_acknowledged_is_lost_and_the_model_is_that_of_the_log(
-    tmp_path: Path, rounds: int, disturbances: int
+    tmp_path: Path, rounds: int, disturbances: int, pause_s: float
 ) -> None:
     rng = random.Random(SEED)
     promised = Acknowledged()
@@ -82,7 +83,7 @@ def test_nothing_acknowledged_is_lost_and_the_model_is_that_of_the_log(
     for i in range(rounds):
         service = RunningService(tmp_path)
         apply(service.address, PLACEMENT)
-        customers = Customers(service.address, "home", seed=SEED + i)
+        customers = Customers(service.address, "home", seed=SEED + i, pause_s=pause_s)
         customers.start()
         try:
             happened += [disturb(service, customers, rng) for _ in range(disturbances)]

@@ -31,8 +31,8 @@ SHORT = {**PATIENT, "ATTUNE__STORE__MAX_WAITING": str(MOST_WAITING), "ATTUNE__SE
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    """A service that takes on little."""
-    with RunningService(tmp_path_factory.mktemp("data"), env=SHORT) as running:
+    """A service that takes on little; of what happens here, nothing is learned."""
+    with RunningService(tmp_path_factory.mktemp("data"), args=["--no-learner"], env=SHORT) as running:
         yield running
 
 
@@ -129,7 +129,8 @@ def test_a_burst_of_one_client_waits_on_its_side_and_is_answered(tmp_path: Path)
     Nothing may be refused that the client was told it may send: not even while gRPC still clears away calls that the
     client knows to be answered.
     """
-    with RunningService(tmp_path, env=AS_DEFAULT) as service, Client(service.address) as client:
+    alone = RunningService(tmp_path, args=["--no-learner"], env=AS_DEFAULT)
+    with alone as service, Client(service.address) as client:
         client.apply("home")
         requests = [decide("home", f"burst{i}", numbered_offers(3)) for i in range(600)]
         calls = [client.decisions.Decide.future(request, timeout=60) for request in requests]

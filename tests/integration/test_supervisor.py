@@ -81,7 +81,9 @@ def shop_data_dir(shop: RunningService) -> Path:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
-def test_a_supervisor_that_is_killed_takes_everything_along(tmp_path: Path) -> None:
+def test_a_supervisor_that_is_killed_takes_everything_along_and_one_that_is_asked_stops_it(
+    tmp_path: Path,
+) -> None:
     with RunningService(tmp_path) as service:
         children = service.children()
         assert set(children) == {"learner", "server", "store"}
@@ -96,21 +98,18 @@ def test_a_supervisor_that_is_killed_takes_everything_along(tmp_path: Path) -> N
         with Client(again.address) as client:  # under the same key
             held = client.customers.GetCustomer(GetCustomerRequest(customer_id="eve"), timeout=20)
             assert [each.granted for each in held.consents] == [True]
+        stop_by_a_signal(again, signal.SIGTERM)
 
 
-@pytest.mark.parametrize(
-    "number",
-    [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)],
-)
-def test_a_signal_stops_everything_with_exit_code_0(tmp_path: Path, number: signal.Signals) -> None:
-    with RunningService(tmp_path, args=["--no-learner"]) as service:
-        children = service.children()
-        # A terminal's Ctrl-C goes to everyone in its session; the children have to wait for the supervisor's word.
-        assert os.getsid(service.pid) not in {os.getsid(pid) for pid in children.values()}
-        os.kill(service.pid, number)
-        assert service._process.wait(20) == 0  # noqa: SLF001
-        assert [role for role, pid in children.items() if is_alive(pid)] == []
-        assert "Traceback" not in service.log()
+def stop_by_a_signal(service: RunningService, number: signal.Signals) -> None:
+    """Send a signal, and check that everything ends with exit code 0."""
+    children = service.children()
+    # A terminal's Ctrl-C goes to everyone in its session; the children have to wait for the supervisor's word.
+    assert os.getsid(service.pid) not in {os.getsid(pid) for pid in children.values()}
+    os.kill(service.pid, number)
+    assert service._process.wait(20) == 0  # noqa: SLF001
+    assert [role for role, pid in children.items() if is_alive(pid)] == []
+    assert "Traceback" not in service.log()
 
 
 def test_a_placement_file_that_the_service_refuses_ends_it(tmp_path: Path) -> None:
@@ -140,7 +139,7 @@ def test_a_store_at_a_url_is_used_and_left_running(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path)
     url = store.start()
     try:
-        with RunningService(redis_url=url, args=["--apply", str(SHOP)]) as service:
+        with RunningService(redis_url=url, args=["--no-learner", "--apply", str(SHOP)]) as service:
             assert "store" not in service.children()
             assert placements(service.address) == ["home_hero"]
             with Client(service.address) as client:  # several services share a store: none may make a key of its own
@@ -153,13 +152,14 @@ def test_a_store_at_a_url_is_used_and_left_running(tmp_path: Path) -> None:
         store.stop()
 
 
-def test_a_learner_apart_joins_the_service_in_a_data_directory(tmp_path: Path) -> None:
+def test_a_learner_apart_joins_the_service_in_a_data_directory_and_ctrl_c_stops_the_service(tmp_path: Path) -> None:
     with RunningService(tmp_path, args=["--no-learner", "--apply", str(SHOP)]) as service:
         learn = [sys.executable, "-m", "attune", "learn", "--data-dir", str(tmp_path)]
         with subprocess.Popen(learn, stderr=subprocess.DEVNULL) as learner:
             wait_until(lambda: learner_of(service.address).endswith(f":{learner.pid}"), "the learner to take over")
             learner.terminate()
         assert learner.returncode == 0
+        stop_by_a_signal(service, signal.SIGINT)
 
 
 def learner_of(address: str) -> str:

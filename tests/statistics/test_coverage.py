@@ -5,11 +5,12 @@ confidence sequences at least 95 % at every one of the times 1 to n simultaneous
 and bounds that follow from their number.
 """
 
+import itertools
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from known_truth import (
     COLLECTORS,
@@ -45,13 +46,19 @@ def check_intervals(logs: Iterator[Log], fewest: float, most: float, resamples: 
 
 def binomial_range(logs: int) -> tuple[float, float]:
     """Return between which shares a true 95 % stays with a probability of 99.5 % on each side."""
-    low, high = stats.binom.ppf([0.005, 0.995], logs, 0.95) / logs
-    return float(low), float(high)
+    low, high = (quantile(share, logs, 0.95) / logs for share in (0.005, 0.995))
+    return low, high
 
 
 def most_misses(logs: int) -> float:
     """Return how many logs may be missed if each is with 5 %: more have a probability of at most 1 %."""
-    return float(stats.binom.ppf(0.99, logs, 0.05))
+    return quantile(0.99, logs, 0.05)
+
+
+def quantile(share: float, n: int, p: float) -> int:
+    """Return the smallest number of successes among `n` with at least this share of the binomial distribution."""
+    terms = (math.comb(n, k) * p**k * (1.0 - p) ** (n - k) for k in range(n + 1))
+    return next(k for k, below in enumerate(itertools.accumulate(terms)) if below >= share)
 
 
 def test_intervals_cover_on_uniform_logs() -> None:

@@ -24,6 +24,9 @@ from service import RunningService
 from tom_and_anna import ARTICLES, Visit, is_clicked, visits
 
 ROUNDS = 5_000
+# Played against a policy alone, what is 500 rounds behind reaches 97 % in rounds 1,000 to 1,500, and one without
+# crossings never 55 %: a machine that is so busy that learning is three times as far behind has enough.
+FEWER = 3_500
 LAST = 1_000
 # 250 rounds a second and placement: what is learned is then about 2 s, or 500 rounds, behind. With two
 # placements, as in the long run, 50 readers come at the same moment.
@@ -57,16 +60,16 @@ class Client:
         assert {receipt.status for receipt in response.receipts} <= {OUTCOME_STATUS_ACCEPTED, OUTCOME_STATUS_LATE}
 
 
-async def play(client: Client, seed: int) -> np.ndarray:
-    """Play all rounds on a placement of their own; returns clicks, bool, shape (ROUNDS,)."""
+async def play(client: Client, seed: int, n_rounds: int) -> np.ndarray:
+    """Play all rounds on a placement of their own; returns clicks, bool, shape (n_rounds,)."""
     name = f"news-{seed}"
     placement = Placement(name=name, reward=RewardSpec(window=Duration(seconds=1)))
     await client.placements.ApplyPlacement(ApplyPlacementRequest(placement=placement), timeout=10)
-    readers = visits(ROUNDS, seed)
+    readers = visits(n_rounds, seed)
     clicks: list[bool] = []
     clock = asyncio.get_running_loop()
     start = clock.time()
-    for first in range(0, ROUNDS, AT_ONCE):
+    for first in range(0, n_rounds, AT_ONCE):
         await asyncio.sleep(start + first / AT_ONCE * EVERY_S - clock.time())
         clicks += await play_batch(client, name, first, readers[first : first + AT_ONCE])
     return np.array(clicks)
@@ -84,16 +87,16 @@ async def play_batch(client: Client, placement: str, first: int, readers: Sequen
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("seeds", [(1,), pytest.param((2, 3), marks=pytest.mark.long)])
+@pytest.mark.parametrize(("seeds", "n_rounds"), [((1,), FEWER), pytest.param((2, 3), ROUNDS, marks=pytest.mark.long)])
 async def test_the_default_policy_reaches_a_click_rate_of_90_percent(
-    service: RunningService, seeds: tuple[int, ...]
+    service: RunningService, seeds: tuple[int, ...], n_rounds: int
 ) -> None:
     async with grpc.aio.insecure_channel(service.address) as channel:
         client = Client(DecisionServiceStub(channel), RewardServiceStub(channel), PlacementServiceStub(channel))
         try:
-            played = await asyncio.gather(*(play(client, seed) for seed in seeds))
+            played = await asyncio.gather(*(play(client, seed, n_rounds) for seed in seeds))
         except grpc.aio.AioRpcError as error:
             error.add_note(f"attune serve printed:\n{service.log()}")
             raise
     rates = {seed: float(clicks[-LAST:].mean()) for seed, clicks in zip(seeds, played, strict=True)}
-    assert min(rates.values()) >= 0.90, f"click rates of the last {LAST} of {ROUNDS} rounds, by seed: {rates}"
+    assert min(rates.values()) >= 0.90, f"click rates of the last {LAST} of {n_rounds} rounds, by seed: {rates}"

@@ -6,6 +6,7 @@ crashed, froze or was overtaken on the way, the model that serves has to be the 
 
 import asyncio
 import time
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import grpc
@@ -74,6 +75,9 @@ def settled(address: str, placement: str, timeout_s: float = 30.0) -> placements
 
 def check_decisions(address: str, placement: str, promised: Acknowledged) -> None:
     """Checks that every decision is there as it was answered, with every outcome that was accepted."""
+    accepted: dict[str, dict[str, float]] = defaultdict(dict)
+    for (event_id, outcome_id), value in promised.outcomes.items():
+        accepted[event_id][outcome_id] = value
     with grpc.insecure_channel(address) as channel:
         stub = DecisionServiceStub(channel)
         for event_id, answer in promised.decisions.items():
@@ -82,8 +86,7 @@ def check_decisions(address: str, placement: str, promised: Acknowledged) -> Non
             assert list(stored.choices) == list(answer.choices)
             assert stored.policy_version == answer.policy_version
             recorded = {outcome.outcome_id: outcome.value for outcome in stored.outcomes}
-            accepted = {key[1]: value for key, value in promised.outcomes.items() if key[0] == event_id}
-            assert accepted.items() <= recorded.items()
+            assert accepted[event_id].items() <= recorded.items()
 
 
 def learned(url: str, placement: str) -> Learned:

@@ -22,6 +22,7 @@ from attune.process import bound
 
 READY = re.compile(r"^attune \S+ is ready on (\S+)$", re.MULTILINE)
 ROLES = {"attune.server decisions": "server", "attune.server learner": "learner"}
+_HAS_PROC = Path("/proc/self/stat").exists()
 STORES = ("valkey-server", "redis-server")
 
 PATIENT = {"ATTUNE__STORE__DECISION_TIMEOUT_MS": "5000", "ATTUNE__SERVER__MAX_QUEUE": "512"}
@@ -134,8 +135,7 @@ class RunningService:
 
     def _left_behind(self) -> list[tuple[int, str]]:
         """Returns process id and command line of the known descendants that still run."""
-        alive = {(pid, command) for pid, _, command in _processes()}
-        return [process for process in self._known if process in alive]
+        return [(pid, command) for pid, command in self._known if _command(pid) == command]
 
     def _discard(self) -> None:
         """Ends whatever still runs, without asking, and removes the log file."""
@@ -165,7 +165,7 @@ class RunningService:
 
 def is_alive(pid: int) -> bool:
     """Says whether a process runs; one that has ended and only waits to be noticed (a zombie) does not."""
-    return any(pid == other for other, _, _ in _processes())
+    return _command(pid) is not None
 
 
 def wait_until(condition: Callable[[], _T], what: str, timeout_s: float = 60.0, every_s: float = 0.05) -> _T:
@@ -200,31 +200,40 @@ def _role(command: str) -> str | None:
 
 def _descendants(pid: int) -> list[tuple[int, str]]:
     """Returns process id and command line of everything below `pid`, nearest first."""
-    processes = list(_processes())
-    found: list[tuple[int, str]] = []
-    parents = [pid]
-    for parent in parents:
-        below = [(child, command) for child, its_parent, command in processes if its_parent == parent]
-        found += below
-        parents += [child for child, _ in below]
-    return found
+    parents = _parents()
+    below = [pid]
+    for parent in below:
+        below += [child for child, its_parent in parents.items() if its_parent == parent]
+    return [(each, command) for each in below[1:] if (command := _command(each)) is not None]
 
 
-def _processes() -> Iterator[tuple[int, int, str]]:
-    """Yields id, parent's id and command line of every process of this machine that has not ended."""
-    return _from_proc() if Path("/proc/self/stat").exists() else _from_ps()
+# Asked many times a second while somebody waits, on machines with hundreds of processes: only what is needed is read.
+def _parents() -> dict[int, int]:
+    """Returns the parent's id of every process of this machine that has not ended, by its own."""
+    if not _HAS_PROC:
+        return {pid: parent for pid, parent, _ in _from_ps()}
+    parents = ((name, _parent(name)) for name in os.listdir("/proc") if name.isdecimal())  # noqa: PTH208 - see above
+    return {int(name): parent for name, parent in parents if parent is not None}
 
 
-def _from_proc() -> Iterator[tuple[int, int, str]]:
-    for entry in Path("/proc").iterdir():
-        # A process may end between two reads.
-        with suppress(FileNotFoundError, ProcessLookupError, NotADirectoryError):
-            if entry.name.isdecimal():
-                # The name in brackets may itself hold brackets and spaces: state and parent follow the last one.
-                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-                if state != "Z":
-                    command = (entry / "cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ")
-                    yield int(entry.name), int(parent), command.decode(errors="replace")
+def _command(pid: int) -> str | None:
+    """Returns the command line of a process, None where it has ended."""
+    if not _HAS_PROC:
+        return next((command for other, _, command in _from_ps() if other == pid), None)
+    with suppress(FileNotFoundError, ProcessLookupError):
+        if _parent(str(pid)) is not None:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ")
+            return command.decode(errors="replace")
+    return None
+
+
+def _parent(pid: str) -> int | None:
+    """Returns the id of a process's parent, None where the process has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+        # The name in brackets may itself hold brackets and spaces: state and parent follow the last one.
+        state, parent = file.read().rpartition(b")")[2].split()[:2]
+        return None if state == b"Z" else int(parent)
+    return None
 
 
 def _from_ps() -> Iterator[tuple[int, int, str]]:

@@ -134,7 +134,7 @@ def test_nothing_is_compared_with_a_baseline_that_is_refused_for_that_would_tell
 
 def test_doubts_about_a_target_are_doubts_about_its_segments() -> None:
     terms = replace(PLAIN, segments=("device",))
-    rows = placed([sample(i, (0.5, 0.5), i % 2, float(i % 3 == 0)) for i in range(3000)])
+    rows = placed([sample(i, (0.5, 0.5), i % 2, float(i % 3 == 0)) for i in range(1000)])
     seen = VersionTarget("version:1", UniformPolicy(), "a version", "1500-0", seen=True)
     report = run(rows, [seen], terms).targets[0]
     assert (report.verdict, [each.verdict for each in report.segments]) == ("caution", ["caution"])
@@ -155,13 +155,13 @@ def test_an_estimator_whose_bias_no_weight_tells_is_doubted_where_it_comes_first
 @pytest.mark.parametrize(
     ("skipped", "verdict"),
     [
-        (20, "trust"),  # 1 %
-        (100, "caution"),  # 4.8 %
-        (800, "refuse"),  # 29 %
+        (10, "trust"),  # 1 %
+        (50, "caution"),  # 4.8 %
+        (400, "refuse"),  # 29 %
     ],
 )
 def test_rows_that_are_skipped_are_missing_from_the_estimate(skipped: int, verdict: str) -> None:
-    rows = [sample(i, (0.5, 0.5), i % 2, float(i % 3 == 0)) for i in range(2000)]
+    rows = [sample(i, (0.5, 0.5), i % 2, float(i % 3 == 0)) for i in range(1000)]
     bad = [Refused(f"row {i}", "reward: expected a number") for i in range(skipped)]
     report = run([*rows, *bad], [targets.uniform()], PLAIN, skip_bad=True).targets[0]
     assert report.verdict == verdict
@@ -226,7 +226,7 @@ def test_a_version_counts_only_what_comes_after_it_and_so_does_what_it_is_compar
 
 
 def test_a_version_on_a_log_without_positions_is_not_to_be_trusted() -> None:
-    rows = [sample(i, (0.5, 0.5), i % 2, float(i % 2)) for i in range(3000)]
+    rows = [sample(i, (0.5, 0.5), i % 2, float(i % 2)) for i in range(1000)]
     assert run(rows, [targets.uniform()], PLAIN).targets[0].verdict == "trust"
     target = run(rows, [VersionTarget("version:1", UniformPolicy(), "", "5-0")], PLAIN).targets[0]
     assert target.verdict == "caution"

@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 
 from attune import __version__, config, telemetry
-from attune.cli import apply_files
 from attune.config import reachable
 from attune.settings import ServerSettings, Settings
 from attune.supervisor import Supervisor
@@ -86,7 +85,7 @@ def serve(
 def _run(settings: Settings, files: Sequence[Path], *, learner: bool) -> int:
     """Run the service with these settings and placement files; return the exit code."""
     telemetry.configure(settings.log, process="supervisor")
-    names = [document.placement.name for document in apply_files.read(files).placements] if files else []
+    names = _placements(files) if files else []
     supervisor = Supervisor(
         settings,
         learner=learner,
@@ -94,6 +93,12 @@ def _run(settings: Settings, files: Sequence[Path], *, learner: bool) -> int:
         announce=lambda bound_address: typer.echo(announcement(bound_address, names)),
     )
     return supervisor.run()
+
+
+def _placements(files: Sequence[Path]) -> list[str]:
+    from attune.cli import apply_files  # noqa: PLC0415 - loads what a service without files does not need
+
+    return [document.placement.name for document in apply_files.read(files).placements]
 
 
 def announcement(address: str, placements: Sequence[str]) -> str:
