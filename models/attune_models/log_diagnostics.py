@@ -81,7 +81,7 @@ class SampleRatio:
 
     @property
     def missing(self) -> float:
-        """Least share of one group's decisions that must be missing (or were added) to give this ratio, 0 to 1."""
+        """Least share of one group that must be missing (or was added) to give this ratio, 0 to 1."""
         ours, theirs = self.control * (1.0 - self.expected), self.others * self.expected
         return 1.0 - min(ours, theirs) / max(ours, theirs) if max(ours, theirs) > 0.0 else 0.0
 

@@ -12,7 +12,7 @@ What was found about the log counts for what it can do to an estimate:
   refused where weights are wrong by more than a quarter. No amount of data mends it.
 - Duplicates are counted twice. A few make intervals a little too narrow; a share of 5 % can move the mean by as much,
   and most often it is the rewarded decisions that are sent again: refused.
-- A sample ratio that is not the one asked for means that decisions of one group are missing. Each decision is weighed
+- A sample ratio that is not the one asked for means that customers of one group are missing. Each decision is weighed
   by its own probability, so that alone does no harm; but what is missing is rarely missing by chance. Refused where a
   fifth of a group is.
 - Drift never refuses: the estimate is right about the time of the log, and whether that comes again nobody knows.
@@ -202,10 +202,11 @@ def _duplicates(log: LogFigures) -> Iterator[_Finding]:
 def _sample_ratio(ratio: SampleRatio) -> Iterator[_Finding]:
     if abs(ratio.z) > SURPRISING_Z and ratio.missing > MISSING_DOUBTED:
         reason = (
-            f"Control decided {ratio.seen:.2%} of the time instead of {ratio.expected:.2%} ({ratio.z:+.1f} standard "
-            f"deviations, {SURPRISING_Z:g} are allowed): at least {ratio.missing:.1%} of one group's decisions are "
-            f"missing, and up to {MISSING_DOUBTED:.0%} is passed over: hardly by chance, so the rest is not the whole "
-            "picture."
+            f"The control group has {ratio.seen:.2%} instead of {ratio.expected:.2%} of the "
+            f"{ratio.control + ratio.others:,} customers, and decisions for nobody known ({ratio.z:+.1f} standard "
+            f"deviations, {SURPRISING_Z:g} are allowed): at least {ratio.missing:.1%} of one group is missing, or does "
+            f"not belong there, and up to {MISSING_DOUBTED:.0%} is passed over: hardly by chance, so the rest is not "
+            "the whole picture."
         )
         yield _Finding(refused=ratio.missing > MISSING_REFUSED, reason=reason)
 

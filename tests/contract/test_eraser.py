@@ -72,6 +72,7 @@ async def test_profile_and_history_go_at_once_under_both_keys(store: Store) -> N
         await store.redis.mset({keys.profile: profile, keys.consent: b""})
         await store.redis.rpush(keys.seen, shown)
         await store.redis.zadd(keys.activities, {"a": 1})
+        await store.redis.set(keys.moved, IDS.of("anna").key)
     begun = await erasures(store).erase("anna")
     assert (begun.receipt.profile, begun.receipt.history_entries) == (True, 2)
     assert await every_key_of(store, "attune:{:c:*") == []

@@ -1,5 +1,6 @@
 """`attune import` on a real store: nothing twice, nothing that could not have been logged, the same bits learned."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 import oracle
 from attune.logs import sources, trimming
 from attune.logs.import_ import Imported, Importer, TrimmedLogError
+from attune.logs.log_source import LogSource
+from attune.logs.samples import Sample
 from attune.serving.specs import with_defaults
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.client import Store
@@ -70,6 +73,19 @@ async def test_an_imported_log_says_and_teaches_the_same(
     assert list(map(known_of, before)) == list(map(known_of, after))
     assert all(entry.decision.imported and not entry.decision.policy_version for entry in after)
     assert await weights(store, home) == await weights(store, other)
+
+
+async def test_who_decided_elsewhere_says_nothing_about_the_control_group_here(
+    store: Store, store_url: str, other: PlacementKeys, files: Path
+) -> None:
+    """Else an evaluation of an imported log is refused because its control group is missing."""
+    await bring(store, other, files)
+
+    def samples(placement: str) -> list[Sample]:
+        return [each for each in LogSource(store_url, 5.0, placement).read() if isinstance(each, Sample)]
+
+    assert {each.mode for each in await asyncio.to_thread(samples, "home")} == {"control", "learned"}
+    assert {each.mode for each in await asyncio.to_thread(samples, "other")} == {""}
 
 
 async def test_importing_again_adds_nothing(

@@ -28,6 +28,7 @@ from attune.store.journal import Journal
 from attune.store.keys import CustomerKeys, PlacementKeys
 from attune.store.pipe import Pipe
 from attune.store.placements import Placements
+from attune.store.taken import Taken, TakenOutcomes
 from attune.store.versions import Versions
 from attune.v1.condition_pb2 import Condition
 from attune.v1.customer_service_pb2 import (
@@ -332,6 +333,26 @@ async def test_who_is_stored_under_the_former_key_is_moved(shop: Shop, store: St
     later = Shop(store, pipe, ids=CustomerIds(b"n" * 32, IDS.key))
     await later.decider.decide(request(event_id="f"))
     assert [each.event_id for each in await later.seen()] == ["e", "f"]
+    assert await store.redis.exists(*CustomerKeys(IDS.of("anna").key).every) == 0
+
+
+async def test_what_was_decided_before_a_rotation_reaches_the_history_after_it(
+    shop: Shop, store: Store, pipe: Pipe
+) -> None:
+    await shop.decider.decide(request(event_id="e", deferred=True))
+    await shop.decider.decide(request(event_id="f"))
+    later = Shop(store, pipe, ids=CustomerIds(b"n" * 32, IDS.key))
+    await later.decider.decide(request(event_id="g"))
+    assert await Activator(no_offers, later.decisions, later.visitors).activate(await later.live.get("home"), "e")
+    clicked = Taken("f", 0, "click", (await later.record("f")).decided_at_ms + 1)
+    for _ in range(2):
+        await TakenOutcomes(store, later.decisions).note(PlacementKeys("home"), [clicked])
+    assert [(each.event_id, each.outcome) for each in await later.seen()] == [
+        ("f", ""),
+        ("g", ""),
+        ("e", ""),
+        ("f", "click"),
+    ]
     assert await store.redis.exists(*CustomerKeys(IDS.of("anna").key).every) == 0
 
 

@@ -64,3 +64,17 @@ def test_what_was_used_is_what_is_counted_and_what_is_under_way() -> None:
     assert (tally.impressions, tally.spend) == (12, 250)
     tally.learn(Used(12, 250), Used(2, 50))
     assert (tally.impressions, tally.spend, tally.uncounted_impressions, tally.uncounted_spend) == (12, 250, 0, 0)
+
+
+def test_the_store_is_told_each_charge_once_while_several_calls_are_under_way() -> None:
+    tally = Tally(DayOfOffer("2026-11-22", "boots"))
+    tally.charge(1, 10)
+    first = tally.tell()
+    tally.charge(2, 20)
+    second = tally.tell()
+    assert (first, second, tally.tell()) == (Used(1, 10), Used(2, 20), Used(0, 0))
+    tally.learn(Used(5, 50), first)  # others have used four
+    tally.answered(first)
+    assert (tally.impressions, tally.spend) == (7, 70)
+    tally.answered(second)  # the store did not answer: told again
+    assert tally.tell() == Used(2, 20)

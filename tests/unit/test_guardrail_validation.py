@@ -31,8 +31,15 @@ def guarded(**guardrails: Any) -> Placement:
     return placement(guardrails=guardrails)
 
 
+LONG = {"any": [{"test": f"country in [{', '.join(f'c{i:04}' for i in range(n, n + 120))}]"} for n in range(90)]}
 # What is wrong, and the field and the words that say so.
 WRONG = [
+    # Refused before it is read: that would take long.
+    (
+        guarded(rules=[RULE | {"name": "Adults", "when": LONG}]),
+        "guardrails.rules",
+        "expected at most 65,536 bytes of conditions in all, got 77,130; segments share them",
+    ),
     (guarded(rules=[RULE | {"name": "Adults"}]), "guardrails.rules[0].name", NAME + '"Adults"'),
     (
         guarded(rules=[RULE, RULE]),

@@ -23,7 +23,9 @@ def test_of_a_sound_report_there_is_nothing_to_say() -> None:
     ("one", "limits", "said"),
     [
         (Report(), Limits(), "No decision counts"),
-        (report(control=0), Limits(), "Nothing was decided by a control group"),
+        (Report(imported=20), Limits(), "No decision counts: the 20 of the log were made elsewhere"),
+        (report(control=0), Limits(), "Nothing was decided by a control group: there is no lift. A placement's"),
+        (report(control=0, sample_ratio=SampleRatio()), Limits(), "Nothing was decided by a control group: there is"),
         (report(policy=0), Limits(), "Everything was decided by the control group"),
         (report(), Limits(), "The control group's share is 0 or 1 now"),
         (report(metric=UNSURE, sample_ratio=RATIO), Limits(), "There is too little to say how sure the lift is"),
@@ -40,6 +42,12 @@ def test_of_a_sound_report_there_is_nothing_to_say() -> None:
 def test_what_is_to_be_known_is_said(one: Report, limits: Limits, said: str) -> None:
     (remark,) = of(one, limits)
     assert remark.startswith(said)
+
+
+@pytest.mark.parametrize("one", [Report(defaults=2), Report(refused=2)])
+def test_where_all_is_left_out_it_is_not_said_to_come(one: Report) -> None:
+    none, _how_many = of(one, Limits())
+    assert none == "No decision counts: nothing was eligible for any of them, or they cannot be read."
 
 
 def test_a_baseline_that_learns_is_named() -> None:

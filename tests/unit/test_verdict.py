@@ -86,11 +86,15 @@ def test_a_target_is_judged_by_its_weights(change: dict[str, float], level: str,
         ({"duplicate_share": 0.06}, "refuse", "at most 5.0% is allowed"),
         # Control asked for .1: as it should be; a few missing, a fifth missing, and chance.
         ({"sample_ratio": SampleRatio(0.1, 1000, 9000)}, "trust", ""),
-        ({"sample_ratio": SampleRatio(0.1, 9000, 90_000)}, "caution", "Control decided 9.09% of the time"),
+        (
+            {"sample_ratio": SampleRatio(0.1, 9000, 90_000)},
+            "caution",
+            "The control group has 9.09% instead of 10.00% of the 99,000 customers",
+        ),
         (
             {"sample_ratio": SampleRatio(0.1, 700, 9000)},
             "refuse",
-            "at least 30.0% of one group's decisions are missing",
+            "at least 30.0% of one group is missing",
         ),
         ({"sample_ratio": SampleRatio(0.1, 7, 90)}, "trust", ""),
         # Drift of what chance would earn; not of what the logger earns.

@@ -32,6 +32,8 @@ from attune.v1.placement_pb2 import (
 from attune_models.features import FeatureError, encode_action
 
 MAX_RULES = 50
+MAX_CONDITION_BYTES = 65_536
+"""Largest size of all conditions of rules: reading a megabyte of them takes a second, in which nobody is answered."""
 MAX_CAPS = 20
 MAX_COOL_DOWNS = 20
 MAX_QUIET_HOURS = 10
@@ -55,6 +57,10 @@ def guardrail_violations(
         outcomes: Names of the outcomes of the reward spec.
         segments: Those that conditions may name; None where they are not known here.
     """
+    if (size := sum(rule.when.ByteSize() for rule in guardrails.rules)) > MAX_CONDITION_BYTES:
+        said = f"expected at most {MAX_CONDITION_BYTES:,} bytes of conditions in all, got {size:,}; segments share them"
+        yield Violation("rules", said)
+        return
     yield from _each("rules", guardrails.rules, MAX_RULES, lambda rule: _rule_violations(rule, segments))
     yield from _each("caps", guardrails.caps, MAX_CAPS, _cap_violations)
     yield from _each(

@@ -31,13 +31,25 @@ def of(report: Report, limits: Limits) -> Iterator[str]:
         limits: What its numbers do not say.
     """
     if not report.decisions:
-        yield "No decision counts: those of the last reward window are not in the log yet."
+        yield _on_nothing(report)
     else:
         yield from _on_groups(report)
     yield from _on_reach(report, limits)
     for feature in limits.absent_features:
         yield f'No decision has a feature called "{feature}".'
     yield from _on_counts(report, limits)
+
+
+def _on_nothing(report: Report) -> str:
+    """Return why no decision counts."""
+    if report.imported:
+        return (
+            f"No decision counts: the {report.imported:,} of the log were made elsewhere and imported, and nobody was "
+            "put into a group here."
+        )
+    if report.defaults or report.refused:
+        return "No decision counts: nothing was eligible for any of them, or they cannot be read."
+    return "No decision counts: those of the last reward window are not in the log yet."
 
 
 def _on_groups(report: Report) -> Iterator[str]:
@@ -50,7 +62,9 @@ def _on_groups(report: Report) -> Iterator[str]:
             "trust the lift before that is known."
         )
     if not report.overall.control_decisions:
-        yield "Nothing was decided by a control group: there is no lift. A placement's `control` gives it one."
+        has_one = report.HasField("sample_ratio")
+        how = "It has decided nothing so far." if has_one else "A placement's `control` gives it one."
+        yield f"Nothing was decided by a control group: there is no lift. {how}"
     elif not report.overall.decisions:
         yield "Everything was decided by the control group: there is no lift."
     elif not report.HasField("sample_ratio"):
@@ -85,7 +99,7 @@ def _on_counts(report: Report, limits: Limits) -> Iterator[str]:
         yield "There are more offers than account is kept of: those that came last are not among the offers."
     if report.refused:
         yield f"{report.refused:,} entries of the log cannot be read, and do not count."
-    if report.imported:
+    if report.imported and report.decisions:
         yield f"{report.imported:,} decisions were made elsewhere and imported: they do not count."
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from attune.errors import BadLogError
 from attune.learning.final_rewards import FinalRewards
 from attune.learning.trainee import Start
-from attune.logs.samples import Found
+from attune.logs.samples import Found, Sample
 from attune.logs.sampling import sample_of
 from attune.serving.specs import reward_spec
 from attune.store.client import Store
@@ -93,7 +93,9 @@ class LogSource:
             StoreUnavailableError: The store did not answer in time.
         """
         for entry in self.entries():
-            yield sample_of(f"position {entry.position}", entry, self._reward)
+            found = sample_of(f"position {entry.position}", entry, self._reward)
+            # Whatever split imported decisions elsewhere, it was not this placement's share of control.
+            yield replace(found, mode="") if isinstance(found, Sample) and entry.decision.imported else found
 
     def entries(self) -> Iterator[LoggedInteraction]:
         """Read the decisions of the log as they were logged, with all their outcomes; see `read`.

@@ -22,7 +22,8 @@ class Sample:
         where: File and row, or `position` and a position of the training log, for messages.
         event_id: The decision's id; what is there twice is counted by it.
         decided_at_ms: Milliseconds since the epoch; 0 where the log does not say.
-        mode: Who decided: `learned`, `control` or `fallback`; empty where the log does not say.
+        mode: Who decided: `learned`, `control` or `fallback`; empty where the log does not say, or
+            where it was imported: then nobody was put into a group here.
         position: Position in the training log, a Redis stream id; empty where the log is not ours.
         context: What was known, for segments.
         slots: One interaction for each slot: its situation has what the slots before left, its propensity is given what

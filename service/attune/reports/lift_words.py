@@ -108,6 +108,8 @@ def headline(report: Report) -> Headline:
     remarks = list(report.remarks)
     if report.sample_ratio.mismatch:
         return Headline("refuse", "The lift cannot be trusted: the control group has the wrong share.", (*remarks,))
+    if not report.decisions:
+        return Headline("refuse", "There is nothing to compare: no decision counts.", (*remarks,))
     if reward is None or not reward.HasField("lift"):
         return Headline("refuse", "There is nothing to compare: only one group decided.", (*remarks,))
     level = _level(reward.lift)

@@ -61,10 +61,11 @@ class Charge:
 
     async def counted(self) -> None:
         """Wait until the store has counted it, or does not answer: then it is told later."""
-        await asyncio.sleep(0)  # what is charged in this turn of the loop leaves together
-        if self._budgets.told is self._counted and self._budgets.is_away:
-            return
-        self.send()
+        if self._budgets.told is self._counted:
+            if self._budgets.is_away:
+                return
+            await asyncio.sleep(0)  # what is charged in this turn of the loop leaves together
+            self.send()
         await self._counted.wait()
 
 

@@ -171,10 +171,12 @@ class Visitors:
         """Add to the history of a customer what of some impressions it lacks, if that is still allowed.
 
         Args:
-            customer: The keyed hash of the id.
+            customer: The keyed hash of the id, perhaps under a former key: then it is added to where that was moved.
             shown: What is shown.
         """
         [known] = await self._history.read([(CustomerKeys(customer), True)])
+        if isinstance(known, Known) and known.is_empty:
+            customer, known = await self._after_moving(customer, known)
         if isinstance(known, StoreUnavailableError):
             return
         visitor = self._visitor(customer, known, in_turn=False)
@@ -215,6 +217,16 @@ class Visitors:
         if stored.record is None and not stored.seen:
             return known
         return (await self._history.read([(CustomerKeys(customer.key), whole)]))[0]
+
+    async def _after_moving(self, customer: bytes, known: Known) -> tuple[bytes, Known | StoreUnavailableError]:
+        """Return what stands for a customer now, who may have been moved since, and what is known."""
+        try:
+            moved_to = await self._customers.moved_to(customer)
+        except StoreUnavailableError as error:
+            return customer, error
+        if moved_to is None:
+            return customer, known
+        return moved_to, (await self._history.read([(CustomerKeys(moved_to), True)]))[0]
 
     def _visitor(self, key: bytes, known: Known, *, in_turn: bool) -> Visitor:
         try:

@@ -17,6 +17,9 @@ MOST_PER_CALL = 1000
 """How many offers may be counted in one call."""
 
 
+_ANY_DAY = budgets_key("")
+
+
 class Used(NamedTuple):
     """How much was used of a budget in a day, or is to be added to that.
 
@@ -50,7 +53,7 @@ class BudgetCounts:
 
     def precede(self, key: str) -> bool:
         """Tell whether what is added is there before what is sent to a key afterwards, through the same pipe."""
-        return isinstance(self._client, Pipe) and self._client.shard(key) == self._client.shard(budgets_key(""))
+        return isinstance(self._client, Pipe) and self._client.shard(key) == self._client.shard(_ANY_DAY)
 
     def add(self, used: Mapping[DayOfOffer, Used]) -> Awaitable[list[Used]]:
         """Add to what was used; over a pipe that is connected, it is sent before this returns.

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 from attune.errors import StoreUnavailableError
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
 from attune.store.client import StoreRefusedError
-from attune.store.keys import CustomerKeys
+from attune.store.keys import CUSTOMER_MOVED_TTL_S, CustomerKeys
 
 MOST_SEEN = 1000
 """Most entries of a customer's history."""
@@ -163,7 +163,20 @@ class Customers:
         """
         dumped = await self._scripts.run("customer_dump", CustomerKeys(former).every, [])
         await self._scripts.run("customer_move", CustomerKeys(customer).every, dumped)
-        await self.delete(former)
+        keys = CustomerKeys(former)
+        await self._scripts.run("customer_moved", [*keys.every, keys.moved], [customer, CUSTOMER_MOVED_TTL_S])
+
+    async def moved_to(self, customer: bytes) -> bytes | None:
+        """Return where a customer is who was moved; None where that did not happen.
+
+        Args:
+            customer: The keyed hash under a former key, as decisions of that time have it.
+
+        Raises:
+            StoreUnavailableError: The store did not answer in time.
+        """
+        found: bytes | None = await self._scripts.run("customer_moved_to", [CustomerKeys(customer).moved], [])
+        return found
 
     async def delete(self, customer: bytes) -> bool:
         """Delete all that is stored under a customer, and say whether there was anything.
@@ -171,7 +184,8 @@ class Customers:
         Raises:
             StoreUnavailableError: The store did not answer in time; it may have happened.
         """
-        return bool(await self._scripts.run("customer_delete", CustomerKeys(customer).every, []))
+        keys = CustomerKeys(customer)
+        return bool(await self._scripts.run("customer_delete", [*keys.every, keys.moved], []))
 
     async def _read(self, customer: bytes, most_seen: int, activity_ids: Sequence[str] = ()) -> Any:
         digests = [_digest(activity_id) for activity_id in activity_ids]

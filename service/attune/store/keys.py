@@ -215,6 +215,9 @@ class PlacementKeys:
         return self._key(f"snapshot:{version}")
 
 
+CUSTOMER_MOVED_TTL_S = 130 * 24 * 3600
+"""How long it is known where a customer was moved: by then, no outcome of a decision of before is taken any more."""
+
 CUSTOMER_KEY_BYTES = 16
 """Length of the keyed hash that stands for a customer."""
 
@@ -254,8 +257,16 @@ class CustomerKeys:
 
     @property
     def every(self) -> tuple[str, str, str, str]:
-        """All of them."""
+        """All that something is stored under."""
         return self.profile, self.consent, self.seen, self.activities
+
+    @property
+    def moved(self) -> str:
+        """String: the keyed hash under the next key, CUSTOMER_KEY_BYTES, where all of it was moved.
+
+        For decisions that were made before and name this one. Expires CUSTOMER_MOVED_TTL_S after that.
+        """
+        return self._key("moved")
 
     def _key(self, suffix: str) -> str:
         return f"attune:{{:c:{self.customer.hex()}}}:{suffix}"

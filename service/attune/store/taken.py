@@ -81,17 +81,38 @@ class TakenOutcomes:
 
     async def _note(self, placement: str, customers: Sequence[tuple[bytes, Sequence[Taken]]]) -> None:
         histories = [CustomerKeys(customer).seen for customer, _ in customers]
-        async with self._store.reaching():
-            pipeline = self._store.redis.pipeline(transaction=False)
-            for history in histories:
-                pipeline.lrange(history, 0, -1)
-            found = await pipeline.execute()
+        found = await self._read(histories)
+        if empty := [i for i, values in enumerate(found) if not values]:
+            await self._look_where_moved([customer for customer, _ in customers], empty, histories, found)
         noted: list[tuple[str, list[bytes]]] = []
         for history, values, (_, taken) in zip(histories, found, customers, strict=True):
             if entries := [part for entry in _entries(values, placement, taken) for part in entry]:
                 noted.append((history, entries))
             await asyncio.sleep(0)  # others get their turn in between
         await asyncio.gather(*[self._store.run("customer_taken", [history], entries) for history, entries in noted])
+
+    async def _read(self, histories: Sequence[str]) -> list[list[bytes]]:
+        async with self._store.reaching():
+            pipeline = self._store.redis.pipeline(transaction=False)
+            for history in histories:
+                pipeline.lrange(history, 0, -1)
+            found: list[list[bytes]] = await pipeline.execute()
+        return found
+
+    async def _look_where_moved(
+        self, customers: Sequence[bytes], empty: Sequence[int], histories: list[str], found: list[list[bytes]]
+    ) -> None:
+        """Replace histories that are empty because they were moved to another key since the decision was made."""
+        async with self._store.reaching():
+            pipeline = self._store.redis.pipeline(transaction=False)
+            for i in empty:
+                pipeline.get(CustomerKeys(customers[i]).moved)
+            moved = [(i, to) for i, to in zip(empty, await pipeline.execute(), strict=True) if to]
+        for i, to in moved:
+            histories[i] = CustomerKeys(to).seen
+        if moved:
+            for (i, _), values in zip(moved, await self._read([histories[i] for i, _ in moved]), strict=True):
+                found[i] = values
 
 
 def _named(values: Sequence[bytes], taken: Sequence[Taken]) -> Iterator[tuple[bytes, SeenRecord]]:
