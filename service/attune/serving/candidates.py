@@ -61,8 +61,8 @@ def candidates(request: DecideEnvelope, live: LiveOffers | None, channels: Seque
         InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
     """
     context = joined(request.context)
-    if request.offers:
-        brought = _brought(request, context)
+    if offers := request.offers[:]:
+        brought = _brought(request, context, offers)
         return _on_channels(request, brought, channels) if channels else brought
     read = read_context(context)
     if live is None:
@@ -113,17 +113,17 @@ def part_of(situation: Situation, listed: Sequence[int]) -> Situation:
     ids, actions, positions = situation.action_ids, situation.actions, situation.positions
     some_ids, some = [ids[i] for i in listed], [actions[i] for i in listed]
     if situation.known is None:
-        return Situation(situation.context, some_ids, some)
+        return ReadSituation(situation.read, some_ids, some)
     in_set = listed if positions is None else [positions[i] for i in listed]
     return ReadSituation(situation.read, some_ids, some, situation.known, in_set)
 
 
-def _brought(request: DecideEnvelope, context: bytes) -> Candidates:
+def _brought(request: DecideEnvelope, context: bytes, offers: Sequence[bytes]) -> Candidates:
     """Return the offers of a request that it does not exclude again."""
-    situation = among(read_context(context).text, request.offers)
+    situation = among(read_context(context), offers)
     positions, exclusions = _not_excluded(request, situation.action_ids)
     asked_about = situation if positions is None else part_of(situation, positions)
-    return Candidates(context, situation, asked_about, positions, exclusions, request.offers)
+    return Candidates(context, situation, asked_about, positions, exclusions, offers)
 
 
 def _on_channels(request: DecideEnvelope, brought: Candidates, channels: Sequence[Channel]) -> Candidates:
