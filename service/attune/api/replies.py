@@ -1,4 +1,4 @@
-"""How decisions are answered: a message for one, and for each of a batch its bytes, put together from pieces.
+"""How decisions are answered: by bytes, put together from pieces.
 
 As `attune.serving.recording` does for what is stored: a message that is filled in and serialised costs more.
 """
@@ -10,7 +10,7 @@ from struct import Struct
 from attune.serving.decided import Decided
 from attune.serving.drawing import Draft
 from attune.serving.variants import split
-from attune.serving.wire import BYTES, DOUBLE, tag, varint
+from attune.serving.wire import BYTES, DOUBLE, begun, tag
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.v1.decision_service_pb2 import (
     MODE_EMPTY,
@@ -30,40 +30,47 @@ _CHOICE = tag(DecideResponse.CHOICES_FIELD_NUMBER, BYTES)
 _PROPENSITY = tag(Choice.PROPENSITY_FIELD_NUMBER, DOUBLE)
 
 
+class Written(bytes):
+    """A message that is serialised already."""
+
+    __slots__ = ()
+
+    def SerializeToString(self) -> bytes:  # noqa: N802 - as messages have it
+        """Return its bytes."""
+        return self
+
+
 def decided_result(decided: Decided, ranking_size: int) -> bytes:
-    """Return what tells a caller of a decision, serialised.
+    """Return what tells a caller of one decision of a batch: a serialised DecideResult.
+
+    Args:
+        decided: The decision.
+        ranking_size: How many scored offers are asked for.
+    """
+    decision = decided_response(decided, ranking_size)
+    return begun(_DECISION, len(decision)) + decision
+
+
+def decided_response(decided: Decided, ranking_size: int) -> bytes:
+    """Return what tells a caller of a decision: a serialised DecideResponse.
 
     Args:
         decided: The decision.
         ranking_size: How many scored offers are asked for.
     """
     if decided.record.mode == MODE_EMPTY:
-        empty = DecideResponse()
-        write_decision(decided, 0, empty)
-        return DecideResult(decision=empty).SerializeToString()
+        return DecideResponse(
+            event_id=decided.record.event_id,
+            policy_version=decided.record.policy_version,
+            mode=MODE_EMPTY,
+            logged=decided.logged,
+        ).SerializeToString()
     record, chosen = decided.record, decided.record.chosen
     event_id = record.event_id.encode()
     choice = _begun_choice(decided.offer_ids[chosen], record.with_channels) + _DOUBLE.pack(record.pmf[chosen])
     common = _common(record.policy_version, record.mode, decided.logged)
     more = _more(decided, ranking_size) if ranking_size or record.later_slots else b""
-    length, event_id_length = varint(len(choice)), varint(len(event_id))
-    decision = b"".join((_EVENT_ID, event_id_length, event_id, _CHOICE, length, choice, common, more))
-    return _DECISION + varint(len(decision)) + decision
-
-
-def write_decision(decided: Decided, ranking_size: int, response: DecideResponse) -> None:
-    """Fill in the same as a message."""
-    record, offer_ids = decided.record, decided.offer_ids
-    response.event_id = record.event_id
-    response.policy_version = record.policy_version
-    response.mode = record.mode
-    response.logged = decided.logged
-    if record.mode == MODE_EMPTY:
-        return
-    # Filling in costs half of what handing over a list of messages does.
-    add_choices(record, offer_ids, response)
-    if ranking_size:
-        response.ranking.extend(_ranking(decided, ranking_size))
+    return b"".join((begun(_EVENT_ID, len(event_id)), event_id, begun(_CHOICE, len(choice)), choice, common, more))
 
 
 def add_choices(record: Draft | DecisionRecord, offer_ids: Sequence[str], to: DecideResponse | Decision) -> None:

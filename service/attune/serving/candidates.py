@@ -152,8 +152,10 @@ def _not_excluded(request: DecideEnvelope, offer_ids: Sequence[str]) -> tuple[Se
     Raises:
         InvalidInputError: It excludes all.
     """
-    named = set(request.excluded_offer_ids)
-    gone = [i for i, offer_id in enumerate(offer_ids) if offer_id in named] if named else []
+    if not (excluded := request.excluded_offer_ids):
+        return None, []
+    named = set(excluded)
+    gone = [i for i, offer_id in enumerate(offer_ids) if offer_id in named]
     if not gone:
         return None, []
     if len(gone) == len(offer_ids):

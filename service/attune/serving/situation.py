@@ -45,8 +45,9 @@ def among(context: Context, offers: Sequence[bytes]) -> ReadSituation:
 
 def _encoded(offers: Sequence[bytes]) -> tuple[list[str], list[str]]:
     """Return the ids of some offers, and their encoded features."""
+    small = max(map(len, offers), default=0) <= _MAX_CACHED_BYTES
     try:
-        actions = list(map(_encode_offer, offers))
+        actions = list(map(_encode_cached if small else _encode_offer, offers))
     except (FeatureError, DecodeError):
         actions = [_encode_named(f"offers[{i}]", offer) for i, offer in enumerate(offers)]
     ids = [offer_id for offer_id, _ in actions]
