@@ -30,14 +30,18 @@ _CHOICE = tag(DecideResponse.CHOICES_FIELD_NUMBER, BYTES)
 _PROPENSITY = tag(Choice.PROPENSITY_FIELD_NUMBER, DOUBLE)
 
 
-class Written(bytes):
+class Written:
     """A message that is serialised already."""
 
-    __slots__ = ()
+    __slots__ = ("_serialised",)
+
+    def __init__(self, serialised: bytes) -> None:
+        """Take its bytes."""
+        self._serialised = serialised
 
     def SerializeToString(self) -> bytes:  # noqa: N802 - as messages have it
-        """Return its bytes."""
-        return self
+        """Return its bytes: a plain `bytes`, gRPC takes nothing else."""
+        return self._serialised
 
 
 def decided_result(decided: Decided, ranking_size: int) -> bytes:
@@ -66,11 +70,12 @@ def decided_response(decided: Decided, ranking_size: int) -> bytes:
             logged=decided.logged,
         ).SerializeToString()
     record, chosen = decided.record, decided.record.chosen
-    event_id = record.event_id.encode()
-    choice = _begun_choice(decided.offer_ids[chosen], record.with_channels) + _DOUBLE.pack(record.pmf[chosen])
-    common = _common(record.policy_version, record.mode, decided.logged)
+    event_id, propensity = record.event_id.encode(), _DOUBLE.pack(record.pmf[chosen])
+    before, behind = _around(
+        decided.offer_ids[chosen], record.with_channels, record.policy_version, record.mode, decided.logged
+    )
     more = _more(decided, ranking_size) if ranking_size or record.later_slots else b""
-    return b"".join((begun(_EVENT_ID, len(event_id)), event_id, begun(_CHOICE, len(choice)), choice, common, more))
+    return b"".join((begun(_EVENT_ID, len(event_id)), event_id, before, propensity, behind, more))
 
 
 def add_choices(record: Draft | DecisionRecord, offer_ids: Sequence[str], to: DecideResponse | Decision) -> None:
@@ -113,11 +118,9 @@ def _more(decided: Decided, ranking_size: int) -> bytes:
 
 
 @lru_cache(_KEPT)
-def _begun_choice(name: str, with_channels: bool) -> bytes:  # noqa: FBT001 - a value like the others
+def _around(name: str, with_channels: bool, policy_version: int, mode: Mode, logged: bool) -> tuple[bytes, bytes]:  # noqa: FBT001 - values like the others
+    """Return what stands before and behind the propensity of what was drawn."""
     offer_id, channel = split(name, with_channels=with_channels)
-    return Choice(offer_id=offer_id, channel=channel).SerializeToString() + _PROPENSITY
-
-
-@lru_cache(_KEPT)
-def _common(policy_version: int, mode: Mode, logged: bool) -> bytes:  # noqa: FBT001 - a value like the others
-    return DecideResponse(policy_version=policy_version, mode=mode, logged=logged).SerializeToString()
+    choice = Choice(offer_id=offer_id, channel=channel).SerializeToString() + _PROPENSITY
+    common = DecideResponse(policy_version=policy_version, mode=mode, logged=logged)
+    return begun(_CHOICE, len(choice) + _DOUBLE.size) + choice, common.SerializeToString()

@@ -75,10 +75,8 @@ def candidates(request: DecideEnvelope, live: LiveOffers | None, channels: Seque
 
 
 def takes_all(request: DecideEnvelope, live: LiveOffers) -> bool:
-    """Tell whether a request leaves out none of the offers of the catalogue, and brings none along."""
-    return not (
-        request.offers or (live.channels and request.channel) or request.offer_ids or request.excluded_offer_ids
-    )
+    """Tell whether a request that brings and excludes no offers leaves out none of those of the catalogue."""
+    return not (request.offer_ids or (live.channels and request.channel))
 
 
 def whole_set(context: Context, live: LiveOffers) -> Situation:

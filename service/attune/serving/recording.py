@@ -30,7 +30,8 @@ def own_fields(event_id: str, decided_at_ms: int, context: bytes, pmf: Sequence[
         pmf: The probability of each offer.
         chosen: Position of the offer drawn, zero-based.
     """
-    written, n_offers = event_id.encode(), len(pmf)
+    written = event_id.encode()
+    pmf_begun, doubles = _pmf_of(len(pmf))
     return b"".join(
         (
             begun(_EVENT_ID, len(written)),
@@ -38,8 +39,8 @@ def own_fields(event_id: str, decided_at_ms: int, context: bytes, pmf: Sequence[
             _decided_at(decided_at_ms),
             begun(_CONTEXT, len(context)),
             context,
-            begun(_PMF, 8 * n_offers),
-            _doubles(n_offers).pack(*pmf),
+            pmf_begun,
+            doubles.pack(*pmf),
             begun(_CHOSEN, chosen),
         )
     )
@@ -64,5 +65,7 @@ def _decided_at(decided_at_ms: int) -> bytes:
 
 
 @lru_cache(256)
-def _doubles(n_doubles: int) -> Struct:
-    return Struct(f"<{n_doubles}d")
+def _pmf_of(n_offers: int) -> tuple[bytes, Struct]:
+    """Return what stands before a pmf, and how it is written."""
+    doubles = Struct(f"<{n_offers}d")
+    return begun(_PMF, doubles.size), doubles
