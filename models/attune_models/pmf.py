@@ -15,6 +15,7 @@ from math import fsum, inf
 from attune_models.types import Pmf, PolicyError
 
 _MANTISSA_BITS = 53
+_LEAST = 2.0**-_MANTISSA_BITS
 _BEGINNING = 2
 """Parts of a key that come again and again: what the draw is for, and of which placement."""
 _ROUNDING = 1e-9
@@ -94,13 +95,18 @@ def unit_interval(*key: str) -> float:
     digest = _begun(key[:n_begun]).copy()
     for part in key[n_begun:]:
         encoded = part.encode()
-        digest.update(len(encoded).to_bytes(4, "big") + encoded)
-    return (int.from_bytes(digest.digest(), "big") >> (64 - _MANTISSA_BITS)) / (1 << _MANTISSA_BITS)
+        digest.update(_length(len(encoded)) + encoded)
+    return (int.from_bytes(digest.digest(), "big") >> (64 - _MANTISSA_BITS)) * _LEAST
+
+
+@lru_cache(1024)
+def _length(n_bytes: int) -> bytes:
+    return n_bytes.to_bytes(4, "big")
 
 
 @lru_cache(1024)
 def _begun(key: tuple[str, ...]) -> "blake2b":
-    prefixed = [len(part).to_bytes(4, "big") + part for part in map(str.encode, key)]
+    prefixed = [_length(len(part)) + part for part in map(str.encode, key)]
     return blake2b(b"".join(prefixed), digest_size=8)
 
 

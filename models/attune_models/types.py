@@ -6,7 +6,7 @@ hands its messages over without copying them. `FeatureSet` and `PlainAction` are
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from attune_models.contexts import Context, names_and_numbers
 
@@ -115,7 +115,11 @@ class Situation:
         actions: Encoded features of each action, its id among them; same order.
         known: The set that the actions are of, where they are of one. It changes what a pmf costs, not what it means.
         positions: Where they are in `known`, zero-based; None where they are all of it, in its order.
+        recurs: Whether its names and its actions are going to be asked about again, if in other company: a policy may
+            keep what it works out of them. It changes what a pmf costs, not what it means.
     """
+
+    recurs: ClassVar[bool] = False
 
     context: str
     action_ids: Sequence[str]
@@ -132,11 +136,14 @@ class Situation:
 class ReadSituation(Situation):
     """A situation whose context was read in two parts: it is written as text only where somebody asks for that.
 
+    That is how they come to whoever serves, again and again.
+
     Attributes:
         read: The context.
     """
 
     __slots__ = ("read",)
+    recurs: ClassVar[bool] = True
 
     read: Context
 
@@ -145,7 +152,7 @@ class ReadSituation(Situation):
         read: Context,
         action_ids: Sequence[str],
         actions: Sequence[str],
-        known: ActionSet | None,
+        known: ActionSet | None = None,
         positions: Sequence[int] | None = None,
     ) -> None:
         """Take what a `Situation` is made of, with the context in two parts."""
@@ -155,10 +162,23 @@ class ReadSituation(Situation):
 
     __setattr__ = object.__setattr__
 
+    def __eq__(self, other: object) -> bool:
+        """Tell whether another situation says the same, whichever way its context came."""
+        if not isinstance(other, Situation):
+            return NotImplemented
+        return _said(self) == _said(other)
+
+    __hash__ = Situation.__hash__
+
     @property
     def context(self) -> str:
         """The encoded context."""
         return self.read.text
+
+
+def _said(situation: Situation) -> tuple[object, ...]:
+    known, positions = situation.known, situation.positions
+    return situation.context, situation.action_ids, situation.actions, known, positions
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 Actions are described by features (`--cb_explore_adf`); context features are crossed with action features unless the
 spec says otherwise, because without crossings every context gets the same ranking.
 
-Where the actions are of a known set, and nothing was learned since the policy was loaded, the library is not asked at
-all: `attune_models.vw_scorer` predicts what it would, for a fraction of the cost. Everywhere else
-`attune_models.vw_model` does.
+Where the actions are of a known set, or come again in other company, and nothing was learned since the policy was
+loaded, the library is not asked at all: `attune_models.vw_scorer` and `attune_models.vw_offered` predict what it would,
+for a fraction of the cost. Everywhere else `attune_models.vw_model` does.
 """
 
 from collections.abc import Sequence
@@ -38,6 +38,7 @@ from attune_models.vw_explorations import (
 from attune_models.vw_file import check_weights, discounted, read_count, read_weights
 from attune_models.vw_forgetting import Forgetting, with_count, with_gamma, without_count
 from attune_models.vw_model import VwModel, header_bytes
+from attune_models.vw_offered import Offered
 from attune_models.vw_places import Places, Weights
 from attune_models.vw_pmfs import PmfOf, counts, needs_predictions_only, pmf_of
 from attune_models.vw_scorer import Scorer
@@ -101,17 +102,20 @@ class VwPolicy(OneByOne):
 
         RegCB's are mixed with its epsilon / K here; where there is a half-life, SquareCB's gamma is made to grow here.
 
-        Of a known set, they are computed here: up to the rounding of float32, the same. Not where more than one
-        regression votes, or more than predictions is needed, or the policy has learned since it was loaded. The first
-        call for a set takes longer.
+        Of a known set, and of actions that come again, they are computed here: up to the rounding of float32, the same.
+        Not where more than one regression votes, or more than predictions is needed, or the policy has learned since it
+        was loaded. The first call for a set takes longer, and for an action in a context with other names.
 
         Raises:
             PolicyError: The weights do not give a distribution over exactly these actions.
         """
-        if (known := situation.known) is not None and self._predicts and not self._learns:
+        if self._predicts and not self._learns:
             reading = self._read or self._reading()
-            scores = reading.scorer.scores(situation, known)
-            return reading.pmf_of.one(scores) if isinstance(scores, list) else reading.pmf_of.of(scores)
+            if (known := situation.known) is not None:
+                scores = reading.scorer.scores(situation, known)
+                return reading.pmf_of.one(scores) if isinstance(scores, list) else reading.pmf_of.of(scores)
+            if situation.recurs:
+                return reading.pmf_of.one(reading.offered.scores(situation.read, situation.actions))
         raw = self._model.action_scores(situation.context, situation.actions)
         if len(raw) != len(situation.actions):
             raise PolicyError(f"expected probabilities of {len(situation.actions)} actions, got {len(raw)}")
@@ -205,8 +209,10 @@ class VwPolicy(OneByOne):
             if self._forgetting and isinstance(self._spec.exploration, SquareCb):
                 count = self._forgetting.discounted_count(self._n_learned)
             hashing = self._model.hashing
+            scorer = Scorer(self._spec, hashing, weights)
             self._read = _Reading(
-                Scorer(self._spec, hashing, weights),
+                scorer,
+                Offered(scorer),
                 VwTerms(self._spec, hashing, weights),
                 pmf_of(self._spec.exploration, count),
             )
@@ -247,10 +253,12 @@ class _Reading:
 
     Attributes:
         scorer: Predicts for known sets of actions.
+        offered: Predicts for actions that come and go.
         terms: Explains.
         pmf_of: From predictions to probabilities; not to be called where more is needed.
     """
 
     scorer: Scorer
+    offered: Offered
     terms: VwTerms
     pmf_of: PmfOf

@@ -9,6 +9,7 @@ and process: for every version of a policy, and for every set that the action is
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -85,12 +86,13 @@ class ActionTables:
         """
         table = self._tables.get(actions)
         if table is None:
-            placed = [self._placed.get(action) or self._place(action, places) for action in actions.actions]
-            spaces = self._crossed.action[1:]
-            table = self._tables[actions] = {
-                space: _block([each[i] for each in placed]) for i, space in enumerate(spaces)
-            }
+            table = self._tables[actions] = self.of_some(actions.actions, places)
         return table
+
+    def of_some(self, actions: Sequence[str], places: Places) -> Table:
+        """Return the table of encoded actions that are of no set; it is not kept."""
+        placed = [self._placed.get(action) or self._place(action, places) for action in actions]
+        return {space: _block([each[i] for each in placed]) for i, space in enumerate(self._crossed.action[1:])}
 
     def _place(self, action: str, places: Places) -> _Placed:
         tokens = tokens_of(action)
@@ -127,9 +129,9 @@ _NOTHING = (np.zeros(1, np.uint64), np.zeros(1, np.float64))
 def _block(placed: Sequence[tuple[NDArray[np.uint64], NDArray[np.float64]]]) -> Block:
     # An action without a token there gets one that counts 0: sums are of at least one token.
     whole = [each if len(each[0]) else _NOTHING for each in placed]
-    sizes = np.array([len(places) for places, _ in whole])
     numbers = np.concatenate([numbers for _, numbers in whole])
-    starts = np.concatenate([np.zeros(1, np.int64), sizes[:-1].cumsum()])
+    ends = accumulate([len(places) for places, _ in whole], initial=0)
+    starts = np.array(list(ends)[:-1], np.int64)
     places = np.concatenate([places for places, _ in whole])
     if len(places) <= _FEW_TOKENS:
         return Block(places, None, numbers, starts)

@@ -95,10 +95,9 @@ def inverse_gap_weighted(scores: list[float], gamma: float) -> Pmf:
     highest, n_actions = max(scores), len(scores)
     result = [1.0 / (n_actions + gamma * (highest - score)) for score in scores]
     best = scores.index(highest)
-    result[best] = others = 0.0
+    result[best] = 0.0
     # One after the other, as `_sums` adds; what `sum` does depends on the release of Python.
-    for probability in result:
-        others += probability
+    *_, others = accumulate(result)
     result[best] = rest = 1.0 - others
     # A NaN fails the comparison.
     if not rest > 0.0:

@@ -85,8 +85,43 @@ class Scorer:
         positions = situation.positions
         if not start.few:
             return _sum(start.words, start.rows, numbers, positions)
-        total = _sum_of_few(start.few, start.few_rows, numbers)
+        total = sum_of_few(start.few, start.few_rows, numbers)
         return total if positions is None else [total[position] for position in positions]
+
+    def factors(self, names: str) -> "Factors":
+        """Return what contexts with some names bring into a prediction."""
+        found = self._factors.of(names)
+        groups: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
+        keys = [*found.keys, *found.numbered]
+        for i, key in enumerate(keys, 1):
+            space, _, name = key.rpartition(" ")
+            rows, placed = groups.setdefault(self._factors.crossed[space or "c"], ([], []))
+            rows.append(i)
+            placed.append(self._places.of_name(space or "c", name))
+        # A slice, where it is all of them: nothing has to be looked up.
+        grouped = [
+            (others, rows if len(groups) > 1 else slice(1, None), np.array(placed, np.uint64))
+            for others, (rows, placed) in groups.items()
+        ]
+        return Factors(found.multiplied, len(found.keys), keys, grouped)
+
+    def table(self, factors: "Factors", actions: Sequence[str]) -> NDArray[np.float64]:
+        """Return what scores of some actions are made of in contexts with the same names.
+
+        Args:
+            factors: What these bring along.
+            actions: Encoded; of no known set. At least one.
+
+        Returns:
+            The constant and what each factor adds to it: float64, shape (1 + n_factors, n_actions). The same bits
+            whatever other actions there are, and as in a known set.
+        """
+        table = self._tables.of_some(actions, self._places)
+        costs = np.empty((1 + len(factors.keys), len(actions)))
+        costs[0] = constant_costs(table, self._weights, self._places)
+        for others, rows, placed in factors.groups:
+            costs[rows] = costs_of(placed, others, table, self._weights)
+        return 0.0 - costs
 
     def scores_of_all(self, contexts: Sequence[Context], known: ActionSet) -> NDArray[np.float64]:
         """Return the predicted reward of each action of a set in each of several contexts.
@@ -121,7 +156,9 @@ def _joined(rows: Sequence[Any]) -> NDArray[np.float64]:
     return np.frombuffer(bytearray().join(rows)).reshape(len(rows), -1)
 
 
-def _sum_of_few(total: list[float], rows: Sequence[list[float]], numbers: Sequence[float]) -> list[float]:
+def sum_of_few(first: Sequence[float], rows: Sequence[Sequence[float]], numbers: Sequence[float]) -> list[float]:
+    """Return what rows add up to: the first, and each of the others times its number; all of the same length."""
+    total = list(first)
     # Two at a time: going through rows costs more than adding them. `a + b + c` is `(a + b) + c`.
     for i in range(1, len(rows), 2):
         p, q = numbers[i - 1], numbers[i]
@@ -145,6 +182,58 @@ def _sum(
     for row, number in zip(rows, numbers, strict=True):
         total += row * number
     return total if chosen is None else total[chosen]
+
+
+class Factors(NamedTuple):
+    """What contexts with some names bring into a prediction.
+
+    Attributes:
+        multiplied: See `attune_models.vw_contexts.Found`.
+        n_words: How many factors have no number.
+        keys: All factors, those without a number first: names in namespace `c` or, behind another namespace and a
+            space, products.
+        groups: Of the factors that are multiplied with the same namespaces of actions: these, then which factors they
+            are, counted from 1, and where they go: uint64, shape (n_factors,).
+    """
+
+    multiplied: Sequence[Sequence[int]] | None
+    n_words: int
+    keys: Sequence[str]
+    groups: Sequence[tuple[tuple[str, ...], list[int] | slice, NDArray[np.uint64]]]
+
+
+def constant_costs(table: Table, weights: Weights, places: Places) -> NDArray[np.float64]:
+    """Return what each action of a table costs in every context: shape (n_actions,)."""
+    own = table["o"]
+    costs: NDArray[np.float64] = own.sums(weights.at(own.places)[np.newaxis])[0]
+    return costs + weights.at(np.array([places.constant]))
+
+
+def costs_of(places: NDArray[np.uint64], others: Sequence[str], table: Table, weights: Weights) -> NDArray[np.floating]:
+    """Return what factors of a context add to the cost of each action of a table: shape (n_factors, n_actions).
+
+    Args:
+        places: Where the factors go.
+        others: The namespaces of actions that they are multiplied with; "" where they count alone.
+        table: The actions.
+        weights: Of a state of a policy.
+    """
+    parts = [
+        _crossed_costs(places, table[other], weights) if other else weights.at(places)[:, np.newaxis]
+        for other in others
+    ]
+    costs = parts[0]
+    for more in parts[1:]:
+        costs = costs + more
+    return costs
+
+
+def _crossed_costs(places: NDArray[np.uint64], block: Block, weights: Weights) -> NDArray[np.float64]:
+    step = max(1, _TERMS_AT_A_TIME // len(block.numbers))
+    parts = [
+        block.sums(weights.at(crossed_places(places[i : i + step], block.places))) for i in range(0, len(places), step)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 class _Row(NamedTuple):
@@ -188,9 +277,7 @@ class _Rows:
 
     def __init__(self, weights: Weights, places: Places, crossed: dict[str, tuple[str, ...]], table: Table) -> None:
         self._weights, self._places, self._crossed, self._table = weights, places, crossed, table
-        own = table["o"]
-        constant = weights.at(np.array([places.constant]))
-        self.constant: NDArray[np.float64] = 0.0 - (own.sums(weights.at(own.places)[np.newaxis])[0] + constant)
+        self.constant: NDArray[np.float64] = 0.0 - constant_costs(table, weights, places)
         self.nothing = np.zeros(len(self.constant))
         self.starts: dict[str, _Start] = {}
         self._is_few = len(self.constant) <= _FEW
@@ -234,24 +321,6 @@ class _Rows:
             place = self._places.of_name(space or "c", name)
             missing.setdefault(self._crossed[space or "c"], {})[key] = place
         for others, placed in missing.items():
-            costs = self._costs(np.array(list(placed.values()), np.uint64), others)
+            costs = costs_of(np.array(list(placed.values()), np.uint64), others, self._table, self._weights)
             # Costs have the other sign; and each row is one of its own: a view would keep all of them.
             self._kept.update(zip(placed, [self._row(self.nothing - row) for row in costs], strict=True))
-
-    def _costs(self, places: NDArray[np.uint64], others: Sequence[str]) -> NDArray[np.floating]:
-        parts = [
-            self._crossed_costs(places, self._table[other]) if other else self._weights.at(places)[:, np.newaxis]
-            for other in others
-        ]
-        costs = parts[0]
-        for more in parts[1:]:
-            costs = costs + more
-        return costs
-
-    def _crossed_costs(self, places: NDArray[np.uint64], block: Block) -> NDArray[np.float64]:
-        step = max(1, _TERMS_AT_A_TIME // len(block.numbers))
-        parts = [
-            block.sums(self._weights.at(crossed_places(places[i : i + step], block.places)))
-            for i in range(0, len(places), step)
-        ]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from attune.api.decide_validation import check_decide, checked_batch
 from attune.api.explanations import write_explanations
 from attune.api.identifiers import ContextNames
-from attune.api.replies import add_choices, channels_chosen, decided_result, write_decision
+from attune.api.replies import Written, add_choices, channels_chosen, decided_response, decided_result
 from attune.api.status import MAX_VIOLATIONS, code_of, message_of
 from attune.api.validation import check_names
 from attune.errors import ExpectedError, InvalidInputError
@@ -25,7 +25,6 @@ from attune.store.log_entries import RecordedOutcome
 from attune.v1.decision_service_pb2 import (
     ActivateRequest,
     ActivateResponse,
-    DecideResponse,
     DecideResult,
     Decision,
     DecisionError,
@@ -62,16 +61,15 @@ class DecisionServicer:
         self._decisions = decisions
         self._live = live
 
-    async def Decide(self, request: DecideEnvelope) -> DecideResponse:  # noqa: N802 - the contract's name
+    async def Decide(self, request: DecideEnvelope) -> Written:  # noqa: N802 - the contract's name
         """Draw an offer for each slot."""
         check_decide(request)
         self._names.check(request)
         decided = await self._decider.decide(request)
-        self._metrics.decided(request.placement, decided.record.mode, logged=decided.logged)
-        self._count_offers(request.placement, decided)
-        response = DecideResponse()
-        write_decision(decided, request.ranking_size, response)
-        return response
+        placement = request.placement
+        self._metrics.decided(placement, decided.record.mode, logged=decided.logged)
+        self._count_offers(placement, decided)
+        return Written(decided_response(decided, request.ranking_size))
 
     async def DecideBatch(self, request: DecideBatchEnvelope) -> DecideBatchAnswer:  # noqa: N802 - the contract's name
         """Draw an offer for each slot of each request."""

@@ -7,6 +7,7 @@ that cannot be read is an error like any other.
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from operator import methodcaller
 from typing import Any
 
 import grpc
@@ -76,7 +77,8 @@ def _method(
     return grpc.unary_unary_rpc_method_handler(
         answers(getattr(servicer, method.name), partial(metrics.failed, method.name), admitted),
         request_deserializer=_reader(request_class or GetMessageClass(method.input_type), method.input_type.full_name),
-        response_serializer=GetMessageClass(method.output_type).SerializeToString,
+        # Of whatever class: some have the bytes of the contract's.
+        response_serializer=methodcaller("SerializeToString"),
     )
 
 

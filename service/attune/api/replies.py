@@ -1,4 +1,4 @@
-"""How decisions are answered: a message for one, and for each of a batch its bytes, put together from pieces.
+"""How decisions are answered: by bytes, put together from pieces.
 
 As `attune.serving.recording` does for what is stored: a message that is filled in and serialised costs more.
 """
@@ -10,7 +10,7 @@ from struct import Struct
 from attune.serving.decided import Decided
 from attune.serving.drawing import Draft
 from attune.serving.variants import split
-from attune.serving.wire import BYTES, DOUBLE, tag, varint
+from attune.serving.wire import BYTES, DOUBLE, begun, tag
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.v1.decision_service_pb2 import (
     MODE_EMPTY,
@@ -30,40 +30,52 @@ _CHOICE = tag(DecideResponse.CHOICES_FIELD_NUMBER, BYTES)
 _PROPENSITY = tag(Choice.PROPENSITY_FIELD_NUMBER, DOUBLE)
 
 
+class Written:
+    """A message that is serialised already."""
+
+    __slots__ = ("_serialised",)
+
+    def __init__(self, serialised: bytes) -> None:
+        """Take its bytes."""
+        self._serialised = serialised
+
+    def SerializeToString(self) -> bytes:  # noqa: N802 - as messages have it
+        """Return its bytes: a plain `bytes`, gRPC takes nothing else."""
+        return self._serialised
+
+
 def decided_result(decided: Decided, ranking_size: int) -> bytes:
-    """Return what tells a caller of a decision, serialised.
+    """Return what tells a caller of one decision of a batch: a serialised DecideResult.
+
+    Args:
+        decided: The decision.
+        ranking_size: How many scored offers are asked for.
+    """
+    decision = decided_response(decided, ranking_size)
+    return begun(_DECISION, len(decision)) + decision
+
+
+def decided_response(decided: Decided, ranking_size: int) -> bytes:
+    """Return what tells a caller of a decision: a serialised DecideResponse.
 
     Args:
         decided: The decision.
         ranking_size: How many scored offers are asked for.
     """
     if decided.record.mode == MODE_EMPTY:
-        empty = DecideResponse()
-        write_decision(decided, 0, empty)
-        return DecideResult(decision=empty).SerializeToString()
+        return DecideResponse(
+            event_id=decided.record.event_id,
+            policy_version=decided.record.policy_version,
+            mode=MODE_EMPTY,
+            logged=decided.logged,
+        ).SerializeToString()
     record, chosen = decided.record, decided.record.chosen
-    event_id = record.event_id.encode()
-    choice = _begun_choice(decided.offer_ids[chosen], record.with_channels) + _DOUBLE.pack(record.pmf[chosen])
-    common = _common(record.policy_version, record.mode, decided.logged)
+    event_id, propensity = record.event_id.encode(), _DOUBLE.pack(record.pmf[chosen])
+    before, behind = _around(
+        decided.offer_ids[chosen], record.with_channels, record.policy_version, record.mode, decided.logged
+    )
     more = _more(decided, ranking_size) if ranking_size or record.later_slots else b""
-    length, event_id_length = varint(len(choice)), varint(len(event_id))
-    decision = b"".join((_EVENT_ID, event_id_length, event_id, _CHOICE, length, choice, common, more))
-    return _DECISION + varint(len(decision)) + decision
-
-
-def write_decision(decided: Decided, ranking_size: int, response: DecideResponse) -> None:
-    """Fill in the same as a message."""
-    record, offer_ids = decided.record, decided.offer_ids
-    response.event_id = record.event_id
-    response.policy_version = record.policy_version
-    response.mode = record.mode
-    response.logged = decided.logged
-    if record.mode == MODE_EMPTY:
-        return
-    # Filling in costs half of what handing over a list of messages does.
-    add_choices(record, offer_ids, response)
-    if ranking_size:
-        response.ranking.extend(_ranking(decided, ranking_size))
+    return b"".join((begun(_EVENT_ID, len(event_id)), event_id, before, propensity, behind, more))
 
 
 def add_choices(record: Draft | DecisionRecord, offer_ids: Sequence[str], to: DecideResponse | Decision) -> None:
@@ -106,11 +118,9 @@ def _more(decided: Decided, ranking_size: int) -> bytes:
 
 
 @lru_cache(_KEPT)
-def _begun_choice(name: str, with_channels: bool) -> bytes:  # noqa: FBT001 - a value like the others
+def _around(name: str, with_channels: bool, policy_version: int, mode: Mode, logged: bool) -> tuple[bytes, bytes]:  # noqa: FBT001 - values like the others
+    """Return what stands before and behind the propensity of what was drawn."""
     offer_id, channel = split(name, with_channels=with_channels)
-    return Choice(offer_id=offer_id, channel=channel).SerializeToString() + _PROPENSITY
-
-
-@lru_cache(_KEPT)
-def _common(policy_version: int, mode: Mode, logged: bool) -> bytes:  # noqa: FBT001 - a value like the others
-    return DecideResponse(policy_version=policy_version, mode=mode, logged=logged).SerializeToString()
+    choice = Choice(offer_id=offer_id, channel=channel).SerializeToString() + _PROPENSITY
+    common = DecideResponse(policy_version=policy_version, mode=mode, logged=logged)
+    return begun(_CHOICE, len(choice) + _DOUBLE.size) + choice, common.SerializeToString()

@@ -14,7 +14,7 @@ from attune.serving.specs import MAX_SHORTLIST
 from attune.serving.terms import OfferTerms, Terms
 from attune.serving.variants import Channel, Variant, terms_on, variant
 from attune_models.features import FeatureError
-from attune_models.types import Situation
+from attune_models.types import ReadSituation, Situation
 
 
 class Spread(NamedTuple):
@@ -54,7 +54,7 @@ def spread(request: DecideEnvelope, brought: Situation, channels: Sequence[Chann
     variants = list(_variants(request.offers, channels))
     terms = [terms_on(OfferTerms(offer_id), channel) for offer_id in brought.action_ids for channel in channels]
     offers = [each.serialised for each in variants]
-    situation = Situation(brought.context, [each.id for each in variants], [each.action for each in variants])
+    situation = ReadSituation(brought.read, [each.id for each in variants], [each.action for each in variants])
     return Spread(situation, offers, Terms(terms, offers))
 
 

@@ -61,8 +61,8 @@ def candidates(request: DecideEnvelope, live: LiveOffers | None, channels: Seque
         InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
     """
     context = joined(request.context)
-    if request.offers:
-        brought = _brought(request, context)
+    if offers := request.offers[:]:
+        brought = _brought(request, context, offers)
         return _on_channels(request, brought, channels) if channels else brought
     read = read_context(context)
     if live is None:
@@ -75,10 +75,8 @@ def candidates(request: DecideEnvelope, live: LiveOffers | None, channels: Seque
 
 
 def takes_all(request: DecideEnvelope, live: LiveOffers) -> bool:
-    """Tell whether a request leaves out none of the offers of the catalogue, and brings none along."""
-    return not (
-        request.offers or (live.channels and request.channel) or request.offer_ids or request.excluded_offer_ids
-    )
+    """Tell whether a request that brings and excludes no offers leaves out none of those of the catalogue."""
+    return not (request.offer_ids or (live.channels and request.channel))
 
 
 def whole_set(context: Context, live: LiveOffers) -> Situation:
@@ -113,17 +111,17 @@ def part_of(situation: Situation, listed: Sequence[int]) -> Situation:
     ids, actions, positions = situation.action_ids, situation.actions, situation.positions
     some_ids, some = [ids[i] for i in listed], [actions[i] for i in listed]
     if situation.known is None:
-        return Situation(situation.context, some_ids, some)
+        return ReadSituation(situation.read, some_ids, some)
     in_set = listed if positions is None else [positions[i] for i in listed]
     return ReadSituation(situation.read, some_ids, some, situation.known, in_set)
 
 
-def _brought(request: DecideEnvelope, context: bytes) -> Candidates:
+def _brought(request: DecideEnvelope, context: bytes, offers: Sequence[bytes]) -> Candidates:
     """Return the offers of a request that it does not exclude again."""
-    situation = among(read_context(context).text, request.offers)
+    situation = among(read_context(context), offers)
     positions, exclusions = _not_excluded(request, situation.action_ids)
     asked_about = situation if positions is None else part_of(situation, positions)
-    return Candidates(context, situation, asked_about, positions, exclusions, request.offers)
+    return Candidates(context, situation, asked_about, positions, exclusions, offers)
 
 
 def _on_channels(request: DecideEnvelope, brought: Candidates, channels: Sequence[Channel]) -> Candidates:
@@ -152,8 +150,10 @@ def _not_excluded(request: DecideEnvelope, offer_ids: Sequence[str]) -> tuple[Se
     Raises:
         InvalidInputError: It excludes all.
     """
-    named = set(request.excluded_offer_ids)
-    gone = [i for i, offer_id in enumerate(offer_ids) if offer_id in named] if named else []
+    if not (excluded := request.excluded_offer_ids):
+        return None, []
+    named = set(excluded)
+    gone = [i for i, offer_id in enumerate(offer_ids) if offer_id in named]
     if not gone:
         return None, []
     if len(gone) == len(offer_ids):

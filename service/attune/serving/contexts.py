@@ -21,6 +21,8 @@ from attune_models.features import CUSTOMER_PREFIX, MAX_NUMBER, MIN_NUMBER, enco
 _MOST_KEPT = 4096
 _MOST_BYTES = 512
 _MOST_LAYOUTS = 8
+# As many as a batch may have, each asked for more than once; together less than 2 MB.
+_MOST_RECENT = 1024
 
 # Tags of attune.v1.Features and of an entry of its maps: all are followed by a length, but that of a number.
 _NUMERIC, _WORDS = 0x0A, (0x12, 0x1A)
@@ -48,7 +50,7 @@ class ContextReader:
         """Begin without any that were read before."""
         self._known: dict[tuple[bytes, ...], _Known] = {}
         self._layouts: defaultdict[int, list[Struct]] = defaultdict(list)
-        self._last: tuple[bytes, Context] = b"", Context("", [])
+        self._recent: dict[bytes, Context] = {}
 
     def read(self, serialised: bytes) -> Context:
         """Return a context as policies read it.
@@ -60,10 +62,12 @@ class ContextReader:
             FeatureError: A feature breaks the limits.
             DecodeError: It is no such message.
         """
-        last, context = self._last
-        if serialised != last:  # one decision asks more than once
+        context = self._recent.get(serialised)  # one decision asks more than once
+        if context is None:
             context = self._read(serialised)
-            self._last = serialised, context
+            if len(self._recent) >= (_MOST_RECENT if len(serialised) <= _MOST_BYTES else 1):
+                self._recent.clear()
+            self._recent[serialised] = context
         return context
 
     def _read(self, serialised: bytes) -> Context:

@@ -14,7 +14,7 @@ from attune.serving.circumstances import Circumstances
 from attune.serving.exclusions import recorded, recorded_by_id, told
 from attune.serving.guard import NO_GUARD, Guard
 from attune.serving.live_offers import LiveOffers
-from attune.serving.situation import read_context, situation_of
+from attune.serving.situation import among, read_context, situation_of
 from attune.serving.terms import OfferTerms, Terms, bare_terms
 from attune.serving.variants import Channel
 from attune.storage.v1.records_pb2 import ExclusionRecord
@@ -86,12 +86,8 @@ def eligible_offers(
         InvalidInputError: A feature breaks the limits, or the request excludes all offers that it brings along.
         NothingEligibleError: No offer is left.
     """
-    if circumstances is None and live is not None and takes_all(request, live):
-        # As what follows would have it, for decisions that come all the time.
-        context = joined(request.context)
-        situation = whole_set(read_context(context), live)
-        digest, varied = live.offer_set.digest, live.with_channels
-        return Eligible(situation, (), digest, 0, context, live.terms, with_channels=varied)
+    if circumstances is None and (quickly := _all_there_are(request, live, channels)) is not None:
+        return quickly
     found = candidates(request, live, channels)
     if circumstances is not None:
         found = _guarded(found, guard, circumstances)
@@ -102,6 +98,22 @@ def eligible_offers(
     if not found.positions:
         return _default(request, found, guard, circumstances, default_offer)
     return _some(found, found.positions)
+
+
+def _all_there_are(request: DecideEnvelope, live: LiveOffers | None, channels: Sequence[Channel]) -> Eligible | None:
+    """Return, as what comes after would, what decisions that come all the time draw from; None for all others."""
+    if request.excluded_offer_ids:
+        return None
+    if offers := request.offers[:]:
+        if channels:
+            return None
+        context = joined(request.context)
+        return Eligible(among(read_context(context), offers), offers, b"", 0, context)
+    if live is None or not takes_all(request, live):
+        return None
+    context = joined(request.context)
+    situation = whole_set(read_context(context), live)
+    return Eligible(situation, (), live.offer_set.digest, 0, context, live.terms, with_channels=live.with_channels)
 
 
 def _some(found: Candidates, positions: Sequence[int]) -> Eligible:

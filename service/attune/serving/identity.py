@@ -7,6 +7,8 @@ from random import Random
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune_models.types import Situation
 
+_VARIANT = {"0": "8", "1": "9", "2": "a", "3": "b"}
+
 
 def new_event_id(now_ms: int, random: Random) -> str:
     """Return a UUIDv7 (RFC 9562, 2024): time-ordered, so that ids of one moment lie together in a store.
@@ -15,8 +17,8 @@ def new_event_id(now_ms: int, random: Random) -> str:
         now_ms: Milliseconds since the epoch.
         random: Gives the 74 random bits.
     """
-    high, low = random.getrandbits(12), random.getrandbits(62)
-    return f"{_moment(now_ms)}-7{high:03x}-{0x8000 | low >> 48:04x}-{low & 0xFFFF_FFFF_FFFF:012x}"
+    digits = f"{random.getrandbits(74):019x}"  # of the first, two bits: they go behind those that say the variant
+    return f"{_moment(now_ms)}-7{digits[1:4]}-{_VARIANT[digits[0]]}{digits[4:7]}-{digits[7:]}"
 
 
 @lru_cache(8)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from struct import Struct
 
-from attune.serving.wire import BYTES, VARINT, tag, varint
+from attune.serving.wire import BYTES, VARINT, begun, tag
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.v1.decision_service_pb2 import Mode
 
@@ -30,28 +30,25 @@ def own_fields(event_id: str, decided_at_ms: int, context: bytes, pmf: Sequence[
         pmf: The probability of each offer.
         chosen: Position of the offer drawn, zero-based.
     """
-    written, size = event_id.encode(), 8 * len(pmf)
+    written = event_id.encode()
+    pmf_begun, doubles = _pmf_of(len(pmf))
     return b"".join(
         (
-            _EVENT_ID,
-            varint(len(written)),
+            begun(_EVENT_ID, len(written)),
             written,
             _decided_at(decided_at_ms),
-            _CONTEXT,
-            varint(len(context)),
+            begun(_CONTEXT, len(context)),
             context,
-            _PMF,
-            varint(size),
-            _doubles(len(pmf)).pack(*pmf),
-            _CHOSEN,
-            varint(chosen),
+            pmf_begun,
+            doubles.pack(*pmf),
+            begun(_CHOSEN, chosen),
         )
     )
 
 
 def offers_field(offers: Iterable[bytes]) -> bytes:
     """Return the offers that came with a request, serialised."""
-    return b"".join([piece for offer in offers for piece in (_OFFER, varint(len(offer)), offer)])
+    return b"".join([piece for offer in offers for piece in (begun(_OFFER, len(offer)), offer)])
 
 
 @lru_cache(1024)
@@ -68,5 +65,7 @@ def _decided_at(decided_at_ms: int) -> bytes:
 
 
 @lru_cache(256)
-def _doubles(n_doubles: int) -> Struct:
-    return Struct(f"<{n_doubles}d")
+def _pmf_of(n_offers: int) -> tuple[bytes, Struct]:
+    """Return what stands before a pmf, and how it is written."""
+    doubles = Struct(f"<{n_offers}d")
+    return begun(_PMF, doubles.size), doubles

@@ -15,7 +15,7 @@ from attune.serving.contexts import ContextReader
 from attune.v1.features_pb2 import Features, Offer
 from attune_models.contexts import Context
 from attune_models.features import FeatureError, encode, encode_action
-from attune_models.types import Situation
+from attune_models.types import ReadSituation, Situation
 
 # Together less than 100 MiB of keys and values.
 _MAX_CACHED_OFFERS = 4096
@@ -35,19 +35,25 @@ def situation_of(context: Features, offers: Sequence[bytes]) -> Situation:
         InvalidInputError: A feature or an id breaks the limits, or two offers have the same id; the violation says
             which.
     """
-    return among(context_of(context), offers)
+    return Situation(context_of(context), *_encoded(offers))
 
 
-def among(context: str, offers: Sequence[bytes]) -> Situation:
-    """Encode the offers that may be drawn in a context that is encoded; as `situation_of`."""
+def among(context: Context, offers: Sequence[bytes]) -> ReadSituation:
+    """Encode the offers that may be drawn in a context that was read; as `situation_of`."""
+    return ReadSituation(context, *_encoded(offers))
+
+
+def _encoded(offers: Sequence[bytes]) -> tuple[list[str], list[str]]:
+    """Return the ids of some offers, and their encoded features."""
+    small = max(map(len, offers), default=0) <= _MAX_CACHED_BYTES
     try:
-        actions = list(map(_encode_offer, offers))
+        actions = list(map(_encode_cached if small else _encode_offer, offers))
     except (FeatureError, DecodeError):
         actions = [_encode_named(f"offers[{i}]", offer) for i, offer in enumerate(offers)]
     ids = [offer_id for offer_id, _ in actions]
     if len(set(ids)) != len(ids):
         raise _repeated(ids)
-    return Situation(context, ids, [text for _, text in actions])
+    return ids, [text for _, text in actions]
 
 
 def read_context(serialised: bytes) -> Context:

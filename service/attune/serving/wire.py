@@ -3,6 +3,7 @@
 Fields come one after the other: a tag, which is the field's number and kind, and the value; before bytes, their length.
 """
 
+from functools import lru_cache
 from typing import Final
 
 VARINT: Final = 0
@@ -26,3 +27,9 @@ def varint(number: int) -> bytes:
         written.append(number & 0x7F | 0x80)
         number >>= 7
     return bytes((*written, number))
+
+
+@lru_cache(8192)
+def begun(field: bytes, number: int) -> bytes:
+    """Return a field's tag and a number behind it: its value, or how many bytes it has."""
+    return field + varint(number)
