@@ -22,7 +22,7 @@ from attune.serving.told import Told, joined
 from attune.serving.told import told_of as features_told
 from attune.storage.v1.records_pb2 import CustomerRecord
 from attune.v1.features_pb2 import Features
-from attune_models.contexts import names_and_numbers
+from attune_models.contexts import Context, names_and_numbers
 from attune_models.features import CUSTOMER_PREFIX, MAX_FEATURES
 from attune_models.types import ReadSituation, Situation
 
@@ -87,8 +87,9 @@ def told_of(own: Situation, customer: KnownCustomer) -> Situation:
     ids, actions, known = own.action_ids, own.actions, own.known
     if known is None:
         return Situation(joined(names_and_numbers(own.context), customer.told).text, ids, actions)
-    read = own.read if isinstance(own, ReadSituation) else names_and_numbers(own.context)
-    return ReadSituation(joined(read, customer.told), ids, actions, known, own.positions)
+    read = own.read
+    context = joined(read if isinstance(read, Context) else read.whole, customer.told)
+    return ReadSituation(context, ids, actions, known, own.positions)
 
 
 def without_repeated(own: Features, known: Features) -> Features:

@@ -67,7 +67,7 @@ def _staged(told: Told, record: CustomerRecord, now_ms: int, rules: ProfileRules
     if not record.first_seen_ms:
         return told
     serialised, token = _stage_told(stage(record, now_ms, rules))
-    return told._replace(serialised=told.serialised + serialised, words=f"{told.words} {token}")
+    return told._replace(serialised=told.serialised + serialised, stage=token)
 
 
 @lru_cache
