@@ -106,9 +106,8 @@ class Decider:
 
     async def _journaled(self, drawn: Draft, adding: Adding | None) -> Decided:
         keys, record, offer_set = drawn.live.keys, drawn.serialised(), drawn.eligible.offer_set
-        along = None if adding is None else adding.send
         try:
-            found = await self._journal.append(keys, drawn.window_ms, drawn.event_id, record, offer_set, along=along)
+            found = await self._journal.append(keys, drawn.window_ms, drawn.event_id, record, offer_set, along=adding)
         except StoreUnavailableError as error:
             return unlogged(drawn, error)
         return written(drawn) if found is None else await self._steps.first(drawn, found)
@@ -211,7 +210,7 @@ class Decider:
         drafts = [each for i in group if isinstance(each := results[i], Draft)]
         added = [self._steps.note(each) for each in drafts]
         entries = [
-            Entry(each.event_id, each.serialised(), each.eligible.offer_set, None if adding is None else adding.send)
+            Entry(each.event_id, each.serialised(), each.eligible.offer_set, adding)
             for each, adding in zip(drafts, added, strict=True)
         ]
         found = await self._journal.append_many(drafts[0].live.keys, drafts[0].window_ms, entries)

@@ -136,7 +136,7 @@ def joined(own: Context, told: Told) -> JoinedContext:
     return JoinedContext(own, told.numbered, told.numbers, told.words)
 
 
-@lru_cache(1024)
+@lru_cache(_KEPT)
 def _shape(template: bytes, half_lives_days: tuple[float, ...]) -> _Shape | None:
     places = number_places(template)
     if places is None:
