@@ -10,7 +10,7 @@ from typing import NamedTuple
 from attune.serving.seen import Seen
 from attune.serving.told import NOTHING_TOLD, Told
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
-from attune.v1.features_pb2 import Features
+from attune_models.types import Features
 
 _NO_RECORD, _NOTHING_SEEN = CustomerRecord(), Seen(())
 

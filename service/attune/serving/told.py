@@ -25,6 +25,9 @@ from attune_models.features import (
 )
 from attune_models.hashing import PAIRED_STAGE
 
+PREFIXES = (CUSTOMER_PREFIX, "said.")
+"""What the names begin with of what is told."""
+
 # Together some MB.
 _KEPT = 1024
 _MOST_BYTES = 4096
@@ -41,6 +44,9 @@ class Told(NamedTuple):
         numbers: Theirs, as policies see them.
         words: The other tokens, but for the next.
         stage: The token of the customer's stage; empty where that is not told.
+        names: The names of those that have a number, in the order of `plain`.
+        plain: Theirs, as conditions see them.
+        said: The others as features, an attune.v1.Features.
     """
 
     serialised: bytes
@@ -48,6 +54,14 @@ class Told(NamedTuple):
     numbers: Sequence[float]
     words: str
     stage: str = ""
+    names: Sequence[str] = ()
+    plain: Sequence[float] = ()
+    said: bytes = b""
+
+    @staticmethod
+    def is_of(name: str) -> bool:
+        """Tell whether a feature may be one that is told, by its name."""
+        return name.startswith(PREFIXES)
 
 
 NOTHING_TOLD = Told(b"", "", (), "")
@@ -81,7 +95,12 @@ def told_of(features: Features) -> Told:
     numbered = " ".join(token for token in tokens if token.endswith(":"))
     stage = next((token for token in tokens if token.startswith(PAIRED_STAGE)), "")
     words = " ".join(token for token in tokens if not token.endswith(":") and token != stage)
-    return Told(features.SerializeToString(), numbered, read.numbers, words, stage)
+    names, said = list(features.numeric), Features()
+    said.CopyFrom(features)
+    said.ClearField("numeric")
+    plain = [features.numeric[name] for name in names]
+    serialised = features.SerializeToString()
+    return Told(serialised, numbered, read.numbers, words, stage, names, plain, said.SerializeToString())
 
 
 def keep(record: CustomerRecord, features: Features, now_ms: int) -> None:
@@ -119,9 +138,12 @@ def brought_to(record: CustomerRecord, now_ms: int, half_lives_days: Sequence[fl
     pieces = list(shape.pieces)
     pieces[1::2] = numbers
     # The others are what was said, which has the later names.
-    encoded = encoded_customer_numbers(numbers[: shape.n_known])
-    encoded += map(encoded_number, shape.names[shape.n_known :], numbers[shape.n_known :])
-    return Told(shape.layout.pack(*pieces) + record.told_words, shape.numbered, encoded, record.told_tokens)
+    names, n_known, said = shape.names, shape.n_known, record.told_words
+    encoded = encoded_customer_numbers(numbers[:n_known])
+    if n_known < len(names):
+        encoded += map(encoded_number, names[n_known:], numbers[n_known:])
+    serialised = shape.layout.pack(*pieces) + said
+    return Told(serialised, shape.numbered, encoded, record.told_tokens, "", names, numbers, said)
 
 
 def joined(own: Context, told: Told) -> JoinedContext:
