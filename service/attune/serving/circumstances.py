@@ -4,7 +4,6 @@ Put together once for each decision, before it is said what may be drawn; guardr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from attune.serving.seen import Seen
@@ -15,8 +14,7 @@ from attune_models.types import Features
 _NO_RECORD, _NOTHING_SEEN = CustomerRecord(), Seen(())
 
 
-@dataclass(frozen=True, slots=True)
-class KnownCustomer:
+class KnownCustomer(NamedTuple):
     """A customer who has allowed to use what is known.
 
     Attributes:
@@ -52,8 +50,7 @@ class Visitor(NamedTuple):
     in_turn: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """What a decision is made under.
 
     Attributes:

@@ -21,6 +21,7 @@ from attune_models.features import CUSTOMER_PREFIX, MAX_NUMBER, MIN_NUMBER, enco
 _MOST_KEPT = 4096
 _MOST_BYTES = 512
 _MOST_LAYOUTS = 8
+_MOST_JUST_READ = 256
 
 # Tags of attune.v1.Features and of an entry of its maps: all are followed by a length, but that of a number.
 _NUMERIC, _WORDS = 0x0A, (0x12, 0x1A)
@@ -49,6 +50,7 @@ class ContextReader:
         self._known: dict[tuple[bytes, ...], _Known] = {}
         self._layouts: defaultdict[int, list[Struct]] = defaultdict(list)
         self._last: tuple[bytes, Context] = b"", Context("", [])
+        self._just_read: dict[bytes, Context] = {}
 
     def read(self, serialised: bytes) -> Context:
         """Return a context as policies read it.
@@ -62,8 +64,12 @@ class ContextReader:
         """
         last, context = self._last
         if serialised != last:  # one decision asks more than once
-            context = self._read(serialised)
+            context = self._just_read.get(serialised) or self._read(serialised)
             self._last = serialised, context
+            if len(serialised) <= _MOST_BYTES:  # while a customer is read, others ask
+                if len(self._just_read) >= _MOST_JUST_READ:
+                    self._just_read.clear()
+                self._just_read[serialised] = context
         return context
 
     def _read(self, serialised: bytes) -> Context:

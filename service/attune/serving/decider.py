@@ -81,10 +81,13 @@ class Decider:
         live = self._live.applied.get(request.placement) or await self._live.get(request.placement)
         if not request.customer_id or self._visitors is None:
             return await self._decide(request, live, None)
-        async with self._visitors.met([(request, live)]) as (visitor,):
+        visitor, held = await self._visitors.meet(request, live)
+        try:
             if isinstance(visitor, ExpectedError):
                 raise visitor
             return await self._decide(request, live, visitor)
+        finally:
+            self._visitors.leave(held)
 
     async def _decide(self, request: DecideEnvelope, live: LivePlacement, visitor: Visitor | None) -> Decided:
         now_ms = time.time_ns() // 1_000_000

@@ -5,10 +5,9 @@ Part of `attune.serving.circumstances`; what is told: `attune.serving.told`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
 from typing import Any, TypeVar
 
-from attune.serving.told import Told
+from attune.serving.told import PREFIXES, Told
 from attune.v1.features_pb2 import Features
 from attune_models.types import Values
 
@@ -33,8 +32,9 @@ class KnownContext:
             told: What is told about the customer.
         """
         self._own, self._told = own, told
+        self._read: Features | None = None
 
-    @cached_property
+    @property
     def numeric(self) -> Mapping[str, float]:
         """All numbers."""
         numbers, own = dict(zip(self._told.names, self._told.plain, strict=True)), self._own.numeric
@@ -45,35 +45,34 @@ class KnownContext:
     @property
     def categorical(self) -> Mapping[str, str]:
         """All words."""
-        return _Both(self._own.categorical, self._told.is_of, lambda: self._words.categorical)
+        return _Both(self._own.categorical, lambda: self._words().categorical)
 
     @property
     def tags(self) -> Mapping[str, Values]:
         """All tags."""
-        return _Both(self._own.tags, self._told.is_of, lambda: self._words.tags)
+        return _Both(self._own.tags, lambda: self._words().tags)
 
     @property
     def dense(self) -> Mapping[str, Any]:
         """The vectors of the request."""
         return self._own.dense
 
-    @cached_property
     def _words(self) -> Features:
-        return Features.FromString(self._told.said)
+        if self._read is None:  # a cached property would lock
+            self._read = Features.FromString(self._told.said)
+        return self._read
 
 
 class _Both(Mapping[str, _T]):
     """Two mappings as one; the second is read when there is no way around it."""
 
-    __slots__ = ("_is_told", "_own", "_told")
+    __slots__ = ("_own", "_told")
 
-    def __init__(
-        self, own: Mapping[str, _T], is_told: Callable[[str], bool], told: Callable[[], Mapping[str, _T]]
-    ) -> None:
-        self._own, self._is_told, self._told = own, is_told, told
+    def __init__(self, own: Mapping[str, _T], told: Callable[[], Mapping[str, _T]]) -> None:
+        self._own, self._told = own, told
 
     def __contains__(self, name: object) -> bool:
-        return name in self._own or (isinstance(name, str) and self._is_told(name) and name in self._told())
+        return name in self._own or (isinstance(name, str) and name.startswith(PREFIXES) and name in self._told())
 
     def __getitem__(self, name: str) -> _T:
         return self._own[name] if name in self._own else self._told()[name]

@@ -58,11 +58,6 @@ class Told(NamedTuple):
     plain: Sequence[float] = ()
     said: bytes = b""
 
-    @staticmethod
-    def is_of(name: str) -> bool:
-        """Tell whether a feature may be one that is told, by its name."""
-        return name.startswith(PREFIXES)
-
 
 NOTHING_TOLD = Told(b"", "", (), "")
 

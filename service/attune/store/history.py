@@ -66,16 +66,22 @@ class History:
         Returns:
             For each what is stored, or why that is not known.
         """
-        reading = [
-            Asked((keys.profile, keys.consent, keys.seen), (MOST_SEEN if whole else 0,)) for keys, whole in asked
-        ]
-        for each in reading:
-            self._reads.ask(each)
+        reading = [self._reading(keys, whole=whole) for keys, whole in asked]
         try:
             return [self._known(await each.answer) for each in reading]
         finally:
             for each in reading:
                 each.answer.cancel()  # does nothing to those that are there
+
+    async def read_one(self, keys: CustomerKeys, *, whole: bool) -> Known | StoreUnavailableError:
+        """Read a customer, with the history or without; as `read`."""
+        reading = self._reading(keys, whole=whole)
+        return self._known(await reading.answer)
+
+    def _reading(self, keys: CustomerKeys, *, whole: bool) -> Asked:
+        reading = Asked(keys.read_by_decisions, (MOST_SEEN if whole else 0,))
+        self._reads.ask(reading)
+        return reading
 
     def _known(self, answer: Sequence[Any] | StoreUnavailableError) -> Known | StoreUnavailableError:
         if isinstance(answer, StoreUnavailableError):
