@@ -11,7 +11,7 @@ Unicode: what has a meaning in Vowpal Wabbit's text format, or in ours, is perce
 
 Numbers whose names begin with `customer.` are what a service has counted of a customer: times, counts and sums, many
 small ones and a few that are huge. They are encoded as sign(x) log(1 + |x|), whatever their size, so that a model of
-them can be learned.
+them can be learned; what has faded away to less than half a millionth as 0.
 
 No name is empty. What a caller did not say is told apart by that: `=a` is the id of an action, and in a context `=1` is
 the slot after the first.
@@ -45,7 +45,7 @@ _RESERVED = re.compile(r"[\x00-\x20\x7f%|:=~@\s\x85\u2028\u2029]")
 _ESCAPES = re.compile(r"(?:%[0-9A-F]{2})+")
 _MARK = re.compile(r"[:=~@]")
 _CACHED_TOKENS = 16_384
-_LOG_DIGITS = 6
+_LEAST_OF_CUSTOMERS = 5e-7
 
 
 class Kind(Enum):
@@ -180,19 +180,18 @@ def encoded_number(name: str, value: float) -> float:
     Raises:
         FeatureError: It is not finite, or too large.
     """
-    if name.startswith(CUSTOMER_PREFIX):
-        if 0.0 < value < math.inf:  # nearly always
-            return round(math.log1p(value), _LOG_DIGITS)
-        if -math.inf < value < 0.0:
-            return -round(math.log1p(-value), _LOG_DIGITS)
+    if name.startswith(CUSTOMER_PREFIX) and -math.inf < value < math.inf:
+        if abs(value) < _LEAST_OF_CUSTOMERS:
+            return 0.0
+        return math.log1p(value) if value > 0.0 else -math.log1p(-value)
     return _number("numeric", name, value)
 
 
 def encoded_customer_numbers(values: Iterable[float]) -> list[float]:
     """Return the numbers that tokens have of features whose names begin with `CUSTOMER_PREFIX`, as `encoded_number`."""
-    log1p, most = math.log1p, math.inf
+    log1p, least, most = math.log1p, _LEAST_OF_CUSTOMERS, math.inf
     return [
-        round(log1p(value), _LOG_DIGITS) if 0.0 < value < most else encoded_number(CUSTOMER_PREFIX, value)
+        log1p(value) if least <= value < most else encoded_number(CUSTOMER_PREFIX, value) if value else 0.0
         for value in values
     ]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeAlias
 
-from attune_models.contexts import Context, names_and_numbers
+from attune_models.contexts import Context, JoinedContext, names_and_numbers
 
 Pmf: TypeAlias = list[float]
 """Probability of each action, in their order: finite, not negative, sums to 1 up to rounding."""
@@ -128,7 +128,7 @@ class Situation:
     positions: Sequence[int] | None = None
 
     @property
-    def read(self) -> Context:
+    def read(self) -> Context | JoinedContext:
         """The context in its two parts."""
         return names_and_numbers(self.context)
 
@@ -145,11 +145,11 @@ class ReadSituation(Situation):
     __slots__ = ("read",)
     recurs: ClassVar[bool] = True
 
-    read: Context
+    read: Context | JoinedContext
 
     def __init__(
         self,
-        read: Context,
+        read: Context | JoinedContext,
         action_ids: Sequence[str],
         actions: Sequence[str],
         known: ActionSet | None = None,

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from attune_models.vw_crossings import product_number
 from attune_models.vw_places import Crossed, pairs_of
-from attune_models.vw_spec import Crossings, VwSpec
+from attune_models.vw_spec import Crossings, VwSpec, layout_of
 
 _SPECS = 64
 # Of each spec: less than 10 MB, whatever the names are.
@@ -50,6 +50,7 @@ class ContextFactors:
     Attributes:
         crossed: For each namespace of contexts that counts, the namespaces of actions that it is multiplied with; ""
             where it counts alone.
+        counts_one_by_one: Whether each token that is paired with nothing is a factor, and in no other one.
     """
 
     def __init__(self, spec: VwSpec) -> None:
@@ -62,6 +63,7 @@ class ContextFactors:
             for space, terms in zip(crossed.context[1:], crossed.terms[1:], strict=True)
         }
         self.crossed = {space: others for space, others in names.items() if others}
+        self.counts_one_by_one = "c" in self.crossed and layout_of(spec) is None
         self._kept = lru_cache(_KEPT_NAMES)(self._found)
 
     def of(self, names: str) -> Found:

@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from attune_models.contexts import Context
+from attune_models.contexts import Context, JoinedContext
 from attune_models.vw_contexts import MAX_KEPT_CHARACTERS, product_numbers
 from attune_models.vw_scorer import Factors, Scorer, sum_of_few
 
@@ -60,14 +60,14 @@ class Offered:
         self._columns: dict[str, int] = {}
         self._table = np.full((_LEAST_SIDE, _LEAST_SIDE), np.nan)
 
-    def scores(self, context: Context, actions: Sequence[str]) -> list[float]:
+    def scores(self, context: Context | JoinedContext, actions: Sequence[str]) -> list[float]:
         """Return the predicted reward of each of some actions, never clipped.
 
         Args:
             context: What they are asked about in.
             actions: Encoded, see `attune_models.features.encode_action`; at least one.
         """
-        names, numbers = context
+        names, numbers = context.whole if isinstance(context, JoinedContext) else context
         known = self._known.get(names) or self._begun(names)
         try:
             columns = [known.columns[action] for action in actions]

@@ -12,10 +12,12 @@ not part of the row: numbers that never come again find theirs. Which factors th
 tells.
 
 Most contexts differ in numbers only: what the constant and the factors without a number add up to is kept, too, by the
-names of a context.
+names of a context. What is known of a customer has names that never come again together: it is summed by itself, and
+added to the rest, see `attune_models.contexts.JoinedContext`.
 
 The library adds float32, here all is float64: more exact, and the same bits in every process, because each sum has one
-order, whatever was computed before it and with it: the constant, the factors without a number, those with one.
+order, whatever was computed before it and with it: the constant, the factors without a number, those with one, and then
+in the same way what is known of a customer.
 """
 
 from collections import OrderedDict
@@ -26,7 +28,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from attune_models.contexts import Context
+from attune_models.contexts import Context, JoinedContext
 from attune_models.types import ActionSet, Situation
 from attune_models.vw_actions import Block, Table, action_tables
 from attune_models.vw_contexts import (
@@ -49,6 +51,8 @@ _TERMS_AT_A_TIME = 1 << 16
 _FEW_OF_MANY = 4
 # Of so few actions a list is faster than an array.
 _FEW = 32
+# Customers of whom much is known have long names; they are kept all the same.
+_MOST_KEPT_CHARACTERS = 4096
 _BYTES_OF_A_LISTED, _BYTES_OF_A_FACTOR = 32, 100
 
 Scores: TypeAlias = list[float] | NDArray[np.float64]
@@ -77,16 +81,34 @@ class Scorer:
         Returns:
             In the actions' order, never clipped; not to be changed.
         """
-        names, numbers = situation.read
+        context, positions = situation.read, situation.positions
         rows = self._rows.get(known) or self._rows_of(known)
-        start = rows.starts.get(names) or rows.start(names, self._factors)
-        if start.multiplied is not None:
-            numbers = product_numbers(start.multiplied, numbers)
-        positions = situation.positions
-        if not start.few:
-            return _sum(start.words, start.rows, numbers, positions)
-        total = sum_of_few(start.few, start.few_rows, numbers)
-        return total if positions is None else [total[position] for position in positions]
+        if isinstance(context, Context):
+            return self._scores(rows, context, positions)
+        if not self._factors.counts_one_by_one:
+            return self._scores(rows, context.whole, positions)
+        own, more = self._scores(rows, context.own, positions), rows.more(context)
+        if positions is not None:
+            more = more[np.asarray(positions, np.intp)]
+        if isinstance(own, list):
+            return [one + other for one, other in zip(own, more.tolist(), strict=True)]
+        return own + more
+
+    def scores_of_all(self, contexts: Sequence[Context | JoinedContext], known: ActionSet) -> NDArray[np.float64]:
+        """Return the predicted reward of each action of a set in each of several contexts.
+
+        Returns:
+            The same bits as `scores` of each by itself: float64, shape (n_contexts, n_actions).
+        """
+        rows = self._rows_of(known)
+        if not self._factors.counts_one_by_one:
+            whole = [each.whole if isinstance(each, JoinedContext) else each for each in contexts]
+            return self._scores_of_all(rows, whole)
+        total = self._scores_of_all(rows, [each.own if isinstance(each, JoinedContext) else each for each in contexts])
+        for i, each in enumerate(contexts):
+            if isinstance(each, JoinedContext):
+                total[i] += rows.more(each)
+        return total
 
     def factors(self, names: str) -> "Factors":
         """Return what contexts with some names bring into a prediction."""
@@ -123,13 +145,18 @@ class Scorer:
             costs[rows] = costs_of(placed, others, table, self._weights)
         return 0.0 - costs
 
-    def scores_of_all(self, contexts: Sequence[Context], known: ActionSet) -> NDArray[np.float64]:
-        """Return the predicted reward of each action of a set in each of several contexts.
+    def _scores(self, rows: "_Rows", context: Context, positions: Sequence[int] | None) -> Scores:
+        names, numbers = context
+        start = rows.starts.get(names) or rows.start(names, self._factors)
+        if start.multiplied is not None:
+            numbers = product_numbers(start.multiplied, numbers)
+        if not start.few:
+            return _sum(start.words, start.rows, numbers, positions)
+        total = sum_of_few(start.few, start.few_rows, numbers)
+        return total if positions is None else [total[position] for position in positions]
 
-        Returns:
-            The same bits as `scores` of each by itself: float64, shape (n_contexts, n_actions).
-        """
-        rows, starts, weighing = self._rows_of(known), [], []
+    def _scores_of_all(self, rows: "_Rows", contexts: Sequence[Context]) -> NDArray[np.float64]:
+        starts, weighing = [], []
         for names, numbers in contexts:
             start = rows.starts.get(names) or rows.start(names, self._factors)
             starts.append(start)
@@ -285,7 +312,9 @@ class _Rows:
         self._row_bytes += _BYTES_OF_A_LISTED * len(self.constant) if self._is_few else 0
         self._kept: dict[str, _Row] = {}
         self._kept_before: dict[str, _Row] = {}
-        self._bytes_of_starts = 0
+        self._numbered: dict[str, NDArray[np.float64]] = {}
+        self._words: dict[str, NDArray[np.float64]] = {}
+        self._bytes_besides = 0
 
     def start(self, names: str, factors: ContextFactors) -> _Start:
         """Return what predictions in contexts with some names start from, and keep it in `starts`."""
@@ -295,11 +324,37 @@ class _Rows:
         start = _Start(found.multiplied, self._row(words), self._of(found.numbered))
         if len(names) <= MAX_KEPT_CHARACTERS:
             self.starts[names] = start
-            self._bytes_of_starts += self._row_bytes + len(names) + _BYTES_OF_A_FACTOR * len(found.numbered)
-        if len(self._kept) * self._row_bytes + self._bytes_of_starts > _KEPT_BYTES:
-            self._kept, self._kept_before = {}, self._kept
-            self.starts, self._bytes_of_starts = {}, 0
+            self._bytes_besides += self._row_bytes + len(names) + _BYTES_OF_A_FACTOR * len(found.numbered)
+        self._forget()
         return start
+
+    def more(self, context: JoinedContext) -> NDArray[np.float64]:
+        """Return what a context adds to the scores beside its own part: float64, shape (n_actions,)."""
+        words, rows = self._words.get(context.words), self._numbered.get(context.numbered)
+        if words is None:
+            words = np.add.reduce(self._stacked(context.words.split()))
+            self._keep(self._words, context.words, words)
+        if rows is None:
+            rows = self._stacked(context.numbered.replace(":", "").split())
+            self._keep(self._numbered, context.numbered, rows)
+        more: NDArray[np.float64] = words + np.add.reduce(rows * np.array(context.more, np.float64)[:, np.newaxis])
+        return more
+
+    def _stacked(self, keys: Sequence[str]) -> NDArray[np.float64]:
+        """Return the rows of some factors: float64, shape (n_factors, n_actions)."""
+        return _joined([row.all for row in self._of(keys)]) if keys else np.zeros((0, len(self.constant)))
+
+    def _keep(self, kept: dict[str, NDArray[np.float64]], names: str, found: NDArray[np.float64]) -> None:
+        if len(names) <= _MOST_KEPT_CHARACTERS:
+            kept[names] = found
+            self._bytes_besides += found.nbytes + _BYTES_BESIDE_NUMBERS + len(names)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Leave out what was not used for long, where there is too much."""
+        if len(self._kept) * self._row_bytes + self._bytes_besides > _KEPT_BYTES:
+            self._kept, self._kept_before = {}, self._kept
+            self.starts, self._numbered, self._words, self._bytes_besides = {}, {}, {}, 0
 
     def _row(self, numbers: NDArray[np.float64]) -> _Row:
         return _Row(numbers, numbers.tolist() if self._is_few else [])

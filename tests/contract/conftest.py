@@ -20,7 +20,7 @@ from shadow_traffic import Traffic
 SERVERS = ("valkey", "redis", "cluster-1", "cluster-3")
 ALSO_ON_A_CLUSTER = (
     *("test_pipe.py", "test_journal.py", "test_placements.py", "test_outcomes.py", "test_cluster.py"),
-    *("test_catalog.py", "test_budgets.py", "test_taken.py"),
+    *("test_catalog.py", "test_budgets.py", "test_taken.py", "test_shared_calls.py"),
 )
 
 

@@ -228,12 +228,16 @@ def test_what_a_service_has_counted_of_a_customer_is_encoded_as_its_logarithm() 
         "customer.a": math.e - 1,
         "customer.b": -(math.e**2 - 1),
         "customer.c": 1e15,
+        "customer.d": 4e-7,
+        "customer.e": -2e-150,
     }
     assert encode(FeatureSet(numeric=counted)) == " ".join(
         [
             "customer.a:1.0",
             "customer.b:-2.0",
-            f"customer.c:{round(15 * math.log(10), 6)!r}",
+            f"customer.c:{math.log1p(1e15)!r}",
+            "customer.d:0.0",
+            "customer.e:0.0",
             "customer.purchase.count:0.0",
         ]
     )

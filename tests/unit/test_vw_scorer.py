@@ -313,7 +313,7 @@ def test_what_is_kept_is_bounded_though_names_never_come_again(monkeypatch: pyte
         policy.pmf(replace(of_set(ACTIONS), context=f"user=u{i} {vector}"))
         n_starts.append(len(rows.starts))
         # 100 factors with a number take 10 kB.
-        assert n_starts[-1] * 10_000 <= rows._bytes_of_starts <= 1 << 20 or not n_starts[-1]  # noqa: SLF001 - see above
+        assert n_starts[-1] * 10_000 <= rows._bytes_besides <= 1 << 20 or not n_starts[-1]  # noqa: SLF001 - see above
     assert 50 < max(n_starts) < 100
     assert len({id(row) for start in rows.starts.values() for row in start.few_rows}) == 100
 

@@ -54,9 +54,9 @@ class Charge:
         """What was used, of which tally."""
         return self._spent
 
-    def send(self) -> None:
-        """Let it leave, where it has not; others that wait leave with it."""
-        if self._budgets.told is self._counted:
+    def send(self, together: Sequence["Charge"]) -> None:
+        """Let some leave, this one among them, where they have not; others that wait leave with them."""
+        if any(self._budgets.told is each._counted for each in together):  # noqa: SLF001 - they are of this class
             self._budgets.tell()
 
     async def counted(self) -> None:
@@ -65,7 +65,7 @@ class Charge:
             if self._budgets.is_away:
                 return
             await asyncio.sleep(0)  # what is charged in this turn of the loop leaves together
-            self.send()
+            self.send([self])
         await self._counted.wait()
 
 

@@ -4,19 +4,17 @@ Put together once for each decision, before it is said what may be drawn; guardr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from attune.serving.seen import Seen
 from attune.serving.told import NOTHING_TOLD, Told
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
-from attune.v1.features_pb2 import Features
+from attune_models.types import Features
 
 _NO_RECORD, _NOTHING_SEEN = CustomerRecord(), Seen(())
 
 
-@dataclass(frozen=True, slots=True)
-class KnownCustomer:
+class KnownCustomer(NamedTuple):
     """A customer who has allowed to use what is known.
 
     Attributes:
@@ -52,8 +50,7 @@ class Visitor(NamedTuple):
     in_turn: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """What a decision is made under.
 
     Attributes:

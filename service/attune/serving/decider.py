@@ -32,7 +32,7 @@ from attune.serving.visitors import Visitors
 from attune.serving.waves import waves_of
 from attune.store.decisions import Decisions
 from attune.store.history import Adding
-from attune.store.journal import DEFERRED, Entry, Journal
+from attune.store.journal import DEFERRED, Along, Entry, Journal
 
 
 class Decider:
@@ -81,10 +81,13 @@ class Decider:
         live = self._live.applied.get(request.placement) or await self._live.get(request.placement)
         if not request.customer_id or self._visitors is None:
             return await self._decide(request, live, None)
-        async with self._visitors.met([(request, live)]) as (visitor,):
+        visitor, held = await self._visitors.meet(request, live)
+        try:
             if isinstance(visitor, ExpectedError):
                 raise visitor
             return await self._decide(request, live, visitor)
+        finally:
+            self._visitors.leave(held)
 
     async def _decide(self, request: DecideEnvelope, live: LivePlacement, visitor: Visitor | None) -> Decided:
         now_ms = time.time_ns() // 1_000_000
@@ -106,9 +109,9 @@ class Decider:
 
     async def _journaled(self, drawn: Draft, adding: Adding | None) -> Decided:
         keys, record, offer_set = drawn.live.keys, drawn.serialised(), drawn.eligible.offer_set
-        along = None if adding is None else adding.send
+        along: Sequence[Along] = () if adding is None else (adding,)
         if drawn.charge is not None:
-            along = await self._steps.along(drawn, drawn.charge, adding)
+            along = await self._steps.along(drawn, drawn.charge, along)
         try:
             found = await self._journal.append(keys, drawn.window_ms, drawn.event_id, record, offer_set, along=along)
         except StoreUnavailableError as error:
@@ -214,9 +217,9 @@ class Decider:
         added = [self._steps.note(each) for each in drafts]
         entries = []
         for each, adding in zip(drafts, added, strict=True):
-            along = None if adding is None else adding.send
+            along: Sequence[Along] = () if adding is None else (adding,)
             if each.charge is not None:
-                along = await self._steps.along(each, each.charge, adding)
+                along = await self._steps.along(each, each.charge, along)
             entries.append(Entry(each.event_id, each.serialised(), each.eligible.offer_set, along))
         found = await self._journal.append_many(drafts[0].live.keys, drafts[0].window_ms, entries)
         for i, each, value, adding in zip(group, drafts, found, added, strict=True):

@@ -6,7 +6,7 @@ What is written together differs: `attune.serving.decider`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from attune.errors import ExpectedError, NotFoundError, NothingEligibleError, StoreUnavailableError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
@@ -23,7 +23,7 @@ from attune.serving.visitors import Visitors
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.store.decisions import Decisions
 from attune.store.history import Adding
-from attune.store.journal import DEFERRED
+from attune.store.journal import DEFERRED, Along
 from attune.v1.decision_service_pb2 import MODE_EMPTY
 from attune.v1.placement_pb2 import STORE_FAILURE_REFUSE
 
@@ -89,14 +89,14 @@ class Steps:
         shown = impressions(drawn)
         return self._visitors.note(visitor, shown) if shown else None
 
-    async def along(self, drawn: Draft, charge: Charge, adding: Adding | None) -> Callable[[], None]:
-        """Return what sends, right before a decision, what has to be in the store before it.
+    async def along(self, drawn: Draft, charge: Charge, others: Sequence[Along]) -> Sequence[Along]:
+        """Return what has to leave right before a decision: what it used of budgets, and others.
 
         Who is killed in between has not written what is not counted: whoever repeats the request is going to show it.
         """
         if self._budgets is not None and not self._budgets.precede(drawn.live.keys.spec):
             await charge.counted()
-        return charge.send if adding is None else _both(charge.send, adding.send)
+        return charge, *others
 
     async def settle(self, drawn: Draft, adding: Adding | None, result: Decided | ExpectedError) -> None:
         """Wait until what a decision shows is in the history, and counted; or take it back, where it is not shown."""
@@ -162,11 +162,3 @@ class Steps:
             raise StoreUnavailableError(
                 f"it is not known what was decided before: {str(error) or 'no answer in time'}"
             ) from error
-
-
-def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
-    def both() -> None:
-        first()
-        second()
-
-    return both

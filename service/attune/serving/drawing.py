@@ -22,7 +22,7 @@ from attune.serving.identity import request_digest
 from attune.serving.joining import told_of
 from attune.serving.live import LivePlacement
 from attune.serving.live_offers import LiveOffers
-from attune.serving.recording import common_fields, offers_field, own_fields
+from attune.serving.recording import WITHHELD, channel_field, common_fields, customer_field, offers_field, own_fields
 from attune.serving.reply_limits import ReplyLimits
 from attune.serving.shortlist import ranking, shortlist
 from attune.serving.terms import OfferTerms
@@ -178,17 +178,24 @@ class Draft:
 
     def _more(self) -> bytes:
         eligible, circumstances = self.eligible, self.circumstances
-        customer = circumstances.customer if circumstances is not None else None
-        return DecisionRecord(
-            excluded=eligible.exclusions,
-            withheld=circumstances is not None and circumstances.withheld,
-            customer=customer.key if customer is not None else b"",
-            channel=circumstances.channel if circumstances is not None and customer is not None else "",
-            offer_positions=eligible.situation.positions,
-            shortlisted_from=eligible.shortlisted_from,
-            request_digest=self.digest,
-            later_slots=self.later_slots,
-        ).SerializeToString()
+        more = b""
+        if circumstances is not None:
+            customer, withheld = circumstances.customer, circumstances.withheld
+            more = WITHHELD if withheld else b""
+            if customer is not None:
+                more += customer_field(customer.key) + channel_field(circumstances.channel)
+        if eligible.situation.positions is None and not (self.digest or self.later_slots or eligible.exclusions):
+            return more
+        return (
+            more
+            + DecisionRecord(
+                excluded=eligible.exclusions,
+                offer_positions=eligible.situation.positions,
+                shortlisted_from=eligible.shortlisted_from,
+                request_digest=self.digest,
+                later_slots=self.later_slots,
+            ).SerializeToString()
+        )
 
     def _fail(self) -> None:
         name, version = self.live.keys.name, self.live.version

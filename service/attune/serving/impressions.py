@@ -14,8 +14,8 @@ from attune.v1.features_pb2 import Offer
 def impressions(drawn: Draft) -> list[SeenRecord]:
     """Return what a decision that has just been made shows."""
     channel = drawn.circumstances.channel if drawn.circumstances is not None else ""
-    seen = SeenRecord(at_ms=drawn.decided_at_ms, placement=drawn.live.keys.name, event_id=drawn.event_id)
-    return _shown(drawn, seen, drawn.eligible.terms_of, channel)
+    event = drawn.decided_at_ms, drawn.live.keys.name, drawn.event_id
+    return _shown(drawn, event, drawn.eligible.terms_of, channel)
 
 
 def impressions_of(record: DecisionRecord, placement: str, offers: LiveOffers | None, now_ms: int) -> list[SeenRecord]:
@@ -36,26 +36,28 @@ def impressions_of(record: DecisionRecord, placement: str, offers: LiveOffers | 
             return OfferTerms(*split(name, with_channels=record.with_channels))
         return offers.terms[known]
 
-    seen = SeenRecord(at_ms=now_ms, placement=placement, event_id=record.event_id)
-    return _shown(record, seen, terms_of, record.channel)
+    return _shown(record, (now_ms, placement, record.event_id), terms_of, record.channel)
 
 
 def _shown(
-    drawn: Draft | DecisionRecord, seen: SeenRecord, terms_of: Callable[[int], OfferTerms], channel: str
+    drawn: Draft | DecisionRecord, event: tuple[int, str, str], terms_of: Callable[[int], OfferTerms], channel: str
 ) -> list[SeenRecord]:
     # The default offer is what is shown in place of all that rests: if it counted, that would rest for ever.
     if drawn.mode == MODE_DEFAULT:
         return []
-    chosen = [drawn.chosen, *(later.chosen for later in drawn.later_slots)]
-    return [_impression(seen, terms_of(position), channel) for position in chosen]
+    shown = [_impression(event, terms_of(drawn.chosen), channel)]
+    shown += [_impression(event, terms_of(later.chosen), channel) for later in drawn.later_slots]
+    return shown
 
 
-def _impression(seen: SeenRecord, terms: OfferTerms, channel: str) -> SeenRecord:
-    shown = SeenRecord(
+def _impression(event: tuple[int, str, str], terms: OfferTerms, channel: str) -> SeenRecord:
+    at_ms, placement, event_id = event
+    return SeenRecord(
+        at_ms=at_ms,
+        placement=placement,
+        event_id=event_id,
         offer_id=terms.offer_id,
         category=terms.category,
         channel=terms.channel or channel,
         tags=sorted(terms.tags),
     )
-    shown.MergeFrom(seen)
-    return shown

@@ -16,19 +16,19 @@ from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.candidates import joined as one_of
 from attune.serving.circumstances import Circumstances, KnownCustomer, Visitor
+from attune.serving.known_context import KnownContext
 from attune.serving.profile import ProfileRules
 from attune.serving.profile_features import is_kept, known, known_features
-from attune.serving.told import Told, joined
+from attune.serving.told import PREFIXES, Told, joined
 from attune.serving.told import told_of as features_told
 from attune.storage.v1.records_pb2 import CustomerRecord
 from attune.v1.features_pb2 import Features
-from attune_models.contexts import names_and_numbers
-from attune_models.features import CUSTOMER_PREFIX, MAX_FEATURES
+from attune_models.contexts import Context, names_and_numbers
+from attune_models.features import MAX_FEATURES
 from attune_models.types import ReadSituation, Situation
 
 _KINDS = ("numeric", "categorical", "tags", "dense")
-# What the names of features of a customer begin with.
-_PREFIXES = (CUSTOMER_PREFIX.encode(), b"said.")
+_PREFIXES = tuple(prefix.encode() for prefix in PREFIXES)
 
 
 def circumstances_of(
@@ -56,7 +56,7 @@ def circumstances_of(
     customer = KnownCustomer(visitor.key, visitor.record, visitor.seen, told)
     time_zone = visitor.record.preferences.time_zone or request.time_zone
     given = (request.placement, customer, request.channel, time_zone, visitor.withheld, written)
-    return Circumstances(now_ms, _features(written), *given)
+    return Circumstances(now_ms, KnownContext(_features(own), told), *given)
 
 
 def _told(own: bytes, record: CustomerRecord, now_ms: int, rules: ProfileRules) -> Told:
@@ -87,8 +87,9 @@ def told_of(own: Situation, customer: KnownCustomer) -> Situation:
     ids, actions, known = own.action_ids, own.actions, own.known
     if known is None:
         return Situation(joined(names_and_numbers(own.context), customer.told).text, ids, actions)
-    read = own.read if isinstance(own, ReadSituation) else names_and_numbers(own.context)
-    return ReadSituation(joined(read, customer.told), ids, actions, known, own.positions)
+    read = own.read
+    context = joined(read if isinstance(read, Context) else read.whole, customer.told)
+    return ReadSituation(context, ids, actions, known, own.positions)
 
 
 def without_repeated(own: Features, known: Features) -> Features:

@@ -66,8 +66,9 @@ def _staged(told: Told, record: CustomerRecord, now_ms: int, rules: ProfileRules
     """Add the stage of a customer who was seen, which no profile has: it changes with time, too."""
     if not record.first_seen_ms:
         return told
-    serialised, token = _stage_told(stage(record, now_ms, rules))
-    return told._replace(serialised=told.serialised + serialised, words=f"{told.words} {token}")
+    how_far, token = _stage_told(stage(record, now_ms, rules))
+    serialised, numbered, numbers, words, _, names, plain, said = told
+    return Told(serialised + how_far, numbered, numbers, words, token, names, plain, said + how_far)
 
 
 @lru_cache

@@ -18,6 +18,10 @@ _CONTEXT = tag(DecisionRecord.CONTEXT_FIELD_NUMBER, BYTES)
 _OFFER = tag(DecisionRecord.OFFERS_FIELD_NUMBER, BYTES)
 _PMF = tag(DecisionRecord.PMF_FIELD_NUMBER, BYTES)
 _CHOSEN = tag(DecisionRecord.CHOSEN_FIELD_NUMBER, VARINT)
+_CUSTOMER = tag(DecisionRecord.CUSTOMER_FIELD_NUMBER, BYTES)
+
+WITHHELD = DecisionRecord(withheld=True).SerializeToString()
+"""That nothing may be learned from a decision, serialised."""
 
 
 def own_fields(event_id: str, decided_at_ms: int, context: bytes, pmf: Sequence[float], chosen: int) -> bytes:
@@ -44,6 +48,17 @@ def own_fields(event_id: str, decided_at_ms: int, context: bytes, pmf: Sequence[
             begun(_CHOSEN, chosen),
         )
     )
+
+
+def customer_field(customer: bytes) -> bytes:
+    """Return the keyed hash of a customer's id, serialised."""
+    return begun(_CUSTOMER, len(customer)) + customer
+
+
+@lru_cache(256)
+def channel_field(channel: str) -> bytes:
+    """Return the channel that a request says, serialised."""
+    return DecisionRecord(channel=channel).SerializeToString()
 
 
 def offers_field(offers: Iterable[bytes]) -> bytes:

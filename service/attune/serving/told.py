@@ -15,7 +15,7 @@ from attune.serving.contexts import layout_of, number_places
 from attune.serving.profile import DAY_MS, decay
 from attune.storage.v1.records_pb2 import CustomerRecord
 from attune.v1.features_pb2 import Features
-from attune_models.contexts import Context, names_and_numbers
+from attune_models.contexts import Context, JoinedContext, names_and_numbers, with_word
 from attune_models.features import (
     CUSTOMER_PREFIX,
     encode,
@@ -23,6 +23,10 @@ from attune_models.features import (
     encoded_number,
     escaped_name,
 )
+from attune_models.hashing import PAIRED_STAGE
+
+PREFIXES = (CUSTOMER_PREFIX, "said.")
+"""What the names begin with of what is told."""
 
 # Together some MB.
 _KEPT = 1024
@@ -38,13 +42,21 @@ class Told(NamedTuple):
         numbered: The tokens of those that have a number, separated by spaces, without it; see
             `attune_models.contexts.Context`.
         numbers: Theirs, as policies see them.
-        words: The other tokens.
+        words: The other tokens, but for the next.
+        stage: The token of the customer's stage; empty where that is not told.
+        names: The names of those that have a number, in the order of `plain`.
+        plain: Theirs, as conditions see them.
+        said: The others as features, an attune.v1.Features.
     """
 
     serialised: bytes
     numbered: str
     numbers: Sequence[float]
     words: str
+    stage: str = ""
+    names: Sequence[str] = ()
+    plain: Sequence[float] = ()
+    said: bytes = b""
 
 
 NOTHING_TOLD = Told(b"", "", (), "")
@@ -76,8 +88,14 @@ def told_of(features: Features) -> Told:
     read = names_and_numbers(encode(features))
     tokens = read.names.split()
     numbered = " ".join(token for token in tokens if token.endswith(":"))
-    words = " ".join(token for token in tokens if not token.endswith(":"))
-    return Told(features.SerializeToString(), numbered, read.numbers, words)
+    stage = next((token for token in tokens if token.startswith(PAIRED_STAGE)), "")
+    words = " ".join(token for token in tokens if not token.endswith(":") and token != stage)
+    names, said = list(features.numeric), Features()
+    said.CopyFrom(features)
+    said.ClearField("numeric")
+    plain = [features.numeric[name] for name in names]
+    serialised = features.SerializeToString()
+    return Told(serialised, numbered, read.numbers, words, stage, names, plain, said.SerializeToString())
 
 
 def keep(record: CustomerRecord, features: Features, now_ms: int) -> None:
@@ -115,30 +133,24 @@ def brought_to(record: CustomerRecord, now_ms: int, half_lives_days: Sequence[fl
     pieces = list(shape.pieces)
     pieces[1::2] = numbers
     # The others are what was said, which has the later names.
-    encoded = encoded_customer_numbers(numbers[: shape.n_known])
-    encoded += map(encoded_number, shape.names[shape.n_known :], numbers[shape.n_known :])
-    return Told(shape.layout.pack(*pieces) + record.told_words, shape.numbered, encoded, record.told_tokens)
+    names, n_known, said = shape.names, shape.n_known, record.told_words
+    encoded = encoded_customer_numbers(numbers[:n_known])
+    if n_known < len(names):
+        encoded += map(encoded_number, names[n_known:], numbers[n_known:])
+    serialised = shape.layout.pack(*pieces) + said
+    return Told(serialised, shape.numbered, encoded, record.told_tokens, "", names, numbers, said)
 
 
-def joined(own: Context, told: Told) -> Context:
+def joined(own: Context, told: Told) -> JoinedContext:
     """Return an encoded context with what is told about a customer: what encoding both as one gives.
 
     Args:
         own: The request's own context; of none of the names that are told.
         told: What is told.
     """
-    names = " ".join(sorted(f"{own.names} {told.numbered} {told.words}".split()))
-    is_short = len(own.names) + len(told.numbered) <= _MOST_BYTES
-    order = (_order if is_short else _order.__wrapped__)(own.names, told.numbered)
-    numbers = [*own.numbers, *told.numbers]
-    return Context(f"{names} " if names.endswith(":") else names, [numbers[i] for i in order])
-
-
-@lru_cache(_KEPT)
-def _order(own: str, told: str) -> Sequence[int]:
-    """Return the order of the numbers of two contexts, by their names."""
-    numbered = [token for token in (*own.split(), *told.split()) if token.endswith(":")]
-    return sorted(range(len(numbered)), key=numbered.__getitem__)
+    # What the request says may be paired with how far a customer has come: so that stands with it.
+    own = with_word(own, told.stage) if told.stage else own
+    return JoinedContext(own, told.numbered, told.numbers, told.words)
 
 
 @lru_cache(_KEPT)

@@ -137,6 +137,39 @@ class Visitors:
         self.rules = rules.profile
         self.keys = rules.ids.every
 
+    async def meet(self, request: DecideEnvelope, live: LivePlacement) -> tuple[Visitor | ExpectedError, bytes]:
+        """Read the customer of a request; `met` does that for several.
+
+        Args:
+            request: One with a customer_id.
+            live: Its placement.
+
+        Returns:
+            Whom it is for, or the error, as of `Meeting`; and what others wait for until `leave` is called with it,
+            empty where that does not matter.
+        """
+        customer = self._ids.of(request.customer_id)
+        in_turn = live.guard.looks_back
+        while True:
+            if in_turn:
+                await self._turns.begin(customer.key)
+            try:
+                known = await self._history.read_one(CustomerKeys(customer.key), whole=in_turn)
+                visitor = await self._found(customer, known, in_turn=in_turn)
+            except BaseException:
+                if in_turn:
+                    self._turns.end(customer.key)
+                raise
+            # What a customer has said may look back, too; that is not known before.
+            if in_turn or isinstance(visitor, StoreUnavailableError) or not _said_looks_back(visitor, live.placement):
+                return _answerable(visitor, live.placement), customer.key if in_turn else b""
+            in_turn = True
+
+    def leave(self, held: bytes) -> None:
+        """Let others decide for a customer."""
+        if held:
+            self._turns.end(held)
+
     def met(self, asked: Sequence[tuple[DecideEnvelope, LivePlacement]]) -> Meeting:
         """Read the customers of some requests, and keep others from deciding for them where that matters.
 
@@ -200,13 +233,15 @@ class Visitors:
         found = await self._history.read([(CustomerKeys(key), key in in_turn) for key in who])
         visitors: dict[bytes, Visitor | StoreUnavailableError] = {}
         for customer, known in zip(who.values(), found, strict=True):
-            if isinstance(known, Known) and known.is_empty and customer.former is not None:
-                known = await self._moved(customer, known, whole=customer.key in in_turn)  # noqa: PLW2901
-            if isinstance(known, Known):
-                visitors[customer.key] = self._visitor(customer.key, known, in_turn=customer.key in in_turn)
-            else:
-                visitors[customer.key] = known
+            visitors[customer.key] = await self._found(customer, known, in_turn=customer.key in in_turn)
         return visitors
+
+    async def _found(
+        self, customer: Customer, known: Known | StoreUnavailableError, *, in_turn: bool
+    ) -> Visitor | StoreUnavailableError:
+        if customer.former is not None and isinstance(known, Known) and known.is_empty:
+            known = await self._moved(customer, known, whole=in_turn)
+        return self._visitor(customer.key, known, in_turn=in_turn) if isinstance(known, Known) else known
 
     async def _moved(self, customer: Customer, known: Known, *, whole: bool) -> Known | StoreUnavailableError:
         """Read a customer of whom nothing is stored under the key of today, but perhaps under the one before."""

@@ -6,7 +6,7 @@ calls, and what happens when the store does not keep up or is away: `attune.stor
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from attune.errors import OverloadedError, StoreUnavailableError
 from attune.metrics import ServingMetrics
@@ -23,6 +23,13 @@ DEFERRED = 0
 _NO_SET = b"!"
 
 
+class Along(Protocol):
+    """What has to leave before a decision."""
+
+    def send(self, together: Sequence[Any], /) -> None:
+        """Let several of a kind leave, this one among them, before what is sent next."""
+
+
 class Entry(NamedTuple):
     """A decision that is to be written.
 
@@ -30,13 +37,13 @@ class Entry(NamedTuple):
         event_id: Its id.
         record: A serialised storage.v1.DecisionRecord.
         offer_set: The digest of the set of offers that it names, empty where it names none.
-        along: Sends what has to leave together with it; None for nothing.
+        along: What has to leave right before it, in this order.
     """
 
     event_id: str
     record: bytes
     offer_set: bytes = b""
-    along: Callable[[], None] | None = None
+    along: Sequence[Along] = ()
 
 
 class Journal:
@@ -78,7 +85,7 @@ class Journal:
         record: bytes,
         offer_set: bytes = b"",
         *,
-        along: Callable[[], None] | None = None,
+        along: Sequence[Along] = (),
     ) -> bytes | None:
         """Write a decision unless there is one with its id.
 
@@ -175,6 +182,9 @@ def _operands(
 
 
 def _send_along(entries: Sequence[Entry]) -> None:
+    kinds: dict[type[Along], list[Along]] = {}
     for entry in entries:
-        if entry.along is not None:
-            entry.along()
+        for along in entry.along:
+            kinds.setdefault(type(along), []).append(along)
+    for together in kinds.values():
+        together[0].send(together)

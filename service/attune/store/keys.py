@@ -268,6 +268,12 @@ class CustomerKeys:
         """
         return self._key("moved")
 
+    @property
+    def read_by_decisions(self) -> tuple[str, str, str]:
+        """The first three of them."""
+        prefix = self._key("")
+        return prefix + "profile", prefix + "consent", prefix + "seen"
+
     def _key(self, suffix: str) -> str:
         return f"attune:{{:c:{self.customer.hex()}}}:{suffix}"
 

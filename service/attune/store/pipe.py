@@ -11,7 +11,7 @@ See docs/decisions/0006-a-pipe-to-the-store.md.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -86,6 +86,10 @@ class Pipe:
     def shard(self, key: str) -> str:
         """Return what a key shares with those that are out of reach together with it."""
         return self._routes.shard(key)
+
+    def together(self, key: str) -> Hashable:
+        """Return what a key shares with those that may stand in one script call with it."""
+        return self._routes.together(key)
 
     async def ping(self, key: str = "") -> None:
         """Ask the server that has this key for a sign of life.

@@ -4,7 +4,7 @@ The store's clients of `attune.store.client` leave that to redis-py; the connect
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any, Protocol
 
 from redis.crc import key_slot
@@ -19,6 +19,9 @@ class Routes(Protocol):
 
     def shard(self, key: str) -> str:
         """Return what the key shares with those that are out of reach together with it, as far as is known."""
+
+    def together(self, key: str) -> Hashable:
+        """Return what the key shares with those that may stand in one script call with it."""
 
     async def locate(self, key: str) -> None:
         """Find out, where that is not known, who has the key.
@@ -64,6 +67,11 @@ class _OneServer:
         del key
         return ""
 
+    def together(self, key: str) -> Hashable:
+        """Return the same for all keys: the server takes any of them together."""
+        del key
+        return ""
+
     async def locate(self, key: str) -> None:
         """It is where the URL says."""
 
@@ -88,6 +96,11 @@ class _Sentinels:
 
     def shard(self, key: str) -> str:
         """Return the same for all keys: they are on one server."""
+        del key
+        return ""
+
+    def together(self, key: str) -> Hashable:
+        """Return the same for all keys: the server takes any of them together."""
         del key
         return ""
 
@@ -131,6 +144,10 @@ class _Cluster:
         """Name the server that has a key, as far as is known."""
         host, port = self._owners.get(key_slot(key.encode()), ("", 0))
         return f"{host}:{port}"
+
+    def together(self, key: str) -> Hashable:
+        """Return a key's slot: a script may not touch several."""
+        return key_slot(key.encode())
 
     async def locate(self, key: str) -> None:
         """Find out which server has a key, unless that is known."""
