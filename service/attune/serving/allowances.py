@@ -30,7 +30,8 @@ class Tally:
         spend: For how much, in millionths.
         uncounted_impressions: How many of them were charged here, and the store has not said that it has counted them.
         uncounted_spend: The same of `spend`.
-        under_way: What of that the store was told, and has not answered.
+        impressions_under_way: What of that the store was told, and has not answered.
+        spend_under_way: The same of `spend`.
     """
 
     of: DayOfOffer
@@ -38,7 +39,8 @@ class Tally:
     spend: int = 0
     uncounted_impressions: int = 0
     uncounted_spend: int = 0
-    under_way: Used = _NOTHING
+    impressions_under_way: int = 0
+    spend_under_way: int = 0
 
     def charge(self, impressions: int, spend: int) -> None:
         """Use some of it."""
@@ -49,12 +51,16 @@ class Tally:
 
     def tell(self) -> Used:
         """Return what the store is to be told now: from here on, that is under way."""
-        before, self.under_way = self.under_way, Used(self.uncounted_impressions, self.uncounted_spend)
-        return Used(self.under_way.impressions - before.impressions, self.under_way.spend - before.spend)
+        told = Used(
+            self.uncounted_impressions - self.impressions_under_way, self.uncounted_spend - self.spend_under_way
+        )
+        self.impressions_under_way, self.spend_under_way = self.uncounted_impressions, self.uncounted_spend
+        return told
 
     def answered(self, told: Used) -> None:
         """Take note that something that it was told is under way no more: counted, or to be told again."""
-        self.under_way = Used(self.under_way.impressions - told.impressions, self.under_way.spend - told.spend)
+        self.impressions_under_way -= told.impressions
+        self.spend_under_way -= told.spend
 
     def learn(self, counted: Used, added: Used = _NOTHING) -> None:
         """Take note of what the store has counted.

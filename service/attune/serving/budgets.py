@@ -209,7 +209,7 @@ class Budgets:
         """Tell the store what it has not been told, in this step of the event loop."""
         telling, self._untold = list(self._untold), set()
         told, self.told = self.told, asyncio.Event()
-        pairs = [(tally, used) for tally in telling if (used := tally.tell()) != Used(0, 0)]
+        pairs = [(tally, used) for tally in telling if any(used := tally.tell())]
         parts = [pairs[i : i + MOST_PER_CALL] for i in range(0, len(pairs), MOST_PER_CALL)]
         calls = [(part, self._counts.add({tally.of: used for tally, used in part})) for part in parts]
         if not calls:
