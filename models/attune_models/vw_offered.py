@@ -73,9 +73,8 @@ class Offered:
             columns = [known.columns[action] for action in actions]
         except KeyError:
             columns = self._put_together(known, actions)
-        words, *rows = zip(*columns, strict=True)
         multiplied = known.factors.multiplied
-        return sum_of_few(words, rows, numbers if multiplied is None else product_numbers(multiplied, numbers))
+        return _sums(columns, numbers if multiplied is None else product_numbers(multiplied, numbers))
 
     def _begun(self, names: str) -> _Known:
         known = _Known(self._scorer.factors(names), {})
@@ -137,6 +136,17 @@ class Offered:
 
 def _side(needed: int, had: int) -> int:
     return had if needed <= had else max(needed, 2 * had)
+
+
+def _sums(columns: Sequence[_Column], numbers: Sequence[float]) -> list[float]:
+    match numbers:
+        # As what follows would have it, for contexts that there are most of.
+        case [first]:
+            return [words + one * first for words, one in columns]
+        case [first, second]:
+            return [words + one * first + other * second for words, one, other in columns]
+    words, *rows = zip(*columns, strict=True)
+    return sum_of_few(words, rows, numbers)
 
 
 def _are_kept(actions: Sequence[str]) -> bool:

@@ -5,11 +5,11 @@ decisions of one version have in common is the same for thousands of them. On th
 after the other, in any order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from struct import Struct
 
-from attune.serving.wire import BYTES, VARINT, begun, tag
+from attune.serving.wire import BYTES, VARINT, begun, tag, varint
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.v1.decision_service_pb2 import Mode
 
@@ -17,6 +17,7 @@ _EVENT_ID = tag(DecisionRecord.EVENT_ID_FIELD_NUMBER, BYTES)
 _CONTEXT = tag(DecisionRecord.CONTEXT_FIELD_NUMBER, BYTES)
 _OFFER = tag(DecisionRecord.OFFERS_FIELD_NUMBER, BYTES)
 _PMF = tag(DecisionRecord.PMF_FIELD_NUMBER, BYTES)
+_OFFERS_BEGUN = [_OFFER + varint(size) for size in range(2048)]
 _CHOSEN = tag(DecisionRecord.CHOSEN_FIELD_NUMBER, VARINT)
 
 
@@ -46,9 +47,12 @@ def own_fields(event_id: str, decided_at_ms: int, context: bytes, pmf: Sequence[
     )
 
 
-def offers_field(offers: Iterable[bytes]) -> bytes:
+def offers_field(offers: Sequence[bytes]) -> bytes:
     """Return the offers that came with a request, serialised."""
-    return b"".join([piece for offer in offers for piece in (begun(_OFFER, len(offer)), offer)])
+    try:
+        return b"".join([piece for offer in offers for piece in (_OFFERS_BEGUN[len(offer)], offer)])
+    except IndexError:  # one is large
+        return b"".join([piece for offer in offers for piece in (begun(_OFFER, len(offer)), offer)])
 
 
 @lru_cache(1024)
