@@ -14,6 +14,7 @@ from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.v1.decision_service_pb2 import Mode
 
 _EVENT_ID = tag(DecisionRecord.EVENT_ID_FIELD_NUMBER, BYTES)
+_DECIDED_AT = tag(DecisionRecord.DECIDED_AT_MS_FIELD_NUMBER, VARINT)
 _CONTEXT = tag(DecisionRecord.CONTEXT_FIELD_NUMBER, BYTES)
 _OFFER = tag(DecisionRecord.OFFERS_FIELD_NUMBER, BYTES)
 _PMF = tag(DecisionRecord.PMF_FIELD_NUMBER, BYTES)
@@ -65,7 +66,7 @@ def common_fields(policy_version: int, mode: Mode, offer_set: bytes, with_channe
 
 @lru_cache(8)
 def _decided_at(decided_at_ms: int) -> bytes:
-    return DecisionRecord(decided_at_ms=decided_at_ms).SerializeToString()
+    return _DECIDED_AT + varint(decided_at_ms)
 
 
 @lru_cache(256)
