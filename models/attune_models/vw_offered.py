@@ -25,7 +25,7 @@ from attune_models.vw_scorer import Factors, Scorer, sum_of_few
 
 # What is beyond is forgotten together, and found again. As the table grows, each side may be twice as long: 16 MB.
 _MOST_NUMBERS = 1 << 19
-_MOST_ACTIONS, _MOST_CHARACTERS = 4096, 2048
+_MOST_FACTORS, _MOST_ACTIONS, _MOST_CHARACTERS = 8192, 4096, 2048
 _LEAST_SIDE = 64
 # Of what was put together.
 _KEPT_BYTES = 16 << 20
@@ -73,9 +73,8 @@ class Offered:
             columns = [known.columns[action] for action in actions]
         except KeyError:
             columns = self._put_together(known, actions)
-        words, *rows = zip(*columns, strict=True)
         multiplied = known.factors.multiplied
-        return sum_of_few(words, rows, numbers if multiplied is None else product_numbers(multiplied, numbers))
+        return _sums(columns, numbers if multiplied is None else product_numbers(multiplied, numbers))
 
     def _begun(self, names: str) -> _Known:
         known = _Known(self._scorer.factors(names), {})
@@ -116,7 +115,7 @@ class Offered:
     def _make_room(self, keys: Sequence[str], actions: Sequence[str]) -> None:
         """Let the table have a row for each of some factors and a column for each of some actions."""
         n_rows, n_columns = self._size_with(keys, actions)
-        if n_rows * n_columns > _MOST_NUMBERS or n_columns > _MOST_ACTIONS:
+        if n_rows * n_columns > _MOST_NUMBERS or n_rows > _MOST_FACTORS or n_columns > _MOST_ACTIONS:
             self._forget()
             n_rows, n_columns = self._size_with(keys, actions)
         had_rows, had_columns = self._table.shape
@@ -137,6 +136,17 @@ class Offered:
 
 def _side(needed: int, had: int) -> int:
     return had if needed <= had else max(needed, 2 * had)
+
+
+def _sums(columns: Sequence[_Column], numbers: Sequence[float]) -> list[float]:
+    match numbers:
+        # As what follows would have it, for contexts that there are most of.
+        case [first]:
+            return [words + one * first for words, one in columns]
+        case [first, second]:
+            return [words + one * first + other * second for words, one, other in columns]
+    words, *rows = zip(*columns, strict=True)
+    return sum_of_few(words, rows, numbers)
 
 
 def _are_kept(actions: Sequence[str]) -> bool:

@@ -92,12 +92,13 @@ def inverse_gap_weighted(scores: list[float], gamma: float) -> Pmf:
     Raises:
         PolicyError: A score is not finite.
     """
-    highest, n_actions = max(scores), len(scores)
+    highest, n_actions = max(scores), float(len(scores))
     result = [1.0 / (n_actions + gamma * (highest - score)) for score in scores]
     best = scores.index(highest)
-    result[best] = 0.0
+    result[best] = others = 0.0
     # One after the other, as `_sums` adds; what `sum` does depends on the release of Python.
-    *_, others = accumulate(result)
+    for probability in result:
+        others += probability
     result[best] = rest = 1.0 - others
     # A NaN fails the comparison.
     if not rest > 0.0:

@@ -185,6 +185,9 @@ def _joined(rows: Sequence[Any]) -> NDArray[np.float64]:
 
 def sum_of_few(first: Sequence[float], rows: Sequence[Sequence[float]], numbers: Sequence[float]) -> list[float]:
     """Return what rows add up to: the first, and each of the others times its number; all of the same length."""
+    if len(rows) == 2:  # noqa: PLR2004 - as what follows would have it, for contexts that there are most of
+        (one, other), (p, q) = rows, numbers
+        return [t + a * p + b * q for t, a, b in zip(first, one, other, strict=True)]
     total = list(first)
     # Two at a time: going through rows costs more than adding them. `a + b + c` is `(a + b) + c`.
     for i in range(1, len(rows), 2):

@@ -121,3 +121,15 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         known, layouts = reader._known, reader._layouts  # noqa: SLF001 - not to be seen from outside
         assert len(known) <= 50
         assert all(len(each) <= contexts._MOST_LAYOUTS for each in layouts.values())  # noqa: SLF001 - the same
+
+
+def test_what_came_last_is_bounded_and_of_long_contexts_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contexts, "_MOST_RECENT", 5)
+    reader = ContextReader()
+    for i in range(40):
+        words = {f"word {j}": "x" * 20 for j in range(1 if i % 3 else 40)}
+        serialised = Features(numeric={"a": float(i)}, categorical=words).SerializeToString()
+        assert reader.read(serialised) is reader.read(serialised)
+        recent = reader._recent  # noqa: SLF001 - not to be seen from outside
+        assert len(recent) <= 5
+        assert sum(len(each) > contexts._MOST_BYTES for each in recent) <= 1  # noqa: SLF001 - the same

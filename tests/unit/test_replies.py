@@ -2,7 +2,7 @@
 
 import pytest
 
-from attune.api.replies import channels_chosen, decided_response, decided_result
+from attune.api.replies import Written, channels_chosen, decided_response, decided_result
 from attune.serving.decided import Decided
 from attune.serving.variants import split
 from attune.storage.v1.records_pb2 import DecisionRecord, SlotRecord
@@ -99,3 +99,8 @@ def test_an_id_is_left_as_it_is_where_no_channel_was_drawn() -> None:
     assert list(response.choices) == [Choice(offer_id="a@email", propensity=1.0)]
     assert list(response.ranking) == [ScoredOffer(offer_id="a@email", probability=1.0)]
     assert DecideResult.FromString(decided_result(made, 1)).decision == response
+
+
+def test_what_is_written_is_bytes_and_nothing_else() -> None:
+    """Of a subclass gRPC says that it is no bytes."""
+    assert type(Written(decided_response(decided(mode=MODE_LEARNED), 0)).SerializeToString()) is bytes

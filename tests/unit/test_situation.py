@@ -8,7 +8,8 @@ from attune.errors import InvalidInputError, Violation
 from attune.serving.situation import situation_of
 from attune.v1.features_pb2 import Features, Offer, Tags
 from attune_models import features as core
-from attune_models.types import Situation
+from attune_models.contexts import names_and_numbers
+from attune_models.types import ReadSituation, Situation
 
 GOOD = Offer(id="a", features=Features(categorical={"topic": "sports"}))
 NOT_A_NUMBER = "expected a number between -1e6 and 1e6, got nan"
@@ -132,3 +133,12 @@ def test_the_first_of_several_bad_offers_is_named() -> None:
     with pytest.raises(InvalidInputError) as caught:
         situation_of(Features(), serialised(*bad))
     assert [violation.field for violation in caught.value.violations] == ['offers[1].features.numeric["x"]']
+
+
+def test_a_situation_is_the_same_whichever_way_its_context_came() -> None:
+    read, written = names_and_numbers("age:31.0 device=mobile"), "age:31.0 device=mobile"
+    assert ReadSituation(read, ["a"], ["=a"]) == Situation(written, ["a"], ["=a"])
+    assert Situation(written, ["a"], ["=a"]) == ReadSituation(read, ["a"], ["=a"])
+    assert ReadSituation(read, ["a"], ["=a"]) != Situation(written, ["a"], ["=b"])
+    assert ReadSituation(read, ["a"], ["=a"]) != Situation("device=mobile", ["a"], ["=a"])
+    assert ReadSituation(read, ["a"], ["=a"]) != read

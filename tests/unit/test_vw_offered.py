@@ -159,6 +159,21 @@ def test_what_is_kept_is_bounded_and_forgetting_changes_no_bit(monkeypatch: pyte
     assert all(any(later < sooner for sooner, later in pairwise(each)) for each in (sizes, n_names))
 
 
+@pytest.mark.parametrize(("bound", "kept_by"), [("_MOST_FACTORS", "_rows"), ("_MOST_ACTIONS", "_columns")])
+def test_there_are_not_too_many_factors_or_actions(bound: str, kept_by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = taken_up(SPECS["squarecb"])
+    asked = [(f"age:{i}.5 user=u{i}", ACTIONS[i % 30 :][:10]) for i in range(60)]
+    expected = [policy.pmf(offered(*each)) for each in asked]
+    monkeypatch.setattr(vw_offered, bound, 20)
+    policy = taken_up(SPECS["squarecb"])
+    kept, sizes = policy._reading().offered, []  # noqa: SLF001 - what is looked at lies below the policy
+    for each, pmf in zip(asked, expected, strict=True):
+        assert policy.pmf(offered(*each)) == pmf
+        sizes.append(len(getattr(kept, kept_by)))
+    assert 18 < max(sizes) <= 20
+    assert any(later < sooner for sooner, later in pairwise(sizes))
+
+
 def test_what_is_too_long_or_too_much_is_predicted_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     policy, encoded = taken_up(SPECS["squarecb"]), context(Random(8))
     expected = policy.pmf(offered(encoded, ACTIONS))

@@ -82,9 +82,10 @@ class DecisionServicer:
                 answers.append(DecideResult(error=_decision_error(result)).SerializeToString())
                 self._metrics.failed("DecideBatch", code_of(result).name)
             else:
+                placement = asked.placement
                 answers.append(decided_result(result, asked.ranking_size))
-                counted[asked.placement, result.record.mode, result.logged] += 1
-                self._count_offers(asked.placement, result)
+                counted[placement, result.record.mode, result.logged] += 1
+                self._count_offers(placement, result)
         for (placement, mode, logged), n_decisions in counted.items():
             self._metrics.decided(placement, mode, logged=logged, n_decisions=n_decisions)
         return DecideBatchAnswer(results=answers)

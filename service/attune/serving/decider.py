@@ -224,7 +224,8 @@ class Decider:
         found = await self._journal.append_many(drafts[0].live.keys, drafts[0].window_ms, entries)
         for i, each, value, adding in zip(group, drafts, found, added, strict=True):
             result = results[i] = written(each) if value is None else await self._otherwise(each, value)
-            await self._steps.settle(each, adding, result)
+            if adding is not None or each.charge is not None:
+                await self._steps.settle(each, adding, result)
 
     async def _otherwise(self, drawn: Draft, found: bytes | Exception) -> Decided | ExpectedError:
         try:

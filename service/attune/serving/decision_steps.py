@@ -64,7 +64,8 @@ class Steps:
         """Begin a decision; where somebody looks at that, with what it is made under."""
         offers = self._offers(live)
         if visitor is None:
-            terms = None if offers is None or request.offers else offers.terms
+            # Asking the request costs something: only where the answer would change anything.
+            terms = offers.terms if offers is not None and offers.terms.are_limited and not request.offers else None
             if not live.guard.looks_at(terms, None):
                 return draft(request, live, offers, event_id, digest_key=self._keys[0])
         rules = _NO_RULES if self._visitors is None else self._visitors.rules

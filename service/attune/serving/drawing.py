@@ -236,7 +236,7 @@ def draft(
         situation = told_of(eligible.situation, circumstances.customer)
         eligible = eligible._replace(situation=situation, context=circumstances.written)
     window_ms = DEFERRED if request.deferred else live.window_ms
-    policy, mode = (None, MODE_DEFAULT) if eligible.is_default else _chooser(live, request.customer_id or event_id)
+    policy, mode = (None, MODE_DEFAULT) if eligible.is_default else _chooser(live, request, event_id)
     n_slots = request.slots
     begun = Draft(request, live, window_ms, event_id, digest, eligible, policy, mode, n_slots, circumstances)
     # With channels, as many as n slots need: each of n offers on all of them.
@@ -246,8 +246,8 @@ def draft(
     return begun
 
 
-def _chooser(live: LivePlacement, group_key: str) -> tuple[Policy | None, Mode]:
+def _chooser(live: LivePlacement, request: DecideEnvelope, event_id: str) -> tuple[Policy | None, Mode]:
     share = live.control_share
-    if share > 0.0 and pmfs.unit_interval("control", live.keys.name, group_key) < share:
+    if share > 0.0 and pmfs.unit_interval("control", live.keys.name, request.customer_id or event_id) < share:
         return live.control, MODE_CONTROL
     return live.policy, MODE_FALLBACK if live.policy is None else MODE_LEARNED

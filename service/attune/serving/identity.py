@@ -7,7 +7,7 @@ from random import Random
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune_models.types import Situation
 
-_VARIANT = {"0": "8", "1": "9", "2": "a", "3": "b"}
+_VARIANT = {f"{digit:x}": "89ab"[digit & 3] for digit in range(16)}
 
 
 def new_event_id(now_ms: int, random: Random) -> str:
@@ -17,8 +17,8 @@ def new_event_id(now_ms: int, random: Random) -> str:
         now_ms: Milliseconds since the epoch.
         random: Gives the 74 random bits.
     """
-    digits = f"{random.getrandbits(74):019x}"  # of the first, two bits: they go behind those that say the variant
-    return f"{_moment(now_ms)}-7{digits[1:4]}-{_VARIANT[digits[0]]}{digits[4:7]}-{digits[7:]}"
+    digits = random.randbytes(10).hex()  # of the first, two bits: they go behind those that say the variant
+    return f"{_moment(now_ms)}-7{digits[1:4]}-{_VARIANT[digits[0]]}{digits[4:7]}-{digits[7:19]}"
 
 
 @lru_cache(8)

@@ -5,18 +5,20 @@ decisions of one version have in common is the same for thousands of them. On th
 after the other, in any order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from struct import Struct
 
-from attune.serving.wire import BYTES, VARINT, begun, tag
+from attune.serving.wire import BYTES, VARINT, begun, tag, varint
 from attune.storage.v1.records_pb2 import DecisionRecord
 from attune.v1.decision_service_pb2 import Mode
 
 _EVENT_ID = tag(DecisionRecord.EVENT_ID_FIELD_NUMBER, BYTES)
+_DECIDED_AT = tag(DecisionRecord.DECIDED_AT_MS_FIELD_NUMBER, VARINT)
 _CONTEXT = tag(DecisionRecord.CONTEXT_FIELD_NUMBER, BYTES)
 _OFFER = tag(DecisionRecord.OFFERS_FIELD_NUMBER, BYTES)
 _PMF = tag(DecisionRecord.PMF_FIELD_NUMBER, BYTES)
+_OFFERS_BEGUN = [_OFFER + varint(size) for size in range(2048)]
 _CHOSEN = tag(DecisionRecord.CHOSEN_FIELD_NUMBER, VARINT)
 _CUSTOMER = tag(DecisionRecord.CUSTOMER_FIELD_NUMBER, BYTES)
 
@@ -61,9 +63,12 @@ def channel_field(channel: str) -> bytes:
     return DecisionRecord(channel=channel).SerializeToString()
 
 
-def offers_field(offers: Iterable[bytes]) -> bytes:
+def offers_field(offers: Sequence[bytes]) -> bytes:
     """Return the offers that came with a request, serialised."""
-    return b"".join([piece for offer in offers for piece in (begun(_OFFER, len(offer)), offer)])
+    try:
+        return b"".join([piece for offer in offers for piece in (_OFFERS_BEGUN[len(offer)], offer)])
+    except IndexError:  # one is large
+        return b"".join([piece for offer in offers for piece in (begun(_OFFER, len(offer)), offer)])
 
 
 @lru_cache(1024)
@@ -76,7 +81,7 @@ def common_fields(policy_version: int, mode: Mode, offer_set: bytes, with_channe
 
 @lru_cache(8)
 def _decided_at(decided_at_ms: int) -> bytes:
-    return DecisionRecord(decided_at_ms=decided_at_ms).SerializeToString()
+    return _DECIDED_AT + varint(decided_at_ms)
 
 
 @lru_cache(256)
