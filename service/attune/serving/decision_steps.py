@@ -14,7 +14,7 @@ from attune.serving.budgets import Budgets
 from attune.serving.circumstances import Visitor
 from attune.serving.decided import Decided, repeated
 from attune.serving.drawing import Draft, draft
-from attune.serving.impressions import impressions
+from attune.serving.impressions import entries
 from attune.serving.joining import circumstances_of
 from attune.serving.live import LivePlacement
 from attune.serving.live_offers import LiveOffers
@@ -86,7 +86,7 @@ class Steps:
         visitor = drawn.visitor
         if self._visitors is None or visitor is None or not visitor.key or drawn.window_ms == DEFERRED:
             return None
-        shown = impressions(drawn)
+        shown = entries(drawn)
         return self._visitors.note(visitor, shown) if shown else None
 
     async def settle(self, drawn: Draft, adding: Adding | None, result: Decided | ExpectedError) -> None:
