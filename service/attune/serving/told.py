@@ -6,9 +6,8 @@ Kept with the profile (`attune.serving.profile_features`) so that a decision has
 What depends on the names alone is worked out once: many customers have done the same.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from operator import add, itemgetter, mul
 from struct import Struct
 from typing import NamedTuple
 
@@ -72,8 +71,8 @@ class _Shape(NamedTuple):
         names: Of the numbers.
         n_known: How many of them, the first, begin with `CUSTOMER_PREFIX`.
         numbered: Their tokens.
-        of_each: From how numbers depend on the time to how each of them does. There is first what `_STANDS`, then what
-            `_GROWS` by 1 a day, and then what halves, in the order of the half-lives.
+        aging: For each, how it depends on the time: `_STANDS`, `_GROWS` by 1 a day, or halves: 2 and more, in the order
+            of the half-lives.
     """
 
     layout: Struct
@@ -81,7 +80,7 @@ class _Shape(NamedTuple):
     names: Sequence[str]
     n_known: int
     numbered: str
-    of_each: Callable[[Sequence[float]], Sequence[float]]
+    aging: Sequence[int]
 
 
 def told_of(features: Features) -> Told:
@@ -130,7 +129,7 @@ def brought_to(record: CustomerRecord, now_ms: int, half_lives_days: Sequence[fl
     shape = (_shape if len(record.told) <= _MOST_BYTES else _shape.__wrapped__)(record.told, tuple(half_lives_days))
     if shape is None:
         return None
-    numbers = _aged(record, shape.of_each, now_ms - record.told_at_ms, half_lives_days)
+    numbers = _aged(record, shape.aging, now_ms - record.told_at_ms, half_lives_days)
     pieces = list(shape.pieces)
     pieces[1::2] = numbers
     # The others are what was said, which has the later names.
@@ -164,22 +163,15 @@ def _shape(template: bytes, half_lives_days: tuple[float, ...]) -> _Shape | None
     n_known = sum(name.startswith(CUSTOMER_PREFIX) for name in names)
     numbered = " ".join(f"{escaped_name(name)}:" for name in names)
     aging = [_aging(name, labels(half_lives_days)) for name in names]
-    # Of one place alone it would return no sequence.
-    of_each = itemgetter(*aging) if len(aging) > 1 else lambda by_kind: [by_kind[how] for how in aging]
-    return _Shape(layout, layout.unpack(template), names, n_known, numbered, of_each)
+    return _Shape(layout, layout.unpack(template), names, n_known, numbered, aging)
 
 
-def _aged(
-    record: CustomerRecord,
-    of_each: Callable[[Sequence[float]], Sequence[float]],
-    age_ms: int,
-    half_lives_days: Sequence[float],
-) -> list[float]:
+def _aged(record: CustomerRecord, aging: Sequence[int], age_ms: int, half_lives_days: Sequence[float]) -> list[float]:
     if not record.first_seen_ms or age_ms <= 0:
         return list(record.told_numbers)
     grown = (0.0, age_ms / DAY_MS, *[0.0] * len(half_lives_days))
     left = (1.0, 1.0, *[decay(age_ms, days) for days in half_lives_days])
-    return list(map(add, map(mul, record.told_numbers, of_each(left)), of_each(grown)))
+    return [number * left[how] + grown[how] for number, how in zip(record.told_numbers, aging, strict=True)]
 
 
 def _aging(name: str, halving: Sequence[str]) -> int:
