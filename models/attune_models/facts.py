@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
+from attune_models.hashing import UNPAIRED
 from attune_models.types import Features, FeatureSet, Values
 
 OFFER_PREFIX = "offer."
@@ -29,14 +30,16 @@ class Facts:
 
     Attributes:
         context: Features of the situation and the customer; `numeric`, `categorical` and `tags` are its own.
+        known: Those of the customer, whose names begin with one of `UNPAIRED`; the context, where they are in it.
         offer: Features of the offer that is looked at.
         channel: Where it will be shown; empty where that is not known: then it is the context's word `channel`.
         clock: Returns the time of the decision on the customer's clock; None where it is not known.
     """
 
-    __slots__ = ("categorical", "channel", "clock", "context", "numeric", "offer", "tags")
+    __slots__ = ("categorical", "channel", "clock", "context", "known", "numeric", "offer", "tags")
 
     context: Features
+    known: Features
     numeric: Mapping[str, float]
     categorical: Mapping[str, str]
     tags: Mapping[str, Values]
@@ -48,9 +51,11 @@ class Facts:
         channel: str = "",
         clock: Callable[[], datetime] | None = None,
         offer: Features = _NOTHING,
+        known: Features | None = None,
     ) -> None:
         """Keep them. The clock is asked each time: let it remember where that is not cheap."""
         self.context = context
+        self.known = context if known is None else known
         # Looked up once: a message makes an object for a map whenever it is asked for it.
         self.numeric, self.categorical, self.tags = context.numeric, context.categorical, context.tags
         self.offer = offer
@@ -64,7 +69,8 @@ class Facts:
             offer: Its features.
             channel: Where it would be shown, where that goes with the offer.
         """
-        return Facts(self.context, channel=channel or self.channel, clock=self.clock, offer=offer)
+        known = self.known
+        return Facts(self.context, channel=channel or self.channel, clock=self.clock, offer=offer, known=known)
 
 
 def number_of(feature: str) -> NumberOf:
@@ -78,6 +84,14 @@ def number_of(feature: str) -> NumberOf:
     if feature.startswith(OFFER_PREFIX):
         name = feature.removeprefix(OFFER_PREFIX)
         return lambda facts: facts.offer.numeric.get(name)
+
+    if feature.startswith(UNPAIRED):
+
+        def known_number(facts: Facts) -> float | None:
+            numbers = facts.known.numeric
+            return numbers[feature] if feature in numbers else None  # noqa: SIM401 - as below
+
+        return known_number
 
     def number(facts: Facts) -> float | None:
         """Return the number of a feature of the context; None where it is absent."""
@@ -99,6 +113,9 @@ def words_of(feature: str) -> WordsOf:
         name = feature.removeprefix(OFFER_PREFIX)
         return lambda facts: _words(name, facts.offer.categorical, facts.offer.tags)
 
+    if feature.startswith(UNPAIRED):
+        return lambda facts: _words(feature, facts.known.categorical, facts.known.tags)
+
     def words(facts: Facts) -> Sequence[str] | None:
         """Return the word and the tags of a feature of the context; None where it is absent."""
         # As `_words` says; most features are words, and most that are asked for have no tags.
@@ -117,6 +134,8 @@ def tags_of(feature: str) -> WordsOf:
     if feature.startswith(OFFER_PREFIX):
         name = feature.removeprefix(OFFER_PREFIX)
         return lambda facts: _words(name, {}, facts.offer.tags)
+    if feature.startswith(UNPAIRED):
+        return lambda facts: _words(feature, {}, facts.known.tags)
     return lambda facts: _words(feature, {}, facts.tags)
 
 
@@ -129,6 +148,8 @@ def is_known(feature: str) -> "Callable[[Facts], bool]":
     if feature.startswith(OFFER_PREFIX):
         name = feature.removeprefix(OFFER_PREFIX)
         return lambda facts: _is_in(name, facts.offer)
+    if feature.startswith(UNPAIRED):
+        return lambda facts: _is_in(feature, facts.known)
     return lambda facts: (
         feature in facts.numeric
         or feature in facts.categorical

@@ -21,7 +21,7 @@ the slot after the first.
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -187,13 +187,12 @@ def encoded_number(name: str, value: float) -> float:
     return _number("numeric", name, value)
 
 
-def encoded_customer_numbers(values: Iterable[float]) -> list[float]:
+def encoded_customer_numbers(values: Sequence[float]) -> list[float]:
     """Return the numbers that tokens have of features whose names begin with `CUSTOMER_PREFIX`, as `encoded_number`."""
-    log1p, least, most = math.log1p, _LEAST_OF_CUSTOMERS, math.inf
-    return [
-        log1p(value) if least <= value < most else encoded_number(CUSTOMER_PREFIX, value) if value else 0.0
-        for value in values
-    ]
+    # Nearly always; what is no number fails one of the two comparisons.
+    if values and min(values) >= _LEAST_OF_CUSTOMERS and sum(values) < math.inf:
+        return list(map(math.log1p, values))
+    return [encoded_number(CUSTOMER_PREFIX, value) for value in values]
 
 
 def escaped_name(name: str) -> str:

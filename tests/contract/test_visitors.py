@@ -187,7 +187,7 @@ async def test_who_withdraws_consent_while_a_decision_is_made_gets_no_history(sh
     async with shop.visitors.met([(request(), live)]) as (visitor,):
         assert not isinstance(visitor, Exception)
         await shop.allow(PURPOSE_PERSONALIZATION, granted=False)
-        await shop.visitors.note(visitor, [SeenRecord(offer_id="a")]).done()
+        await shop.visitors.note(visitor, [SeenRecord(offer_id="a").SerializeToString()]).done()
     assert await shop.seen() == []
 
 

@@ -5,6 +5,7 @@ import pytest
 from attune.errors import InvalidInputError
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.circumstances import Visitor
+from attune.serving.conditions import facts_of
 from attune.serving.joining import circumstances_of, told_of
 from attune.serving.profile import ProfileRules, fold
 from attune.serving.profile_features import tell
@@ -12,6 +13,7 @@ from attune.serving.seen import Seen
 from attune.storage.v1.records_pb2 import CustomerRecord, SeenRecord
 from attune.v1.customer_service_pb2 import Activity, Preferences
 from attune.v1.features_pb2 import Features, Tags
+from attune_models.facts import is_known, number_of, tags_of, words_of
 from attune_models.features import MAX_FEATURES, encode
 from attune_models.types import ActionSet, Situation
 
@@ -40,10 +42,11 @@ MOBILE = Features(categorical={"device": "mobile"}, numeric={"hour": 7.0})
 def test_a_customer_is_joined_to_the_context() -> None:
     circumstances = circumstances_of(request(MOBILE, channel="app"), 4 * DAY_MS, known(), RULES)
     assert (circumstances.placement, circumstances.channel, circumstances.withheld) == ("home", "app", False)
-    context = circumstances.context
-    assert (context.categorical["device"], context.numeric["hour"]) == ("mobile", 7.0)
-    assert (context.numeric["customer.page_view.count"], context.numeric["customer.purchase.days_since"]) == (3.0, 1.0)
+    assert circumstances.context == MOBILE
     assert circumstances.customer is not None
+    assert circumstances.known is not None
+    numeric = circumstances.known.numeric
+    assert (numeric["customer.page_view.count"], numeric["customer.purchase.days_since"]) == (3.0, 1.0)
     assert circumstances.customer.key == KEY
 
 
@@ -74,19 +77,30 @@ def test_what_the_customer_said_about_the_time_goes_before_what_the_request_says
 )
 def test_what_the_policy_sees_is_what_is_recorded(own: Features, *, is_kept: bool) -> None:
     """A learner encodes what is recorded."""
-    said = Features(numeric={"spent": 0.0, "tries": -2.5})
+    said = Features(numeric={"spent": 0.0, "tries": -2.5}, categorical={"size": "M"})
     visitor = known(preferences=Preferences(interests=["running", "yoga"], answers=said))
     if is_kept:
         tell(visitor.record, 3 * DAY_MS, RULES)
     circumstances = circumstances_of(request(own), 4 * DAY_MS, visitor, RULES)
     assert circumstances.customer is not None
     told = told_of(Situation(encode(own), [], []), circumstances.customer).context
-    assert told == encode(Features.FromString(circumstances.written)) == encode(circumstances.context)
+    written = Features.FromString(circumstances.written)
+    assert told == encode(written)
     for kind in ("numeric", "categorical", "tags"):
         for name in getattr(own, kind):
-            assert getattr(circumstances.context, kind)[name] == getattr(own, kind)[name]
-    names = [name for kind in ("numeric", "categorical", "tags") for name in getattr(circumstances.context, kind)]
+            assert getattr(written, kind)[name] == getattr(own, kind)[name]
+    names = [name for kind in ("numeric", "categorical", "tags") for name in getattr(written, kind)]
     assert len(set(names)) == len(names) <= MAX_FEATURES
+    facts = facts_of(circumstances)
+    for name in names:
+        assert is_known(name)(facts)
+        assert number_of(name)(facts) == written.numeric.get(name)
+        tags = list(written.tags[name].values) if name in written.tags else []
+        word = [written.categorical[name]] if name in written.categorical else []
+        assert (list(words_of(name)(facts) or ()), list(tags_of(name)(facts) or ())) == (word + tags, tags)
+    for name in ("customer.nothing", "nothing"):
+        assert not is_known(name)(facts)
+        assert number_of(name)(facts) is words_of(name)(facts) is tags_of(name)(facts) is None
 
 
 def test_a_situation_of_the_catalogue_stays_one() -> None:
@@ -96,7 +110,7 @@ def test_a_situation_of_the_catalogue_stays_one() -> None:
     assert customer is not None
     for own in (Situation(encode(MOBILE), ["b"], ["=b"], offers, [1]), Situation(encode(MOBILE), ["b"], ["=b"])):
         told = told_of(own, customer)
-        assert told.context == encode(circumstances.context)
+        assert told.context == encode(Features.FromString(circumstances.written))
         assert (told.action_ids, told.actions, told.known, told.positions) == (["b"], ["=b"], own.known, own.positions)
         assert told.read.text == told.context
 

@@ -55,13 +55,14 @@ class Circumstances(NamedTuple):
 
     Attributes:
         now_ms: Milliseconds since the epoch.
-        context: Features of the situation, and of the customer where they may be used.
+        context: Features of the situation, and of the customer where they may be used and are not in `known`.
         placement: The placement's name.
         customer: None where nothing is known, or nothing may be used.
         channel: Where it will be shown, as the request says; empty where it does not.
         time_zone: The customer's, as IANA calls it: as the customer said it, else as the request does; may be empty.
         withheld: Whether nothing may be learned from the decision.
         written: The context, serialised, where a customer is known.
+        known: Features of the customer, where they may be used and are not in `context`.
     """
 
     now_ms: int
@@ -72,3 +73,4 @@ class Circumstances(NamedTuple):
     time_zone: str = ""
     withheld: bool = False
     written: bytes = b""
+    known: Features | None = None

@@ -66,6 +66,7 @@ def facts_of(circumstances: Circumstances, channel: str = "", default_zone: str 
         circumstances.context,
         channel=circumstances.channel or channel,
         clock=local_clock(circumstances.now_ms, zone),
+        known=circumstances.known,
     )
 
 

@@ -24,6 +24,12 @@ class ConsentRule:
         """Whether models may learn from the customer's interactions."""
         return self._allows(record, PURPOSE_LEARNING)
 
+    def both(self, record: CustomerRecord) -> tuple[bool, bool]:
+        """Return what `personalizes` and `learns` do."""
+        said = {consent.purpose: consent.granted for consent in record.consents}
+        assumed = self.assumed
+        return said.get(PURPOSE_PERSONALIZATION, assumed), said.get(PURPOSE_LEARNING, assumed)
+
     def _allows(self, record: CustomerRecord | None, purpose: Purpose) -> bool:
         if record is not None:
             for consent in record.consents:

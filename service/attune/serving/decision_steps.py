@@ -14,7 +14,7 @@ from attune.serving.budgets import Budgets, Charge
 from attune.serving.circumstances import Visitor
 from attune.serving.decided import Decided, repeated
 from attune.serving.drawing import Draft, draft
-from attune.serving.impressions import impressions, impressions_of
+from attune.serving.impressions import entries, impressions_of
 from attune.serving.joining import circumstances_of
 from attune.serving.live import LivePlacement
 from attune.serving.live_offers import LiveOffers
@@ -87,7 +87,7 @@ class Steps:
         visitor = drawn.visitor
         if self._visitors is None or visitor is None or not visitor.key or drawn.window_ms == DEFERRED:
             return None
-        shown = impressions(drawn)
+        shown = entries(drawn)
         return self._visitors.note(visitor, shown) if shown else None
 
     async def along(self, drawn: Draft, charge: Charge, others: Sequence[Along]) -> Sequence[Along]:

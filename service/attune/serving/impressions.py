@@ -1,21 +1,30 @@
 """What a decision shows, as it goes into the customer's history."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from attune.serving.drawing import Draft
 from attune.serving.live_offers import LiveOffers
 from attune.serving.terms import OfferTerms
 from attune.serving.variants import split
+from attune.serving.wire import BYTES, tag, varint
 from attune.storage.v1.records_pb2 import DecisionRecord, SeenRecord
 from attune.v1.decision_service_pb2 import MODE_DEFAULT
 from attune.v1.features_pb2 import Offer
 
+_EVENT_ID = tag(SeenRecord.EVENT_ID_FIELD_NUMBER, BYTES)
+
+
+def entries(drawn: Draft) -> list[bytes]:
+    """Return what a decision that has just been made shows, a serialised storage.v1.SeenRecord each."""
+    channel = drawn.circumstances.channel if drawn.circumstances is not None else ""
+    event = _event(drawn.decided_at_ms, drawn.live.keys.name, drawn.event_id)
+    return _shown(drawn, event, drawn.eligible.terms_of, channel)
+
 
 def impressions(drawn: Draft) -> list[SeenRecord]:
-    """Return what a decision that has just been made shows."""
-    channel = drawn.circumstances.channel if drawn.circumstances is not None else ""
-    event = drawn.decided_at_ms, drawn.live.keys.name, drawn.event_id
-    return _shown(drawn, event, drawn.eligible.terms_of, channel)
+    """Return the same as messages."""
+    return list(map(SeenRecord.FromString, entries(drawn)))
 
 
 def impressions_of(record: DecisionRecord, placement: str, offers: LiveOffers | None, now_ms: int) -> list[SeenRecord]:
@@ -36,28 +45,31 @@ def impressions_of(record: DecisionRecord, placement: str, offers: LiveOffers | 
             return OfferTerms(*split(name, with_channels=record.with_channels))
         return offers.terms[known]
 
-    return _shown(record, (now_ms, placement, record.event_id), terms_of, record.channel)
+    event = _event(now_ms, placement, record.event_id)
+    return list(map(SeenRecord.FromString, _shown(record, event, terms_of, record.channel)))
 
 
 def _shown(
-    drawn: Draft | DecisionRecord, event: tuple[int, str, str], terms_of: Callable[[int], OfferTerms], channel: str
-) -> list[SeenRecord]:
+    drawn: Draft | DecisionRecord, event: bytes, terms_of: Callable[[int], OfferTerms], channel: str
+) -> list[bytes]:
     # The default offer is what is shown in place of all that rests: if it counted, that would rest for ever.
     if drawn.mode == MODE_DEFAULT:
         return []
-    shown = [_impression(event, terms_of(drawn.chosen), channel)]
-    shown += [_impression(event, terms_of(later.chosen), channel) for later in drawn.later_slots]
-    return shown
+    chosen = [terms_of(position) for position in (drawn.chosen, *(later.chosen for later in drawn.later_slots))]
+    return [event + _offer(each.offer_id, each.category, each.channel or channel, each.tags) for each in chosen]
 
 
-def _impression(event: tuple[int, str, str], terms: OfferTerms, channel: str) -> SeenRecord:
-    at_ms, placement, event_id = event
-    return SeenRecord(
-        at_ms=at_ms,
-        placement=placement,
-        event_id=event_id,
-        offer_id=terms.offer_id,
-        category=terms.category,
-        channel=terms.channel or channel,
-        tags=sorted(terms.tags),
-    )
+# Fields in the order of their numbers, as the library writes them: who takes an entry back may write it anew.
+def _event(at_ms: int, placement: str, event_id: str) -> bytes:
+    written = event_id.encode()
+    return _moment(at_ms, placement) + _EVENT_ID + varint(len(written)) + written
+
+
+@lru_cache(64)
+def _moment(at_ms: int, placement: str) -> bytes:
+    return SeenRecord(at_ms=at_ms, placement=placement).SerializeToString()
+
+
+@lru_cache(4096)
+def _offer(offer_id: str, category: str, channel: str, tags: frozenset[str]) -> bytes:
+    return SeenRecord(offer_id=offer_id, category=category, channel=channel, tags=sorted(tags)).SerializeToString()

@@ -16,9 +16,9 @@ from attune.errors import InvalidInputError, Violation
 from attune.internal.v1.envelope_pb2 import DecideEnvelope
 from attune.serving.candidates import joined as one_of
 from attune.serving.circumstances import Circumstances, KnownCustomer, Visitor
-from attune.serving.known_context import KnownContext
+from attune.serving.known_context import KnownFeatures
 from attune.serving.profile import ProfileRules
-from attune.serving.profile_features import is_kept, known, known_features
+from attune.serving.profile_features import known_features, known_if_kept
 from attune.serving.told import PREFIXES, Told, joined
 from attune.serving.told import told_of as features_told
 from attune.storage.v1.records_pb2 import CustomerRecord
@@ -50,23 +50,27 @@ def circumstances_of(
         withheld = visitor is not None and visitor.withheld
         context = _features(own)
         return Circumstances(now_ms, context, request.placement, None, request.channel, request.time_zone, withheld)
-    told = _told(own, visitor.record, now_ms, rules)
+    is_apart = all(prefix not in own for prefix in _PREFIXES)
+    told = _told(own, visitor.record, now_ms, rules, is_apart=is_apart)
     # What the request says itself is not in what is told: so they may stand one after the other.
     written = own + told.serialised
     customer = KnownCustomer(visitor.key, visitor.record, visitor.seen, told)
     time_zone = visitor.record.preferences.time_zone or request.time_zone
     given = (request.placement, customer, request.channel, time_zone, visitor.withheld, written)
-    return Circumstances(now_ms, KnownContext(_features(own), told), *given)
+    if is_apart:
+        return Circumstances(now_ms, _features(own), *given, KnownFeatures(told))
+    return Circumstances(now_ms, _features(written), *given)
 
 
-def _told(own: bytes, record: CustomerRecord, now_ms: int, rules: ProfileRules) -> Told:
-    """Return what is told about a customer beside what the request says."""
+def _told(own: bytes, record: CustomerRecord, now_ms: int, rules: ProfileRules, *, is_apart: bool) -> Told:
+    """Return what is told beside what the request says itself, which has none of those names if `is_apart`."""
     # A feature takes two bytes at least: most contexts leave room for all that there is.
-    if is_kept(record, rules, MAX_FEATURES - len(own) // 2) and not any(prefix in own for prefix in _PREFIXES):
-        return known(record, now_ms, rules)
+    room = MAX_FEATURES - len(own) // 2
+    if is_apart and (told := known_if_kept(record, now_ms, rules, room)) is not None:
+        return told
     features = _features(own)
-    told = known_features(record, now_ms, rules, max(0, MAX_FEATURES - _size(features)))
-    return features_told(without_repeated(features, told))
+    all_known = known_features(record, now_ms, rules, max(0, MAX_FEATURES - _size(features)))
+    return features_told(without_repeated(features, all_known))
 
 
 def _features(serialised: bytes) -> Features:

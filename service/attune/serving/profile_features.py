@@ -48,18 +48,18 @@ def known_features(record: CustomerRecord, now_ms: int, rules: ProfileRules, roo
     return Features.FromString(known(record, now_ms, rules, room).serialised)
 
 
-def is_kept(record: CustomerRecord, rules: ProfileRules, room: int) -> bool:
-    """Tell whether what decisions are told is kept with the record, by these rules, and there is room for it."""
-    return record.told_by == _told_by(rules.half_lives_days) and record.told_size <= room
-
-
 def known(record: CustomerRecord, now_ms: int, rules: ProfileRules, room: int = MAX_FEATURES) -> Told:
     """Return the same as decisions are told it."""
-    if is_kept(record, rules, room):
-        told = brought_to(record, now_ms, rules.half_lives_days)
-        if told is not None:
-            return _staged(told, record, now_ms, rules)
-    return told_of(_chosen(record, now_ms, rules, room)[0])
+    told = known_if_kept(record, now_ms, rules, room)
+    return told_of(_chosen(record, now_ms, rules, room)[0]) if told is None else told
+
+
+def known_if_kept(record: CustomerRecord, now_ms: int, rules: ProfileRules, room: int) -> Told | None:
+    """Return the same where it is kept with the record, by these rules, and there is room for it; else None."""
+    if record.told_by != _told_by(rules.half_lives_days) or record.told_size > room:
+        return None
+    told = brought_to(record, now_ms, rules.half_lives_days)
+    return None if told is None else _staged(told, record, now_ms, rules)
 
 
 def _staged(told: Told, record: CustomerRecord, now_ms: int, rules: ProfileRules) -> Told:
@@ -99,10 +99,12 @@ def stage(record: CustomerRecord, now_ms: int, rules: ProfileRules) -> str:
     """
     first_ms = last_ms = record.first_seen_ms
     purchases = total = 0
+    purchase = rules.purchase
     for kept in record.activities:
-        last_ms, count = max(last_ms, kept.last_ms), kept.count
+        at_ms, count = kept.last_ms, kept.count
         total += count
-        if kept.name == rules.purchase:
+        last_ms = max(last_ms, at_ms)
+        if kept.name == purchase:
             purchases = count
     if now_ms - last_ms >= rules.lapsing_days * DAY_MS:
         return "lapsing"

@@ -215,16 +215,15 @@ class Visitors:
         visitor = self._visitor(customer, known, in_turn=False)
         since_ms = time.time_ns() // 1_000_000 - 1000 * self._history.kept_s
         if visitor.key and (missing := lacking(visitor.seen, shown, MOST_SEEN, since_ms)):
-            await self.note(visitor, missing).done()
+            await self.note(visitor, [each.SerializeToString() for each in missing]).done()
 
-    def note(self, visitor: Visitor, shown: Sequence[SeenRecord]) -> Adding:
+    def note(self, visitor: Visitor, entries: Sequence[bytes]) -> Adding:
         """Prepare to add to a customer's history what is about to be shown.
 
         Args:
             visitor: One of whom something is known.
-            shown: What was drawn; at least one.
+            entries: What was drawn, a serialised storage.v1.SeenRecord each; at least one.
         """
-        entries = [each.SerializeToString() for each in shown]
         return self._history.add(CustomerKeys(visitor.key), visitor.said, entries)
 
     async def _read(
@@ -270,10 +269,10 @@ class Visitors:
         except DecodeError:
             _log.error("a customer cannot be read: %d bytes in the store are none", len(known.profile + known.consent))
             return _NOBODY
-        withheld = not self._consent.learns(record)
-        if not self._consent.personalizes(record):
-            return Visitor(withheld)
-        return Visitor(withheld, key, record, Seen(known.seen), known.consent, in_turn)
+        personalizes, learns = self._consent.both(record)
+        if not personalizes:
+            return Visitor(not learns)
+        return Visitor(not learns, key, record, Seen(known.seen), known.consent, in_turn)
 
 
 def _said_looks_back(visitor: Visitor, placement: Placement) -> bool:

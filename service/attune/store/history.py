@@ -102,7 +102,7 @@ class History:
             consent: `Known.consent`: where it is another one by now, nothing is added.
             entries: Serialised storage.v1.SeenRecords, at least one.
         """
-        asked = Asked((keys.consent, keys.seen), (consent, len(entries), *entries))
+        asked = Asked(keys.read_by_decisions[1:], (consent, len(entries), *entries))
         return Adding(self._adds, asked, self._backs, self._complain)
 
     def _complain(self, failing: str, error: StoreUnavailableError) -> None:

@@ -27,8 +27,7 @@ class BudgetsCheck:
     def __call__(self, circumstances: Circumstances, terms: Terms, positions: Sequence[int]) -> Sequence[Exclusion]:
         """Return what is used up: see `attune.serving.guard.Check`."""
         now_ms = circumstances.now_ms
-        used_up = dict(self._used_up(self._budgeted(terms, now_ms), now_ms))
-        if not used_up:
+        if not terms.are_budgeted or not (used_up := dict(self._used_up(self._budgeted(terms, now_ms), now_ms))):
             return ()
         found: dict[str, list[int]] = {}
         for position in positions:

@@ -29,13 +29,17 @@ def look_back(preferences: Preferences) -> bool:
     return bool(preferences.most_per_week or preferences.less_of_categories)
 
 
+def _says_what_is_unwanted(said: Preferences) -> bool:
+    return bool(said.unwanted_offer_ids or said.unwanted_channels) or look_back(said)
+
+
 class SaidPreferences:
     """Leaves out what the customer does not want."""
 
     def __call__(self, circumstances: Circumstances, terms: Terms, positions: Sequence[int]) -> Sequence[Exclusion]:
         """Return what the customer does not want: see `attune.serving.guard.Check`."""
         customer = circumstances.customer
-        if customer is None or not customer.record.HasField("preferences"):
+        if customer is None or not _says_what_is_unwanted(customer.record.preferences):
             return ()
         exclusions: list[Exclusion] = []
         left = set(positions)
