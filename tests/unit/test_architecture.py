@@ -47,7 +47,6 @@ BASE = {
     "attune.store_url",
     "attune.telemetry",
     "attune.child",
-    "attune.idle",
     "attune.tasks",
 }
 # The processes of a service and what only they need are one room.

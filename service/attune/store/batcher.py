@@ -1,8 +1,8 @@
 """Group commit: what many callers write at about the same time goes to the store in one script call.
 
-Entries of the same placement and kind share a call. The first one waits for others while the event loop has work, but
-only for a moment: others come, and what a call costs is mostly that it interrupts everything else. While as many calls
-are under way as make sense, later entries join the one that leaves next.
+Entries of the same placement, kind and turn of the event loop share a call. The first one also waits a moment where
+others come along (`attune.store.density`): what a call costs is mostly that it interrupts everything else. While as
+many calls are under way as make sense, later entries join the one that leaves next.
 
 What waits is bounded, and what nobody waits for any more is left out of the call. Where callers cannot wait, entries
 are refused at once while the store is out of reach (`attune.store.outages`). Used by `attune.store.journal` and
@@ -17,17 +17,17 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
 from attune.errors import OverloadedError, StoreUnavailableError
-from attune.idle import when_idle
 from attune.store.batch import Answers, Batch, Bounds, EntryT, Events, KindT, Place, Waiter
 from attune.store.client import StoreRefusedError
+from attune.store.density import Density
 from attune.store.keys import PlacementKeys
 from attune.store.outages import Outages, Probed
 from attune.store.pipe import Sent
 
-# What a busy loop lets an entry wait for others, at most.
 _GATHER_S = 0.002
 # Calls under way at once. More would not be faster: the store answers one at a time.
 _MOST_CALLS = 2
@@ -86,6 +86,7 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
         self._leaving: deque[Batch[KindT, EntryT]] = deque()
         self._writes: dict[asyncio.Future[Any], Batch[KindT, EntryT]] = {}
         self._waiting, self._waiting_bytes = 0, 0
+        self._density = Density()
         self._complained_s = -_COMPLAIN_S
 
     def add(self, keys: PlacementKeys, kind: KindT, entry: EntryT, size_bytes: int) -> asyncio.Future[AnswerT]:
@@ -110,6 +111,7 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
         batch.entries.append(entry)
         batch.waiters.append(answer)
         batch.size_bytes += size_bytes
+        self._density.came()
         self._waiting += 1
         self._waiting_bytes += size_bytes
         if batch.is_full():
@@ -149,6 +151,7 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
                 self._take(
                     self._with_room(keys, kind, 1, size_bytes), entries[i : i + 1], Place(answers, i), size_bytes
                 )
+        self._density.came()
         return future
 
     def waited_s(self) -> float:
@@ -179,9 +182,13 @@ class Batcher(Generic[KindT, EntryT, AnswerT]):
             )
 
     def _begin(self, keys: PlacementKeys, kind: KindT) -> Batch[KindT, EntryT]:
+        loop = asyncio.get_running_loop()
         batch: Batch[KindT, EntryT] = Batch(keys, kind)
         self._batches[keys.name, kind] = batch
-        when_idle(partial(self._leave, batch), _GATHER_S)
+        if self._density.pays(monotonic()):
+            loop.call_later(_GATHER_S, self._leave, batch)
+        else:
+            loop.call_soon(self._leave, batch)
         return batch
 
     def _with_room(self, keys: PlacementKeys, kind: KindT, n_entries: int, size_bytes: int) -> Batch[KindT, EntryT]:
