@@ -20,41 +20,26 @@ order, whatever was computed before it and with it: the constant, the factors wi
 in the same way what is known of a customer.
 """
 
-from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attune_models.contexts import Context, JoinedContext
 from attune_models.types import ActionSet, Situation
-from attune_models.vw_actions import Block, Table, action_tables
-from attune_models.vw_contexts import (
-    MAX_KEPT_CHARACTERS,
-    ContextFactors,
-    context_factors,
-    product_numbers,
-)
-from attune_models.vw_places import Hashing, Places, Weights, crossed_places
+from attune_models.vw_actions import action_tables
+from attune_models.vw_contexts import context_factors, product_numbers
+from attune_models.vw_places import Hashing, Places, Weights
+from attune_models.vw_rows import Rows, constant_costs, costs_of, joined
 from attune_models.vw_spec import VwSpec
 
 # A placement draws from one set, and for a moment from the one before.
 _KEPT_SETS = 2
-# Of each set: what was used last, and as much of what was used before it.
-_KEPT_BYTES = 16 << 20
-_BYTES_BESIDE_NUMBERS = 300
-# Some terms at a time: what does not fit a cache of the processor takes several times as long.
-_TERMS_AT_A_TIME = 1 << 16
 # Gathering before adding pays when at most one of so many actions of a set is left.
 _FEW_OF_MANY = 4
-# Of so few actions a list is faster than an array.
-_FEW = 32
-# Customers of whom much is known have long names; they are kept all the same.
-_MOST_KEPT_CHARACTERS = 4096
-_BYTES_OF_A_LISTED, _BYTES_OF_A_FACTOR = 32, 100
 
 Scores: TypeAlias = list[float] | NDArray[np.float64]
 """The predicted reward of each action: a list of few, float64 of shape (n_actions,) of many. Both have the same bits.
@@ -70,7 +55,7 @@ class Scorer:
         self._places = Places(spec, hashing)
         self._tables = action_tables(spec)
         self._factors = context_factors(spec)
-        self._rows: OrderedDict[ActionSet, _Rows] = OrderedDict()
+        self._rows: OrderedDict[ActionSet, Rows] = OrderedDict()
 
     def scores(self, situation: Situation, known: ActionSet) -> Scores:
         """Return the predicted reward of each action of a situation.
@@ -146,7 +131,7 @@ class Scorer:
             costs[rows] = costs_of(placed, others, table, self._weights)
         return 0.0 - costs
 
-    def _scores(self, rows: "_Rows", context: Context, positions: Sequence[int] | None) -> Scores:
+    def _scores(self, rows: Rows, context: Context, positions: Sequence[int] | None) -> Scores:
         names, numbers = context
         start = rows.starts.get(names) or rows.start(names, self._factors)
         if start.multiplied is not None:
@@ -156,32 +141,27 @@ class Scorer:
         total = sum_of_few(start.few, start.few_rows, numbers)
         return total if positions is None else [total[position] for position in positions]
 
-    def _scores_of_all(self, rows: "_Rows", contexts: Sequence[Context]) -> NDArray[np.float64]:
+    def _scores_of_all(self, rows: Rows, contexts: Sequence[Context]) -> NDArray[np.float64]:
         starts, weighing = [], []
         for names, numbers in contexts:
             start = rows.starts.get(names) or rows.start(names, self._factors)
             starts.append(start)
             weighing.append(numbers if start.multiplied is None else product_numbers(start.multiplied, numbers))
-        total = _joined([start.words for start in starts])
+        total = joined([start.words for start in starts])
         # What some contexts do not have is added as 0: that leaves all bits as they are, a total is never -0.0.
         columns = zip_longest(*[start.rows for start in starts], fillvalue=rows.nothing)
         for column, weights in zip(columns, zip_longest(*weighing, fillvalue=1.0), strict=True):
-            total += _joined(column) * np.array(weights)[:, np.newaxis]
+            total += joined(column) * np.array(weights)[:, np.newaxis]
         return total
 
-    def _rows_of(self, known: ActionSet) -> "_Rows":
+    def _rows_of(self, known: ActionSet) -> Rows:
         rows = self._rows.get(known)
         if rows is None:
             table = self._tables.of(known, self._places)
-            rows = self._rows[known] = _Rows(self._weights, self._places, self._factors.crossed, table)
+            rows = self._rows[known] = Rows(self._weights, self._places, self._factors.crossed, table)
             if len(self._rows) > _KEPT_SETS:
                 self._rows.popitem(last=False)
         return rows
-
-
-def _joined(rows: Sequence[Any]) -> NDArray[np.float64]:
-    # Joining bytes is the cheapest way to put many arrays into one.
-    return np.frombuffer(bytearray().join(rows)).reshape(len(rows), -1)
 
 
 def sum_of_few(first: Sequence[float], rows: Sequence[Sequence[float]], numbers: Sequence[float]) -> list[float]:
@@ -231,157 +211,3 @@ class Factors(NamedTuple):
     n_words: int
     keys: Sequence[str]
     groups: Sequence[tuple[tuple[str, ...], list[int] | slice, NDArray[np.uint64]]]
-
-
-def constant_costs(table: Table, weights: Weights, places: Places) -> NDArray[np.float64]:
-    """Return what each action of a table costs in every context: shape (n_actions,)."""
-    own = table["o"]
-    costs: NDArray[np.float64] = own.sums(weights.at(own.places)[np.newaxis])[0]
-    return costs + weights.at(np.array([places.constant]))
-
-
-def costs_of(places: NDArray[np.uint64], others: Sequence[str], table: Table, weights: Weights) -> NDArray[np.floating]:
-    """Return what factors of a context add to the cost of each action of a table: shape (n_factors, n_actions).
-
-    Args:
-        places: Where the factors go.
-        others: The namespaces of actions that they are multiplied with; "" where they count alone.
-        table: The actions.
-        weights: Of a state of a policy.
-    """
-    parts = [
-        _crossed_costs(places, table[other], weights) if other else weights.at(places)[:, np.newaxis]
-        for other in others
-    ]
-    costs = parts[0]
-    for more in parts[1:]:
-        costs = costs + more
-    return costs
-
-
-def _crossed_costs(places: NDArray[np.uint64], block: Block, weights: Weights) -> NDArray[np.float64]:
-    step = max(1, _TERMS_AT_A_TIME // len(block.numbers))
-    parts = [
-        block.sums(weights.at(crossed_places(places[i : i + step], block.places))) for i in range(0, len(places), step)
-    ]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-class _Row(NamedTuple):
-    """What one factor of a context adds to the score of each action, or several do: shape (n_actions,).
-
-    Attributes:
-        all: float64.
-        few: The same as a list, where the actions are few; else empty.
-    """
-
-    all: NDArray[np.float64]
-    few: list[float]
-
-
-class _Start:
-    """What predictions in all contexts with some names start from.
-
-    Attributes:
-        multiplied: See `attune_models.vw_contexts.Found`, of which nothing else is kept: it may be long.
-        words: The constant, and the rows of all factors without a number: float64, shape (n_actions,).
-        rows: Those of the factors with a number, in their order.
-        few: `words` as a list, where the actions are few; else empty.
-        few_rows: `rows` as lists, the same.
-    """
-
-    __slots__ = ("few", "few_rows", "multiplied", "rows", "words")
-
-    def __init__(self, multiplied: Sequence[Sequence[int]] | None, words: _Row, rows: Sequence[_Row]) -> None:
-        self.multiplied, self.words, self.few = multiplied, words.all, words.few
-        self.rows, self.few_rows = [row.all for row in rows], [row.few for row in rows]
-
-
-class _Rows:
-    """The rows of one set of actions under one state of a policy.
-
-    Attributes:
-        constant: What counts in every context: float64, shape (n_actions,).
-        nothing: A row of zeros, of the same shape.
-        starts: By the names of a context, what predictions in it start from.
-    """
-
-    def __init__(self, weights: Weights, places: Places, crossed: dict[str, tuple[str, ...]], table: Table) -> None:
-        self._weights, self._places, self._crossed, self._table = weights, places, crossed, table
-        self.constant: NDArray[np.float64] = 0.0 - constant_costs(table, weights, places)
-        self.nothing = np.zeros(len(self.constant))
-        self.starts: dict[str, _Start] = {}
-        self._is_few = len(self.constant) <= _FEW
-        self._row_bytes = self.constant.nbytes + _BYTES_BESIDE_NUMBERS
-        self._row_bytes += _BYTES_OF_A_LISTED * len(self.constant) if self._is_few else 0
-        self._kept: dict[str, _Row] = {}
-        self._kept_before: dict[str, _Row] = {}
-        self._numbered: dict[str, NDArray[np.float64]] = {}
-        self._words: dict[str, NDArray[np.float64]] = {}
-        self._bytes_besides = 0
-
-    def start(self, names: str, factors: ContextFactors) -> _Start:
-        """Return what predictions in contexts with some names start from, and keep it in `starts`."""
-        found = factors.of(names)
-        # One sum of all: adding row by row costs more than finding them, where a context has many words.
-        words = _joined([self.constant, *[row.all for row in self._of(found.keys)]]).sum(axis=0)
-        start = _Start(found.multiplied, self._row(words), self._of(found.numbered))
-        if len(names) <= MAX_KEPT_CHARACTERS:
-            self.starts[names] = start
-            self._bytes_besides += self._row_bytes + len(names) + _BYTES_OF_A_FACTOR * len(found.numbered)
-        self._forget()
-        return start
-
-    def more(self, context: JoinedContext) -> NDArray[np.float64]:
-        """Return what a context adds to the scores beside its own part: float64, shape (n_actions,)."""
-        words, rows = self._words.get(context.words), self._numbered.get(context.numbered)
-        if words is None:
-            words = np.add.reduce(self._stacked(context.words.split()))
-            self._keep(self._words, context.words, words)
-        if rows is None:
-            rows = self._stacked(context.numbered.replace(":", "").split())
-            self._keep(self._numbered, context.numbered, rows)
-        # An array of numbers one after the other is made in a third of the time that NumPy takes to look at a list.
-        numbers = np.frombuffer(array("d", context.more)).reshape(-1, 1) if context.more else np.zeros((0, 1))
-        more: NDArray[np.float64] = words + np.add.reduce(rows * numbers)
-        return more
-
-    def _stacked(self, keys: Sequence[str]) -> NDArray[np.float64]:
-        """Return the rows of some factors: float64, shape (n_factors, n_actions)."""
-        return _joined([row.all for row in self._of(keys)]) if keys else np.zeros((0, len(self.constant)))
-
-    def _keep(self, kept: dict[str, NDArray[np.float64]], names: str, found: NDArray[np.float64]) -> None:
-        if len(names) <= _MOST_KEPT_CHARACTERS:
-            kept[names] = found
-            self._bytes_besides += found.nbytes + _BYTES_BESIDE_NUMBERS + len(names)
-        self._forget()
-
-    def _forget(self) -> None:
-        """Leave out what was not used for long, where there is too much."""
-        if len(self._kept) * self._row_bytes + self._bytes_besides > _KEPT_BYTES:
-            self._kept, self._kept_before = {}, self._kept
-            self.starts, self._numbered, self._words, self._bytes_besides = {}, {}, {}, 0
-
-    def _row(self, numbers: NDArray[np.float64]) -> _Row:
-        return _Row(numbers, numbers.tolist() if self._is_few else [])
-
-    def _of(self, keys: Sequence[str]) -> list[_Row]:
-        kept = self._kept
-        if missing := [key for key in keys if key not in kept]:
-            self._find(missing)
-        return [kept[key] for key in keys]
-
-    def _find(self, keys: Sequence[str]) -> None:
-        # Namespaces that are multiplied with the same ones go together: a call costs more than a few rows.
-        missing: dict[tuple[str, ...], dict[str, int]] = {}
-        for key in keys:
-            if (row := self._kept_before.get(key)) is not None:
-                self._kept[key] = row
-                continue
-            space, _, name = key.rpartition(" ")
-            place = self._places.of_name(space or "c", name)
-            missing.setdefault(self._crossed[space or "c"], {})[key] = place
-        for others, placed in missing.items():
-            costs = costs_of(np.array(list(placed.values()), np.uint64), others, self._table, self._weights)
-            # Costs have the other sign; and each row is one of its own: a view would keep all of them.
-            self._kept.update(zip(placed, [self._row(self.nothing - row) for row in costs], strict=True))

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from attune_models import vw_scorer
+from attune_models import vw_rows
 from attune_models.contexts import Context, JoinedContext, names_and_numbers, with_word
 from attune_models.features import encode, encode_action
 from attune_models.types import ActionSet, FeatureSet, Interaction, PlainAction, ReadSituation, Situation, ValueList
@@ -105,7 +105,7 @@ def test_what_is_kept_of_customers_is_bounded(monkeypatch: pytest.MonkeyPatch) -
         return ReadSituation(joined, known.action_ids, known.actions, known)
 
     expected = [policy.pmf(asked(i)) for i in range(300)]
-    monkeypatch.setattr(vw_scorer, "_KEPT_BYTES", 1 << 17)
+    monkeypatch.setattr(vw_rows, "_KEPT_BYTES", 1 << 17)
     policy = learned(SPECS["pairs"], known)
     rows = policy._reading().scorer._rows_of(known)  # noqa: SLF001 - what is looked at lies below the policy
     for i in range(300):

@@ -14,7 +14,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from attune_models import vw_scorer
+from attune_models import vw_rows
 from attune_models.features import situation, with_slot
 from attune_models.policy import PolicySpec, build
 from attune_models.types import (
@@ -226,12 +226,12 @@ def test_bits_do_not_depend_on_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> 
     spec, asked = VwSpec(bits=BITS), [of_set(each) for each in situations(9, 30)]
     policy = taken_up(spec)
     expected = [policy.scores(each).tolist() for each in asked]
-    monkeypatch.setattr(vw_scorer, "_KEPT_BYTES", 2000)
-    monkeypatch.setattr(vw_scorer, "_TERMS_AT_A_TIME", 1)
+    monkeypatch.setattr(vw_rows, "_KEPT_BYTES", 2000)
+    monkeypatch.setattr(vw_rows, "_TERMS_AT_A_TIME", 1)
     policy = taken_up(spec)
     assert [policy.scores(each).tolist() for each in asked] == expected
     assert [pmf for each in asked for pmf in policy.pmfs([each])] == [policy.pmf(each) for each in asked]
-    monkeypatch.setattr(vw_scorer, "_FEW", 0)
+    monkeypatch.setattr(vw_rows, "_FEW", 0)
     policy = taken_up(spec)
     assert [policy.scores(each).tolist() for each in asked] == expected
 
@@ -305,7 +305,7 @@ def test_one_situation_that_has_no_pmf_stops_the_batch_and_spoils_nothing() -> N
 
 def test_what_is_kept_is_bounded_though_names_never_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user's id as a word of the context, beside a long vector, whose rows all of these contexts share."""
-    monkeypatch.setattr(vw_scorer, "_KEPT_BYTES", 1 << 20)
+    monkeypatch.setattr(vw_rows, "_KEPT_BYTES", 1 << 20)
     policy = taken_up(VwSpec(bits=BITS), 10)
     rows = policy._reading().scorer._rows_of(KNOWN)  # noqa: SLF001 - what is looked at lies below the policy
     vector, n_starts = " ".join(f"v@{i}:0.5" for i in range(100)), []
