@@ -225,9 +225,9 @@ def test_rules_that_are_hard_to_look_through_do_not_keep_decisions_waiting(clien
         tests = [f"f{draw.randrange(12)} {draw.choice(['==', '!='])} a{draw.randrange(3)}" for _ in range(72)]
         return Condition(all=[Condition(any=[Condition(test=test) for test in tests[i::24]]) for i in range(24)])
 
-    puzzles = Guardrails(rules=[EligibilityRule(name=f"r{i}", when=puzzle()) for i in range(20)])
+    puzzles = Guardrails(rules=[EligibilityRule(name=f"r{i}", when=puzzle()) for i in range(50)])
     other = f"{shop}-other"
-    longest_s = 0.0
+    longest_s, began_s = 0.0, time.monotonic()
     with ThreadPoolExecutor(1) as pool:
         applying = pool.submit(client.apply, other, policy=uniform(), guardrails=puzzles)
         while not applying.done():
@@ -235,8 +235,10 @@ def test_rules_that_are_hard_to_look_through_do_not_keep_decisions_waiting(clien
             client.decide(DecideRequest(placement=shop, offers=offers("a")))
             longest_s = max(longest_s, time.monotonic() - begun_s)
         applying.result()
+        whole_s = time.monotonic() - began_s
     client.delete(other)
-    assert longest_s < 0.8, f"twenty rules at once are looked through for {longest_s:.1f} s"
+    # All at once they take nine tenths of the time, in which nobody is answered; one at a time, two.
+    assert longest_s < whole_s / 2, f"a decision waited for {longest_s:.2f} of {whole_s:.2f} s"
 
 
 def test_where_something_is_wrong_nothing_is_applied(client: Client, shop: str) -> None:
