@@ -63,7 +63,8 @@ class Visits:
         contexts: What is known of each without knowing the driver.
         profiles: What is known of the driver at that moment.
         answers: What the driver has said.
-        accepts: Probability with which each offer is accepted, shape (n_decisions, n_offers).
+        offered: The coupons, as positions in `benchmarks.learning.coupons.OFFERS`.
+        accepts: Probability with which each of them is accepted, shape (n_decisions, n_offers).
     """
 
     at_ms: NDArray[np.int64]
@@ -72,16 +73,18 @@ class Visits:
     contexts: Sequence[Features]
     profiles: Sequence[Features]
     answers: Sequence[Features]
+    offered: Sequence[int]
     accepts: NDArray[np.float64]
 
 
-def visits(data: Path, n_decisions: int, seed: int) -> Visits:
+def visits(data: Path, n_decisions: int, seed: int, offered: Sequence[int] = OFFERED) -> Visits:
     """Let drivers come.
 
     Args:
         data: The directory of the reference data.
         n_decisions: How many times somebody comes, in `DAYS` days.
         seed: Of who comes when, what they did before, and what is known of whom.
+        offered: Which coupons there are, see `Visits`.
     """
     rng = np.random.default_rng(seed)
     all_rows = read_rows(data)
@@ -99,8 +102,8 @@ def visits(data: Path, n_decisions: int, seed: int) -> Visits:
     ]
     answers = [_form(row) if has_said[driver] else Features() for row, driver in zip(rows, drivers, strict=True)]
     contexts = [Features(categorical={name: row[name] for name in SITUATION}) for row in rows]
-    accepts = acceptance(data, rows)[:, OFFERED]
-    return Visits(at_ms, drivers, ~is_known[drivers], contexts, profiles, answers, accepts)
+    accepts = acceptance(data, rows)[:, offered]
+    return Visits(at_ms, drivers, ~is_known[drivers], contexts, profiles, answers, offered, accepts)
 
 
 class _History:

@@ -37,14 +37,6 @@ from benchmarks.learning.coupons import OFFERS
 WINDOW_DAYS = 1.0
 """When a decision is learned from, in days after it."""
 
-_OFFERS = [
-    encode_action(
-        Offer(id=f"{kind}, {expires_in}", features=Features(categorical={"type": kind, "expires_in": expires_in}))
-    )
-    for kind, expires_in in (OFFERS[i] for i in OFFERED)
-]
-_IDS = [", ".join(OFFERS[i]) for i in OFFERED]
-
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -130,6 +122,8 @@ def difference(ahead: NDArray[np.float64], drivers: NDArray[np.int64]) -> Differ
 
 
 def _situations(told: Told, came: Visits) -> Iterator[Situation]:
+    ids = [", ".join(OFFERS[i]) for i in came.offered]
+    offers = [_encoded(*OFFERS[i]) for i in came.offered]
     for context, profile, answers in zip(came.contexts, came.profiles, came.answers, strict=True):
         joined = Features()
         joined.CopyFrom(context)
@@ -137,7 +131,12 @@ def _situations(told: Told, came: Visits) -> Iterator[Situation]:
             joined.MergeFrom(profile)
         if told.said:
             joined.MergeFrom(answers)
-        yield Situation(encode(joined), _IDS, _OFFERS)
+        yield Situation(encode(joined), ids, offers)
+
+
+def _encoded(kind: str, expires_in: str) -> str:
+    features = Features(categorical={"type": kind, "expires_in": expires_in})
+    return encode_action(Offer(id=f"{kind}, {expires_in}", features=features))
 
 
 def main() -> None:
@@ -149,9 +148,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=data, help="directory of the reference data (default %(default)s)")
     parser.add_argument("--decisions", type=int, default=12_000, help="of each play (default 12,000)")
     parser.add_argument("--seeds", type=int, default=10, help="how many plays (default 10)")
+    parser.add_argument(
+        "--all-coupons", action="store_true", help="offer all coupons, not only those that drivers differ on"
+    )
     asked = parser.parse_args()
+    offered = range(len(OFFERS)) if asked.all_coupons else OFFERED
     with ProcessPoolExecutor(2) as pool:
-        plays = list(pool.map(partial(_play, asked.data, asked.decisions), range(1, asked.seeds + 1)))
+        plays = list(pool.map(partial(_play, asked.data, asked.decisions, offered), range(1, asked.seeds + 1)))
     print(f"{asked.seeds} plays of {asked.decisions:,} decisions each; mean over plays and its standard error.\n")
     print("| the policy is told | reward a decision | more than context only | where nothing is known of the driver |")
     print("| --- | --- | --- | --- |")
@@ -159,9 +162,9 @@ def main() -> None:
         print(f"| {told.name} | {' | '.join(_estimate([play[i][j] for play in plays]) for j in range(3))} |")
 
 
-def _play(data: Path, n_decisions: int, seed: int) -> list[tuple[float, float, float]]:
+def _play(data: Path, n_decisions: int, offered: Sequence[int], seed: int) -> list[tuple[float, float, float]]:
     """Return, for each way, mean reward, lead over context only, and that lead where nothing is known."""
-    came = visits(data, n_decisions, seed)
+    came = visits(data, n_decisions, seed, offered)
     played = [values(told, came, seed) for told in WAYS]
     ahead = [each - played[0] for each in played]
     return [

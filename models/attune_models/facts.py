@@ -88,6 +88,7 @@ def number_of(feature: str) -> NumberOf:
     if feature.startswith(UNPAIRED):
 
         def known_number(facts: Facts) -> float | None:
+            """Return the number of what is known of the customer; None where it is absent."""
             numbers = facts.known.numeric
             return numbers[feature] if feature in numbers else None  # noqa: SIM401 - as below
 

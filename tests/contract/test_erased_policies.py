@@ -35,9 +35,9 @@ from erasing import (
     every_key_of,
     everything,
     learned,
-    learning,
     live,
 )
+from learning_meanwhile import learning
 
 
 async def test_after_50_of_1000_were_erased_the_model_is_that_of_the_950(store: Store, pipe: Pipe) -> None:

@@ -32,9 +32,9 @@ from erasing import (
     every_key_of,
     everything,
     learned,
-    learning,
     live,
 )
+from learning_meanwhile import learning
 
 LEASE_MS = 150
 

@@ -1,14 +1,12 @@
 """The learner of a placement, on a real store: what it commits, what it takes up again, and when it stands back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 
 import pytest
 
 import oracle
-from attune.learning.learners import Learners
 from attune.serving.specs import with_defaults
 from attune.settings import LearnerSettings
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, VersionRecord
@@ -22,20 +20,8 @@ from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.v1.features_pb2 import Offer
 from attune.v1.placement_pb2 import Belief, EpsilonSpec, Placement, PolicySpec, VwSpec
+from learning_meanwhile import learning
 from servers import every_key
-
-QUICK = LearnerSettings(lease_s=1.0, snapshot_interval_s=0.05, poll_ms=10)
-
-
-@asynccontextmanager
-async def learning(store: Store, settings: LearnerSettings = QUICK) -> AsyncIterator[None]:
-    stopping = asyncio.Event()
-    task = asyncio.create_task(Learners(store, settings).run(stopping))
-    try:
-        yield
-    finally:
-        stopping.set()
-        await task
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout_s: float = 10.0) -> None:

@@ -12,14 +12,13 @@ from attune.store.pipe import Pipe
 from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.v1.placement_pb2 import Placement
-from late_outcomes import REWARD, decide, is_as_replayed, learning, some_history, until
+from late_outcomes import REWARD, applied_home, decide, is_as_replayed, learning, some_history, until
 
 
 @pytest.fixture
 async def home(store: Store) -> PlacementKeys:
     """The keys of a placement whose reward is the sum of its clicks."""
-    await Placements(store).apply(with_defaults(Placement(name="home", reward=REWARD)), now_ms=0)
-    return PlacementKeys("home")
+    return await applied_home(store)
 
 
 async def test_a_reset_serves_at_once_and_learns_only_what_comes_after_it(

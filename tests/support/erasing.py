@@ -1,17 +1,14 @@
 """Customers on a real store to whom things happen, policies that learn from them, and what erases them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from random import Random
 
 from attune.learning.eraser import Eraser
-from attune.learning.learners import Learners
 from attune.serving.customer_ids import CustomerIds
 from attune.serving.customers import CustomerRules, KnownCustomers
 from attune.serving.erasures import CustomerErasures
 from attune.serving.specs import with_defaults
-from attune.settings import LearnerSettings
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord
 from attune.store.client import Store
 from attune.store.customers import Customers
@@ -27,7 +24,6 @@ from attune.v1.features_pb2 import Features, Offer
 from attune.v1.placement_pb2 import Placement
 from servers import every_key
 
-QUICK = LearnerSettings(lease_s=1.0, snapshot_interval_s=0.05, poll_ms=10)
 IDS = CustomerIds(b"k" * 32, b"f" * 32)
 WINDOW_MS = 600_000
 OFFERS = [Offer(id=name).SerializeToString() for name in "abc"]
@@ -51,18 +47,6 @@ class Told:
             mode=MODE_LEARNED,
         )
         self.reward = rng.random() if rng.random() < 0.5 else None
-
-
-@asynccontextmanager
-async def learning(store: Store) -> AsyncIterator[None]:
-    """Learn all placements meanwhile."""
-    stopping = asyncio.Event()
-    task = asyncio.create_task(Learners(store, QUICK).run(stopping))
-    try:
-        yield
-    finally:
-        stopping.set()
-        await task
 
 
 def erasures(store: Store) -> CustomerErasures:

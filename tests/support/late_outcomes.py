@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import oracle
 from attune.learning.learners import Learners
+from attune.serving.specs import with_defaults
 from attune.settings import LearnerSettings
 from attune.storage.v1.records_pb2 import DecisionRecord, OutcomeRecord, VersionRecord
 from attune.store.client import Store
@@ -15,13 +16,20 @@ from attune.store.keys import PlacementKeys
 from attune.store.log_entries import LoggedInteraction
 from attune.store.outcomes import NewOutcome, Outcomes
 from attune.store.pipe import Pipe
+from attune.store.placements import Placements
 from attune.store.versions import Versions
 from attune.v1.features_pb2 import Offer
-from attune.v1.placement_pb2 import AGGREGATION_SUM, OutcomeRule, RewardSpec
+from attune.v1.placement_pb2 import AGGREGATION_SUM, OutcomeRule, Placement, RewardSpec
 
 QUICK = LearnerSettings(lease_s=1.0, snapshot_interval_s=0.05, poll_ms=10, batch=20)
 OFFERS = [Offer(id=name).SerializeToString() for name in "ab"]
 REWARD = RewardSpec(outcomes=[OutcomeRule(name="click", aggregation=AGGREGATION_SUM)])
+
+
+async def applied_home(store: Store) -> PlacementKeys:
+    """Apply a placement whose reward is the sum of its clicks; return its keys."""
+    await Placements(store).apply(with_defaults(Placement(name="home", reward=REWARD)), now_ms=0)
+    return PlacementKeys("home")
 
 
 async def decide(pipe: Pipe, keys: PlacementKeys, *event_ids: str, window_ms: int = 1, slots: int = 1) -> None:

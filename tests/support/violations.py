@@ -40,6 +40,12 @@ def violations_of(message: Message) -> tuple[Violation, ...]:
     return ()
 
 
+def assert_told(message: Message, field: str, description: str) -> None:
+    """Have a message one violation, which names this field, and says what was expected and what there is."""
+    told = [(violation.field, plainly(violation.description)) for violation in violations_of(message)]
+    assert told == [(field, plainly(description))]
+
+
 def plainly(description: str) -> str:
     """Write its numbers in one way: 1e9, 1e+09 and 1000000000.0 are the same."""
     return NUMBER.sub(lambda match: f"{float(match[0]):.15g}", description)

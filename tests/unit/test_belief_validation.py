@@ -23,7 +23,7 @@ from attune.v1.placement_pb2 import (
     UniformSpec,
     VwSpec,
 )
-from violations import ID, TOO_LONG, plainly, violations_of
+from violations import ID, TOO_LONG, assert_told, violations_of
 
 ANY_WORD = Features(categorical={"device": "mobile"})
 MANY_WORDS = Features(categorical={str(i): "x" * 250 for i in range(150)})
@@ -158,9 +158,7 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
 
 @pytest.mark.parametrize(("message", "field", "description"), VIOLATIONS)
 def test_a_violation_names_field_expected_and_got(message: Message, field: str, description: str) -> None:
-    (violation,) = violations_of(message)
-    assert violation.field == field
-    assert plainly(violation.description) == plainly(description)
+    assert_told(message, field, description)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from attune.v1.decision_service_pb2 import (
     ScoredOffer,
 )
 from attune.v1.features_pb2 import Features, Offer
-from violations import ID, TOO_LONG, plainly, violations_of
+from violations import ID, TOO_LONG, assert_told, violations_of
 
 OFFERS = "expected at most 1000 offers, got "
 
@@ -60,9 +60,7 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
 
 @pytest.mark.parametrize(("message", "field", "description"), VIOLATIONS)
 def test_a_violation_names_field_expected_and_got(message: Message, field: str, description: str) -> None:
-    (violation,) = violations_of(message)
-    assert violation.field == field
-    assert plainly(violation.description) == plainly(description)
+    assert_told(message, field, description)
 
 
 @pytest.mark.parametrize(

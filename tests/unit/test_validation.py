@@ -29,7 +29,7 @@ from attune.v1.placement_pb2 import (
     VwSpec,
 )
 from attune.v1.reward_service_pb2 import Outcome
-from violations import ID, TOO_LONG, plainly, violations_of
+from violations import ID, TOO_LONG, assert_told, violations_of
 
 NAME = "expected 1 to 64 characters of a-z, 0-9, _, - and ., starting with a letter or digit, got "
 SIZES = "expected 2 to 1000, or 0 for the default, got "
@@ -245,9 +245,7 @@ VIOLATIONS: list[tuple[Message, str, str]] = [
 
 @pytest.mark.parametrize(("message", "field", "description"), VIOLATIONS)
 def test_a_violation_names_field_expected_and_got(message: Message, field: str, description: str) -> None:
-    (violation,) = violations_of(message)
-    assert violation.field == field
-    assert plainly(violation.description) == plainly(description)
+    assert_told(message, field, description)
 
 
 @pytest.mark.parametrize(
